@@ -1,0 +1,1 @@
+"""Bytes to ticks and lots, and orders to text."""

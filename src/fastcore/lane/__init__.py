@@ -1,0 +1,1 @@
+"""One instrument's hot half: frame in, order text out."""

@@ -1,0 +1,1 @@
+"""What the market says: book, fair price, checksum."""

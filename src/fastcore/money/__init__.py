@@ -1,0 +1,1 @@
+"""What we owe and may do: orders, position, throttle, risk, journal."""

@@ -1,0 +1,1 @@
+"""Measuring: clock, stopwatch, histogram, trackers."""

@@ -1,0 +1,1 @@
+"""The vocabulary: one meaning each. Everyone may speak it."""
