@@ -1,1 +1,1 @@
-"""Room."""
+"""The only place where money changes state: synchronous and deterministic."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""The live world: real clock, real sockets, one session."""

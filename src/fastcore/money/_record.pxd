@@ -1,0 +1,66 @@
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+cdef extern from * nogil:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+    #error "the journal is written as little-endian words"
+    #endif
+
+    static uint32_t fastcore_crc_table[8][256];
+
+    static void fastcore_crc_prepare(void) {
+        for (uint32_t i = 0; i < 256; ++i) {
+            uint32_t crc = i;
+            for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0xEDB88320u & (0u - (crc & 1)));
+            fastcore_crc_table[0][i] = crc;
+        }
+        for (int row = 1; row < 8; ++row)
+            for (uint32_t i = 0; i < 256; ++i) {
+                uint32_t crc = fastcore_crc_table[row - 1][i];
+                fastcore_crc_table[row][i] = (crc >> 8) ^ fastcore_crc_table[0][crc & 255];
+            }
+    }
+
+    /* zlib's crc32, eight bytes a step. */
+    static uint32_t fastcore_crc(const unsigned char *at, uint64_t size) {
+        uint32_t crc = 0xFFFFFFFFu;
+        for (; size >= 8; at += 8, size -= 8) {
+            uint64_t word;
+            memcpy(&word, at, 8);
+            word ^= crc;
+            crc = fastcore_crc_table[7][word & 255] ^ fastcore_crc_table[6][word >> 8 & 255]
+                ^ fastcore_crc_table[5][word >> 16 & 255] ^ fastcore_crc_table[4][word >> 24 & 255]
+                ^ fastcore_crc_table[3][word >> 32 & 255] ^ fastcore_crc_table[2][word >> 40 & 255]
+                ^ fastcore_crc_table[1][word >> 48 & 255] ^ fastcore_crc_table[0][word >> 56];
+        }
+        for (; size; --size) crc = (crc >> 8) ^ fastcore_crc_table[0][(crc ^ *at++) & 255];
+        return ~crc;
+    }
+
+    static inline void fastcore_put_words(unsigned char *at, int64_t w0, int64_t w1, int64_t w2,
+                                          int64_t w3, int64_t w4, int64_t w5, int64_t w6,
+                                          int64_t w7) {
+        int64_t words[8] = {w0, w1, w2, w3, w4, w5, w6, w7};
+        memcpy(at, words, 64);
+    }
+
+    /* The payload is in place at +24. The length is stored last: it makes the record exist. */
+    static inline void fastcore_commit(unsigned char *at, uint32_t length, uint32_t kind,
+                                       uint64_t sequence) {
+        uint32_t crc;
+        memcpy(at + 8, &sequence, 8);
+        memcpy(at + 16, &kind, 4);
+        memcpy(at + 20, &length, 4);
+        crc = fastcore_crc(at + 8, length - 8);
+        memcpy(at + 4, &crc, 4);
+        __atomic_store_n((uint32_t *)at, length, __ATOMIC_RELEASE);
+    }
+    """
+    void crc_prepare "fastcore_crc_prepare" ()
+    void put_words "fastcore_put_words" (unsigned char *at, int64_t w0, int64_t w1, int64_t w2,
+                                         int64_t w3, int64_t w4, int64_t w5, int64_t w6,
+                                         int64_t w7)
+    void commit "fastcore_commit" (unsigned char *at, uint32_t length, uint32_t kind,
+                                   uint64_t sequence)

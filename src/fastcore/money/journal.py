@@ -1,0 +1,205 @@
+"""The journal: what we did, on a preallocated mapping that outlives the process.
+
+The file begins with MAGIC, the length and crc32 of the header, the header, and zeros up to a
+multiple of 64. Then come records: length u32, crc32 u32, sequence u64, kind u32, length u32,
+payload, zeros up to a multiple of 8; all little-endian. The crc covers everything behind itself.
+The first length is written last, so that a record exists wholly or not at all; a length of 0 ends
+the journal.
+"""
+
+try:
+    import cython
+except ImportError:
+    from fastcore import _shim as cython
+import mmap
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+
+if cython.compiled:
+    from cython.cimports.fastcore.money._record import commit, crc_prepare, put_words
+    crc_prepare()
+else:
+    HEAD_BYTES, ROW_BYTES = 24, 64
+
+MAGIC = b"HFTBOTJ1"
+PAGE = 4096
+
+
+class Journal:
+    """Appends records to ``path`` (in /dev/shm or on disk), all of it mapped and touched ahead.
+
+    A new file gets ``capacity_bytes`` and ``header``. An existing journal keeps its size and its
+    header and is continued after its last whole record; what lies behind it is wiped, and kept in
+    a file beside it (``.damaged``) if it was more than a torn write. Raises ValueError if the file
+    is something else, OSError if it cannot be made, mapped or filled.
+    """
+
+    def __init__(self, path, capacity_bytes: int, header: bytes = b"") -> None:
+        self.path = os.fspath(path)
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            present = os.fstat(handle).st_size
+            if present == 0:
+                self.capacity = _prepare(handle, capacity_bytes, bytes(header))
+            else:
+                self.capacity = present
+            self.mapping = mmap.mmap(handle, self.capacity)
+        finally:
+            os.close(handle)
+        self.sequence = 0
+        self.refused = 0
+        try:
+            self.header, self.start = _read_header(self.mapping, self.path)
+        except ValueError:
+            self.mapping.close()
+            raise
+        self.size = self.start
+        for sequence, _kind, _payload, end in _walk(self.mapping, self.start):
+            self.sequence = sequence
+            self.size = end
+        self._keep_damaged()
+        self._wipe_rest()
+        if cython.compiled:
+            self.view = self.mapping
+            self.memory = cython.address(self.view[0])
+
+    def append(self, kind: int, payload) -> int:
+        """Append bytes of any buffer. Returns the record's sequence, or -1 if it does not fit.
+
+        After ``close`` nothing fits.
+        """
+        payload = bytes(payload)
+        length = HEAD_BYTES + len(payload)
+        if self.capacity - self.size < length + 15:
+            self.refused += 1
+            return -1
+        at = self.size
+        self.mapping[at + HEAD_BYTES:at + length] = payload
+        self.sequence += 1
+        if cython.compiled:
+            commit(self.memory + self.size, length, kind, self.sequence)
+        else:
+            _commit(self.mapping, at, length, kind, self.sequence)
+        self.size += (length + 7) // 8 * 8
+        return self.sequence
+
+    def append_words(self, kind: int, w0: int, w1: int, w2: int, w3: int, w4: int, w5: int,
+                     w6: int, w7: int) -> int:
+        """Append a row of eight int64 words. Returns its sequence, or -1 if it does not fit."""
+        if self.capacity - self.size < HEAD_BYTES + ROW_BYTES + 8:
+            self.refused += 1
+            return -1
+        self.sequence += 1
+        if cython.compiled:
+            put_words(self.memory + self.size + HEAD_BYTES, w0, w1, w2, w3, w4, w5, w6, w7)
+            commit(self.memory + self.size, HEAD_BYTES + ROW_BYTES, kind, self.sequence)
+        else:
+            struct.pack_into("<8q", self.mapping, self.size + HEAD_BYTES,
+                             w0, w1, w2, w3, w4, w5, w6, w7)
+            _commit(self.mapping, self.size, HEAD_BYTES + ROW_BYTES, kind, self.sequence)
+        self.size += HEAD_BYTES + ROW_BYTES
+        return self.sequence
+
+    def sync(self) -> None:
+        """Bring everything appended so far to the disk; slow, for a thread or the end."""
+        if self.mapping is not None:
+            self.mapping.flush(0, self.size)
+
+    def close(self) -> None:
+        """Sync and unmap. Appends are refused from here on; closing twice is fine."""
+        if self.mapping is None:
+            return
+        self.sync()
+        self.capacity = 0
+        if cython.compiled:
+            self.memory = cython.NULL
+            self.view = None
+        self.mapping.close()
+        self.mapping = None
+
+    def _keep_damaged(self):
+        # A write that was cut off has no length yet. One with a length was damaged later, and
+        # good records may follow it.
+        if self.capacity - self.size < HEAD_BYTES:
+            return
+        if self.mapping[self.size:self.size + 4] != bytes(4):
+            with open(self.path + ".damaged", "wb") as file:
+                file.write(self.mapping[self.size:])
+
+    def _wipe_rest(self):
+        # Old bytes behind the end could look like records later; writing also touches each page.
+        zeros = bytes(PAGE)
+        at = self.size
+        while at < self.capacity:
+            end = min(at - at % PAGE + PAGE, self.capacity)
+            self.mapping[at:end] = zeros[:end - at]
+            at = end
+
+
+def read_header(path) -> bytes:
+    """The header that a journal was made with. Raises ValueError if it is no journal."""
+    with open(path, "rb") as file:
+        return _read_header(file.read(1 << 20), os.fspath(path))[0]
+
+
+def read_records(path) -> Iterator[tuple[int, int, bytes]]:
+    """(sequence, kind, payload) of each whole record, in order, up to the first bad one.
+
+    Raises ValueError if the file is no journal.
+    """
+    with open(path, "rb") as file:
+        content = file.read()
+    start = _read_header(content, os.fspath(path))[1]
+    for sequence, kind, payload, _end in _walk(content, start):
+        yield sequence, kind, payload
+
+
+def row_words(payload: bytes) -> tuple[int, ...]:
+    """The eight words of a record written by ``append_words``."""
+    return struct.unpack("<8q", payload)
+
+
+def _prepare(handle, capacity, header):
+    start = (16 + len(header) + 63) // 64 * 64
+    if capacity < start + PAGE:
+        raise ValueError(f"a journal needs at least {start + PAGE} bytes, not {capacity}")
+    if hasattr(os, "posix_fallocate"):
+        # Without real blocks behind it, a full disk would kill the process at the first touch.
+        os.posix_fallocate(handle, 0, capacity)
+    else:
+        os.truncate(handle, capacity)
+    os.pwrite(handle, MAGIC + struct.pack("<II", len(header), zlib.crc32(header)) + header, 0)
+    return capacity
+
+
+def _read_header(content, path):
+    if len(content) < 64 or content[:8] != MAGIC:
+        raise ValueError(f"{path} is not a journal")
+    length, crc = struct.unpack("<II", content[8:16])
+    header = bytes(content[16:16 + length])
+    if len(header) != length or zlib.crc32(header) != crc:
+        raise ValueError(f"{path}: the journal's header is damaged")
+    return header, (16 + length + 63) // 64 * 64
+
+
+def _walk(content, start):
+    at = start
+    last = 0
+    while at + HEAD_BYTES <= len(content):
+        length, crc, sequence, kind, again = struct.unpack("<IIQII", content[at:at + HEAD_BYTES])
+        if length < HEAD_BYTES or length != again or length > len(content) - at:
+            return
+        if zlib.crc32(content[at + 8:at + length]) != crc or sequence != last + 1:
+            return
+        payload = bytes(content[at + HEAD_BYTES:at + length])
+        at += (length + 7) // 8 * 8
+        last = sequence
+        yield sequence, kind, payload, at
+
+
+def _commit(mapping, at, length, kind, sequence):
+    struct.pack_into("<QII", mapping, at + 8, sequence, kind, length)
+    struct.pack_into("<I", mapping, at + 4, zlib.crc32(mapping[at + 8:at + length]))
+    struct.pack_into("<I", mapping, at, length)

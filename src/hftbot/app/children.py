@@ -1,0 +1,158 @@
+"""The embedded exchange as a child process: found again if it still runs, started otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from hftbot.errors import ConfigError, StoreError, TransportError
+from hftbot.words.secret import Secret
+
+START_S = 30.0
+PROBE_S = 3.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """Where an embedded exchange listens and how to log in."""
+
+    rest_url: str
+    ws_url: str
+    ws_auth_url: str
+    api_key: Secret
+    api_secret: Secret
+    facts: dict[str, Any]
+
+
+def endpoint_from(facts: dict[str, Any], source: str) -> Endpoint:
+    """Read an endpoint description. Raises StoreError if a part is missing or not loopback."""
+    try:
+        urls = [str(facts[name]) for name in ("rest_url", "ws_url", "ws_auth_url")]
+        key, secret = Secret(str(facts["api_key"])), Secret(str(facts["api_secret"]))
+    except KeyError as missing:
+        raise StoreError(f"{source}: no {missing} in the exchange's description") from None
+    for url in urls:
+        if urlsplit(url).hostname not in LOOPBACK:
+            raise StoreError(f"{source}: {url} is not on this machine; the embedded exchange is")
+    return Endpoint(urls[0], urls[1], urls[2], key, secret, facts)
+
+
+async def status(rest_url: str) -> dict[str, Any]:
+    """What the embedded exchange says of itself. Raises TransportError if it does not answer."""
+    timeout = aiohttp.ClientTimeout(total=PROBE_S)
+    try:
+        async with (aiohttp.ClientSession(timeout=timeout) as http,
+                    http.get(f"{rest_url}/sim/status") as answer):
+            found = await answer.json(content_type=None)
+    except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
+        raise TransportError(f"no embedded exchange answers at {rest_url}: "
+                             f"{type(error).__name__}") from None
+    if not isinstance(found, dict):
+        raise TransportError(f"{rest_url} is not an embedded exchange")
+    return found
+
+
+async def find(folder: pathlib.Path) -> Endpoint | None:
+    """The exchange of this state directory, if it is still running."""
+    path = folder / "endpoint.json"
+    try:
+        facts = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    try:
+        endpoint = endpoint_from(facts, str(path))
+        await status(endpoint.rest_url)
+    except (StoreError, TransportError):
+        return None
+    return endpoint
+
+
+async def attach(url: str, key: Secret, secret: Secret) -> Endpoint:
+    """An exchange started by hand, by its URL. Raises ConfigError or TransportError."""
+    parts = urlsplit(url if "//" in url else f"http://{url}")
+    if parts.scheme not in ("http", "ws") or not parts.netloc:
+        raise ConfigError(f"--exchange {url}: expected a URL such as http://127.0.0.1:8790")
+    if parts.hostname not in LOOPBACK:
+        raise ConfigError(f"--exchange {url}: the embedded exchange runs on this machine only "
+                          f"(127.0.0.1); other venues need --live")
+    rest = f"http://{parts.netloc}"
+    facts = await status(rest)
+    if not (key and secret):
+        named = facts.get("endpoint_file")
+        try:
+            return endpoint_from(json.loads(pathlib.Path(str(named)).read_text()), str(named))
+        except (OSError, ValueError):
+            raise ConfigError(
+                f"--exchange {url}: cannot read its key from {named}; set KRAKEN_API_KEY and "
+                f"KRAKEN_API_SECRET as it printed them") from None
+    return Endpoint(rest, f"ws://{parts.netloc}/v2", f"ws://{parts.netloc}/v2/auth", key, secret,
+                    facts)
+
+
+class ExchangeChild:
+    """A running embedded exchange that this process started.
+
+    Its standard input is a pipe from us: when we die, it notices, serves on for the linger time
+    and saves. ``release`` leaves it at once but in order.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls, arguments: Sequence[str], environment: dict[str, str],
+                    log: pathlib.Path) -> tuple[ExchangeChild, Endpoint]:
+        """Start ``python -m hftbot exchange`` and wait until it listens. Raises StoreError."""
+        with open(log, "ab") as errors:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "hftbot", "exchange", *arguments,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors,
+                env={**os.environ, **environment}, start_new_session=True)
+        assert process.stdout is not None
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), START_S)
+            facts = json.loads(line)
+        except (TimeoutError, ValueError):
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+            raise StoreError(f"the embedded exchange did not start{_reason(log)}") from None
+        return cls(process), endpoint_from(facts, "the embedded exchange")
+
+    @property
+    def alive(self) -> bool:
+        """True while the process runs."""
+        return self._process.returncode is None
+
+    async def release(self) -> None:
+        """Ask it to save and stop; kill it if it does not within the start time."""
+        if self._process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), START_S)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+
+def _reason(log: pathlib.Path) -> str:
+    """The last line that it wrote, as the end of a sentence."""
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return f": {lines[-1]}" if lines else ""

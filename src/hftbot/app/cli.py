@@ -1,0 +1,309 @@
+"""The command line. Every command parses its flags, loads what it needs, and returns an exit code.
+
+Heavy modules are imported inside the commands, so that ``hftbot --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from hftbot import __version__
+from hftbot.app import texts
+from hftbot.errors import ConfigError, HftbotError
+
+if TYPE_CHECKING:
+    from hftbot.app.load import Loaded
+
+EXIT_FAILED, EXIT_USAGE, EXIT_UNEXPECTED, EXIT_INTERRUPTED, EXIT_PIPE = 1, 2, 70, 130, 141
+DURATION_S_MAX = 366 * 86_400.0
+# Flags that are settings under another name.
+SETTING_FLAGS = {"symbols": "SYMBOLS", "strategy": "STRATEGY", "state": "STATE_DIR", "fees": "FEES",
+                 "seed": "SEED", "busy_poll": "BUSY_POLL", "log_format": "LOG_FORMAT",
+                 "linger": "LINGER_S"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code of the process. Prints no traceback."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    _tolerate_narrow_terminals()
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except HftbotError as error:
+        return _complain(error, error.exit_code)
+    except BrokenPipeError:
+        return _closed_pipe()
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except ImportError as error:
+        if (error.name or str(error)).startswith("fastcore"):
+            return _complain(error, EXIT_FAILED)
+        return _unexpected(error, arguments)
+    except Exception as error:
+        return _unexpected(error, arguments)
+
+
+def _tolerate_narrow_terminals() -> None:
+    """A terminal without the micro sign gets a question mark, not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _dispatch(arguments: list[str]) -> int:
+    parser = build_parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        _refuse_flag(unknown[0], options)
+    command: Callable[[argparse.Namespace], int] | None = getattr(options, "command", None)
+    if command is None:
+        parser.print_help()
+        return 0
+    return command(options)
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse that answers a mistake with one line and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{' '.join(message.split())} (see `{self.prog} --help`)")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; ``command`` of the result is the function to call."""
+    parser = _Parser(prog="hftbot", description=texts.PROGRAM, epilog=texts.PROGRAM_EXAMPLES,
+                     formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"hftbot {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+    _add_run(commands)
+    _add_exchange(commands)
+    _add_reports(commands)
+    _add_config(commands)
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, words: tuple[str, str, str],
+             call: Callable[[argparse.Namespace], int]) -> _Parser:
+    line, about, examples = words
+    parser = commands.add_parser(name, help=line, description=about, epilog=examples,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter,
+                                 allow_abbrev=False)
+    parser.set_defaults(command=call, parser=parser)
+    return parser
+
+
+def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "run", texts.RUN, command_run)
+    what = parser.add_argument_group("what to trade")
+    what.add_argument("--symbols", metavar="LIST", help="markets, such as BTC/USD,ETH/USD")
+    what.add_argument("--strategy", metavar="NAME",
+                      help="micro_scalper, or your own: path/to/file.py:Class")
+    where = parser.add_argument_group("where")
+    where.add_argument("--replay", metavar="FILE",
+                       help="play recorded market data instead of the synthetic market")
+    where.add_argument("--exchange", metavar="URL",
+                       help="trade on an `hftbot exchange` that you started yourself")
+    where.add_argument("--live", action="store_true",
+                       help="real venue, real money; orders leave only with DRY_RUN=0 as well")
+    where.add_argument("--fees", metavar="free|kraken", help="fees of the embedded account")
+    where.add_argument("--seed", metavar="N", help="seed of the synthetic market")
+    how = parser.add_argument_group("how long, and what stays")
+    how.add_argument("--duration", metavar="S", type=_duration,
+                     help="stop after S seconds (default: at Ctrl-C or at the end of data)")
+    how.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
+    how.add_argument("--fresh", action="store_true",
+                     help="archive the journal and the embedded account, and begin anew")
+    how.add_argument("--json", action="store_true",
+                     help="print one JSON object at the end on standard output, and nothing else")
+    how.add_argument("--busy-poll", metavar="off|on|adaptive", help="spin for the next frame")
+    how.add_argument("--log-format", metavar="text|json", help="lines of bot_hft.log")
+    _add_sources(parser)
+
+
+def _add_exchange(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "exchange", texts.EXCHANGE, command_exchange)
+    parser.add_argument("--port", metavar="N", type=_port, default=0,
+                        help="port on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--symbols", metavar="LIST", help="markets to list")
+    parser.add_argument("--replay", metavar="FILE", help="serve recorded market data")
+    parser.add_argument("--fees", metavar="free|kraken", help="fee schedule")
+    parser.add_argument("--seed", metavar="N", help="seed of the synthetic market")
+    parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
+    parser.add_argument("--duration", metavar="S", type=_duration, help="stop after S seconds")
+    parser.add_argument("--fresh", action="store_true", help="archive the account, begin anew")
+    parser.add_argument("--json", action="store_true", help="print the URLs as one JSON object")
+    parser.add_argument("--linger", metavar="S", help="with --with-bot: serve on for S seconds")
+    parser.add_argument("--with-bot", action="store_true",
+                        help="stop LINGER_S seconds after standard input closes")
+    parser.add_argument("--log-format", metavar="text|json", help="lines of the log")
+    _add_sources(parser)
+
+
+def _add_reports(commands: argparse._SubParsersAction[_Parser]) -> None:
+    for name, words, call in (("latency", texts.LATENCY, command_latency),
+                              ("status", texts.STATUS, command_status),
+                              ("doctor", texts.DOCTOR, command_doctor)):
+        parser = _command(commands, name, words, call)
+        parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
+        parser.add_argument("--json", action="store_true", help="one JSON object")
+        _add_sources(parser)
+
+
+def _add_config(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "config", texts.CONFIG, command_config)
+    parser.add_argument("what", choices=("show", "keys"),
+                        help="show: values in force and their sources; keys: every key explained")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    _add_sources(parser)
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where settings come from")
+    group.add_argument("--profile", metavar="NAME",
+                       help="read .env.NAME here, else the packaged profile (hft)")
+    group.add_argument("--config", metavar="FILE", help="a .toml or .json file")
+    group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[],
+                       help="set any key; may be given several times")
+
+
+def _duration(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= DURATION_S_MAX:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of seconds from above 0 "
+                                         f"to {DURATION_S_MAX:.0f}")
+    return seconds
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:6]) < 65536):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a port from 0 to 65535")
+    return int(text)
+
+
+def _refuse_flag(word: str, options: argparse.Namespace) -> NoReturn:
+    parser = getattr(options, "parser", None) or build_parser()
+    flag = word.split("=")[0]
+    if not flag.startswith("-"):
+        raise ConfigError(f"unexpected argument {word[:60]!r} (see `{parser.prog} --help`)")
+    import difflib
+    known = [name for action in parser._actions for name in action.option_strings]
+    close = difflib.get_close_matches(flag, known, n=1, cutoff=0.5)
+    remedy = f"; did you mean {close[0]}?" if close else ""
+    raise ConfigError(f"unknown flag {flag[:60]}{remedy} (see `{parser.prog} --help`)")
+
+
+def load_settings(options: argparse.Namespace) -> Loaded:
+    """Settings in force for these flags. Raises ConfigError."""
+    from hftbot.app.load import load
+    flags: list[tuple[str, str, str]] = []
+    for assignment in options.set:
+        name, equals, text = assignment.partition("=")
+        if not equals or not name.strip():
+            raise ConfigError("--set needs KEY=VALUE, such as --set ORDER_SIZE_USD=50")
+        flags.append((name.strip(), text, "--set"))
+    for attribute, name in SETTING_FLAGS.items():
+        text = getattr(options, attribute, None)
+        if text is not None:
+            flags.append((name, text, "--" + attribute.replace("_", "-")))
+    if getattr(options, "live", False):
+        flags.append(("VENUE", "live", "--live"))
+    return load(profile=options.profile, config=options.config, flags=flags)
+
+
+def command_run(options: argparse.Namespace) -> int:
+    """``hftbot run``"""
+    from hftbot.app.options import RunOptions, check_run
+    loaded = load_settings(options)
+    wishes = RunOptions(duration_s=options.duration, replay=options.replay,
+                        exchange_url=options.exchange, json=options.json, fresh=options.fresh,
+                        live=options.live, origin=loaded.origin(), notes=loaded.notes)
+    check_run(loaded.settings, wishes)
+    from hftbot.app import compose
+    return int(compose.run(loaded.settings, wishes))
+
+
+def command_exchange(options: argparse.Namespace) -> int:
+    """``hftbot exchange``"""
+    from hftbot.app.options import ExchangeOptions
+    loaded = load_settings(options)
+    wishes = ExchangeOptions(port=options.port, duration_s=options.duration, replay=options.replay,
+                             json=options.json, fresh=options.fresh, with_bot=options.with_bot,
+                             origin=loaded.origin(), notes=loaded.notes)
+    from hftbot.app import compose
+    return int(compose.exchange(loaded.settings, wishes))
+
+
+def command_latency(options: argparse.Namespace) -> int:
+    """``hftbot latency``"""
+    from hftbot.watch import latency_log, status
+    folder = Path(load_settings(options).settings.state_dir).expanduser()
+    statistics = latency_log.read(folder / status.LATENCY_LOG)
+    if options.json:
+        print(status.as_json(statistics))
+    else:
+        from hftbot.timing import latency_report
+        print(latency_report(statistics), end="")
+    return 0
+
+
+def command_status(options: argparse.Namespace) -> int:
+    """``hftbot status``"""
+    import time
+
+    from hftbot.watch import status
+    folder = Path(load_settings(options).settings.state_dir).expanduser()
+    content = status.read(folder / status.STATUS_FILE)
+    alive = status.is_alive(content)
+    if options.json:
+        print(status.as_json({**content, "alive": alive}))
+    else:
+        print(status.text(content, alive, time.time_ns() // 1_000))
+    return 0 if alive else EXIT_FAILED
+
+
+def command_doctor(options: argparse.Namespace) -> int:
+    """``hftbot doctor``"""
+    from hftbot.app import doctor
+    return doctor.report(load_settings(options).settings, json_wanted=options.json)
+
+
+def command_config(options: argparse.Namespace) -> int:
+    """``hftbot config show`` and ``hftbot config keys``"""
+    from hftbot.app import configuration
+    if options.what == "keys":
+        print(configuration.keys_text(options.json))
+    else:
+        print(configuration.show_text(load_settings(options), options.json))
+    return 0
+
+
+def _complain(error: BaseException, code: int) -> int:
+    line = " ".join(str(error).split()) or type(error).__name__
+    print(f"hftbot: error: {line}", file=sys.stderr)
+    return code
+
+
+def _closed_pipe() -> int:
+    """Whoever read our output has gone; say nothing, now or at interpreter exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return EXIT_PIPE
+
+
+def _unexpected(error: BaseException, arguments: Sequence[str]) -> int:
+    """A fault of ours: one line for the user, the traceback in a file."""
+    from hftbot.app import crash
+    where = crash.keep(error, arguments)
+    return _complain(RuntimeError(f"unexpected {type(error).__name__}; this is a fault of hftbot; "
+                                  f"its traceback is in {where}"), EXIT_UNEXPECTED)

@@ -1,0 +1,239 @@
+"""Puts a run together: state directory, log, venue, world, links, reporter; and takes it apart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import random
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import fastcore
+from fastcore.money.journal import Journal
+from hftbot import __version__
+from hftbot.app import venue as venues
+from hftbot.app.children import Endpoint
+from hftbot.app.options import ExchangeOptions, RunOptions
+from hftbot.app.reporter import Reporter
+from hftbot.app.strategies import build_strategy
+from hftbot.config.schema import Settings
+from hftbot.errors import ConfigError, HftbotError
+from hftbot.live.clock import SystemClock
+from hftbot.live.connect import TokenSource, discover
+from hftbot.live.session import Session
+from hftbot.live.world import World
+from hftbot.store.ledger_db import LedgerDb
+from hftbot.store.state_dir import StateDir
+from hftbot.watch import logs as logging_room
+from hftbot.watch import report
+from hftbot.watch.logs import Logs
+from hftbot.wire import ws
+from hftbot.wire.http import HttpClient
+from hftbot.wire.link import ConnectBudget, Link
+from hftbot.wire.poll import BusyPoll
+
+JOURNAL_BYTES = 32 << 20
+EXIT_NOT_VERIFIED = 4
+EXIT_HALTED = 5
+FEES_E6 = {"free": (0, 0), "kraken": (2500, 4000)}
+REPLAY_POLL_S = 0.25
+
+
+def run_loop(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    """Run a coroutine on uvloop where it exists, on asyncio elsewhere."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())
+
+
+def run(settings: Settings, options: RunOptions) -> int:
+    """``hftbot run``: returns the exit code. Raises HftbotError for what the user can mend."""
+    if settings.venue == "live":
+        raise ConfigError("--live: trading on real venues comes with a later version (see the "
+                          "status table in README); this one trades on the embedded exchange")
+    with StateDir(settings.state_dir) as state:
+        logs = logging_room.setup(state.log, settings.log_level, settings.log_format == "json",
+                                  settings.secrets())
+        try:
+            return run_loop(lambda: _run(settings, options, state, logs))
+        finally:
+            logs.close()
+
+
+async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: Logs) -> int:
+    stop = _StopRequest()
+    exchange = await venues.open_venue(settings, options, state)
+    try:
+        for secret in (exchange.endpoint.api_key, exchange.endpoint.api_secret):
+            logs.redactor.add(secret)
+        return await _trade(settings, options, state, logs, exchange, stop)
+    finally:
+        await exchange.release()
+        stop.close()
+
+
+async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs: Logs,
+                 exchange: venues.OpenVenue, stop: _StopRequest) -> int:
+    """One session on an exchange that is already there."""
+    say = _printer(options.json)
+    clock = SystemClock()
+    endpoint = exchange.endpoint
+    maker, taker = FEES_E6[exchange.fees]
+    instruments = await discover(endpoint.ws_url, ws.connect, settings.symbols, maker, taker)
+    run_number = state.next_run()
+    journal_path = state.journal / f"run-{run_number:05d}.journal"
+    journal = Journal(str(journal_path), JOURNAL_BYTES, _header(settings, run_number))
+    store = LedgerDb(state.database)
+    http = HttpClient()
+    try:
+        world = World(settings, instruments, clock, logs, journal, run_number)
+        world.add_strategy(build_strategy(settings))
+        tokens = TokenSource(http, endpoint.rest_url, endpoint.api_key, endpoint.api_secret, clock)
+        session = Session(world, tokens.fetch, settings.loop_interval_us,
+                          settings.order_deadline_us)
+        reporter = Reporter(settings, exchange.mode, session, store, state.path, say)
+        world.engine.observers.append(reporter)
+        session.on_tick = reporter.tick
+        stop.attach(session)
+        banner = report.banner(settings, report.BannerFacts(
+            mode=exchange.mode, market=exchange.market, latency=exchange.latency,
+            state_dir=str(state.path), origin=options.origin, journal=str(journal_path),
+            urls=(endpoint.rest_url, endpoint.ws_url), notes=(*options.notes, *exchange.notes),
+            core="compiled" if fastcore.compiled else "interpreted (slow)"))
+        say(banner)
+        logs.info(f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, settings "
+                  f"{settings.digest()}")
+        await _with_links(settings, session, endpoint, options, exchange, say)
+        reporter.finish([str(state.database), str(state.log), str(state.latency_log),
+                         str(journal_path)], options.json)
+        return _exit_code(session)
+    finally:
+        await http.close()
+        store.close()
+        journal.close()
+
+
+async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
+                      options: RunOptions, exchange: venues.OpenVenue,
+                      say: Callable[[str], None]) -> None:
+    """Keep both links up while the session lives."""
+    rng = random.Random()
+    budget = ConnectBudget()
+    poll = BusyPoll(settings.busy_poll)
+
+    def public_frame(view: memoryview, padding: int, recv_ns: int) -> None:
+        session.public_frame(view, padding, recv_ns)
+        poll.touch(recv_ns)
+
+    public = Link(endpoint.ws_url, rng, on_open=session.public_up, on_frame=public_frame,
+                  on_close=session.public_down, budget=budget)
+    private = Link(endpoint.ws_auth_url, rng, on_open=session.private_up,
+                   on_frame=session.private_frame, on_close=session.private_down,
+                   prepare=session.private_prepare, budget=budget)
+    note = poll.start()
+    if note:
+        say(note)
+    links = [asyncio.ensure_future(_keep(link, session)) for link in (public, private)]
+    if exchange.mode == report.MODE_REPLAY:
+        links.append(asyncio.ensure_future(_watch_data(endpoint, session)))
+    # A collection in the middle of a turn costs milliseconds; what is built by now stays.
+    gc.collect()
+    gc.freeze()
+    try:
+        await session.run(options.duration_s)
+    finally:
+        poll.stop()
+        public.stop()
+        private.stop()
+        for task in links:
+            task.cancel()
+        await asyncio.gather(*links, return_exceptions=True)
+
+
+async def _keep(link: Link, session: Session) -> None:
+    """Run one link; what no reconnect mends stops the session."""
+    try:
+        await link.run()
+    except HftbotError as error:
+        session.fail(str(error))
+
+
+async def _watch_data(endpoint: Endpoint, session: Session) -> None:
+    """A replay ends the run when its data ends."""
+    from hftbot.app.children import status
+    from hftbot.errors import TransportError
+    while True:
+        await asyncio.sleep(REPLAY_POLL_S)
+        with contextlib.suppress(TransportError):
+            if (await status(endpoint.rest_url)).get("finished"):
+                session.stop("end of data")
+                return
+
+
+def _exit_code(session: Session) -> int:
+    if session.world.guard.state == 2:
+        return EXIT_HALTED
+    return 0 if session.open_at_exit == 0 else EXIT_NOT_VERIFIED
+
+
+def _header(settings: Settings, run_number: int) -> bytes:
+    return (f"hftbot {__version__} run {run_number} settings {settings.digest()} "
+            f"schema 1").encode()
+
+
+def _printer(json_wanted: bool) -> Callable[[str], None]:
+    """Where lines for people go: standard error if standard output belongs to the JSON."""
+    stream = sys.stderr if json_wanted else sys.stdout
+
+    def say(text: str) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            print(text, file=stream, flush=True)
+
+    return say
+
+
+class _StopRequest:
+    """Ctrl-C and SIGTERM: the first asks for an orderly stop, the second hurries it.
+
+    A signal before the session exists cancels the start.
+    """
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._task = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._asked, signal.Signals(number).name)
+
+    def attach(self, session: Session) -> None:
+        """From here on the session decides how to stop."""
+        self._session = session
+
+    def close(self) -> None:
+        """Give the signals back."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.remove_signal_handler(number)
+
+    def _asked(self, name: str) -> None:
+        if self._session is not None:
+            self._session.stop("Ctrl-C" if name == "SIGINT" else name)
+        elif self._task is not None:
+            self._task.cancel()
+
+
+def exchange(settings: Settings, options: ExchangeOptions) -> int:
+    """``hftbot exchange``: serves until a signal, the end of its bot, or its duration."""
+    from hftbot.exchange import server
+    if options.fresh:
+        with StateDir(settings.state_dir) as state:
+            venues.archive(state)
+    folder = Path(settings.state_dir).expanduser().absolute() / "exchange"
+    told, events = venues.exchange_settings(settings, options, folder)
+    return run_loop(lambda: server.serve(told, events))

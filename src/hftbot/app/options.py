@@ -1,0 +1,86 @@
+"""What a command was asked to do this once, beside the settings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from hftbot.config.kinds import is_loopback
+from hftbot.config.schema import Settings
+from hftbot.errors import ConfigError
+
+_EXCHANGE_URL = re.compile(r"https?://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?/?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Options of ``hftbot run``. ``duration_s`` None means until Ctrl-C or the end of data.
+
+    ``origin`` says in one line where the settings came from, ``notes`` what the user should know.
+    """
+
+    duration_s: float | None = None
+    replay: str | None = None
+    exchange_url: str | None = None
+    json: bool = False
+    fresh: bool = False
+    live: bool = False
+    origin: str = "defaults"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeOptions:
+    """Options of ``hftbot exchange``.
+
+    ``with_bot``: serve until standard input closes, then LINGER_S more; otherwise until a signal.
+    """
+
+    port: int = 0
+    duration_s: float | None = None
+    replay: str | None = None
+    json: bool = False
+    fresh: bool = False
+    with_bot: bool = False
+    origin: str = "defaults"
+    notes: tuple[str, ...] = ()
+
+
+def check_run(settings: Settings, options: RunOptions) -> None:
+    """Refuse a run whose flags and settings contradict each other. Raises ConfigError."""
+    if options.exchange_url is not None:
+        _check_exchange(options.exchange_url)
+    if settings.venue == "live":
+        _check_live(settings, options)
+    elif options.live:
+        raise ConfigError("--live needs VENUE=live")
+    if options.replay is not None and len(settings.symbols) != 1:
+        raise ConfigError(f"--replay plays one market, but SYMBOLS={','.join(settings.symbols)}")
+    if options.replay is not None and options.exchange_url is not None:
+        raise ConfigError("--replay and --exchange exclude each other: give --replay to the "
+                          "`hftbot exchange` that serves the URL")
+
+
+def _check_exchange(url: str) -> None:
+    found = _EXCHANGE_URL.fullmatch(url)
+    if found is None:
+        raise ConfigError(f"--exchange {url[:80]!r}: must be an address such as "
+                          "http://127.0.0.1:8080, as `hftbot exchange` prints it")
+    if not is_loopback(found[1]):
+        raise ConfigError(f"--exchange {url[:80]}: the embedded exchange is on this machine; its "
+                          "host is 127.0.0.1")
+    if found[2] is not None and not 0 < int(found[2]) < 65536:
+        raise ConfigError(f"--exchange {url[:80]}: a port is from 1 to 65535")
+
+
+def _check_live(settings: Settings, options: RunOptions) -> None:
+    if not options.live:
+        raise ConfigError("VENUE=live risks real money and needs --live on the command line too")
+    for flag, given in (("--replay", options.replay), ("--exchange", options.exchange_url)):
+        if given is not None:
+            raise ConfigError(f"--live and {flag} exclude each other")
+    for name, secret in (("KRAKEN_API_KEY", settings.kraken_api_key),
+                         ("KRAKEN_API_SECRET", settings.kraken_api_secret)):
+        if not secret:
+            raise ConfigError(f"--live needs {name}, in the environment or in a .env file with "
+                              "mode 600")

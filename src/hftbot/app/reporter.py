@@ -1,0 +1,214 @@
+"""Beside the path: progress lines, latency reports, status file, database rows, the summary."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from fastcore.probe.histogram_codec import LogWriter
+from hftbot.config.schema import Settings
+from hftbot.engine.guard import HALTED, STATE_NAMES
+from hftbot.live.session import Session
+from hftbot.live.world import World
+from hftbot.timing import latency_report
+from hftbot.watch import report, status
+from hftbot.watch.logs import stamp
+from hftbot.watch.markouts import Markouts
+from hftbot.words.fill import Fill
+from hftbot.words.instrument import Instrument
+from hftbot.words.market import Side
+from hftbot.words.order import OrderState, client_id_parts
+from hftbot.words.ports import Store
+
+STATUS_US = 1_000_000
+SLOW_NS = 5_000_000
+
+
+class Reporter:
+    """Watches one session and tells people. Its ``on_fill`` and ``on_done`` are the engine's
+    observers; ``tick`` is called from the session's timer.
+
+    ``say`` prints a line for the user; with --json it goes to standard error.
+    """
+
+    def __init__(self, settings: Settings, mode: str, session: Session, store: Store,
+                 state_dir: Path, say: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.mode = mode
+        self.session = session
+        self.world: World = session.world
+        self.store = store
+        self.state_dir = state_dir
+        self.markouts = Markouts()
+        self._say = say
+        self._start_us = self.world.clock.now_us()
+        self._start_ns = self.world.clock.mono_ns()
+        self._next_status_us = 0
+        self._next_progress_us = self._start_us + settings.progress_interval_us
+        self._next_report_us = self._start_us + settings.report_interval_us
+        self._strategies = {index + 1: strategy.name for index, (strategy, _)
+                            in enumerate(self.world.engine.voices)}
+        self._slow_seen = 0
+
+    # --- observers -----------------------------------------------------------------------------
+
+    def on_fill(self, fill: Fill, grid: Instrument, bid: int, ask: int) -> None:
+        """One execution of ours."""
+        price, size = grid.price(fill.ticks), grid.qty(fill.lots)
+        mid = grid.price(bid + ask) / 2 if bid and ask else 0.0
+        self.markouts.add_fill(fill.instrument, fill.side, price, size, mid, fill.seen_us)
+        owner = self._strategies.get(client_id_parts(fill.client_id).strategy, "")
+        side = Side(fill.side).name
+        self.store.fill({
+            "ts": fill.seen_us, "symbol": grid.symbol, "side": side.lower(), "size": size,
+            "price": price, "fee": fill.fee_e10 / 1e10, "client_id": str(fill.client_id),
+            "fill_id": fill.fill_id, "venue": grid.venue, "maker": int(fill.maker),
+            "strategy": owner})
+        wait_us = fill.seen_us - fill.ts_us
+        self.world.notes.info(
+            f"fill {side} {grid.qty_text(fill.lots)} {grid.symbol} at "
+            f"{grid.price_text(fill.ticks)} latency {wait_us}µs "
+            f"(order {fill.client_id}, fill {fill.fill_id})")
+
+    def on_done(self, client_id: int, state: OrderState, reason: str, ts_us: int) -> None:
+        """An order of ours is over."""
+        table = self.world.engine.table
+        handle = table.find(client_id)
+        grid = self.world.instruments[table.instrument(handle)]
+        self.store.order({
+            "ts": table.created_us(handle), "done_ts": self.world.clock.now_us(),
+            "client_id": str(client_id), "symbol": grid.symbol,
+            "side": Side(table.side(handle)).name.lower(),
+            "size": grid.qty(table.lots(handle)), "price": grid.price(table.ticks(handle)),
+            "filled": grid.qty(table.filled_lots(handle)), "state": OrderState(state).name.lower(),
+            "reason": reason, "venue": grid.venue,
+            "strategy": self._strategies.get(table.strategy(handle), "")})
+        self.world.notes.info(
+            f"order {client_id} {OrderState(state).name} {reason}".rstrip()
+            + f"; queue: {len(self.world.engine.rows.open_handles())} orders open")
+
+    # --- while it runs -------------------------------------------------------------------------
+
+    def tick(self, now_us: int) -> None:
+        """Called every LOOP_INTERVAL_MS; does what is due."""
+        for index, book in enumerate(self.world.engine.books):
+            if book.has_bid() and book.has_ask():
+                grid = self.world.instruments[index]
+                mid = (grid.price(book.best_bid()) + grid.price(book.best_ask())) / 2
+                self.markouts.on_mid(index, mid, now_us)
+        if now_us >= self._next_status_us:
+            self._next_status_us = now_us + STATUS_US
+            self._write_status("running", now_us)
+            self._warn_if_slow()
+        if now_us >= self._next_progress_us:
+            self._next_progress_us = now_us + self.settings.progress_interval_us
+            latency = self.world.trackers.statistics()
+            line = report.progress_line(now_us, self.totals(), self._tops(), latency)
+            self._say(line)
+            self.world.notes.info(line)
+        if now_us >= self._next_report_us:
+            self._next_report_us = now_us + self.settings.report_interval_us
+            self._report_latency(now_us)
+
+    def _report_latency(self, now_us: int) -> None:
+        latency = self.world.trackers.statistics()
+        self._say(latency_report(latency))
+        for name, row in latency.items():
+            if row["count"]:
+                self.world.notes.info(
+                    f"latency {name} p50 {row['p50_us']:.2f}µs p95 {row['p95_us']:.2f}µs "
+                    f"p99 {row['p99_us']:.2f}µs max {row['max_us']:.2f}µs")
+        self._write_latency(now_us)
+
+    def _write_latency(self, now_us: int) -> None:
+        """Replace the log: one interval a tracker, the whole run so far."""
+        target = self.state_dir / status.LATENCY_LOG
+        fresh = target.with_name(f"{target.name}.new")
+        with open(fresh, "w", encoding="utf-8") as stream:
+            LogWriter(stream, self._start_us).trackers(self.world.trackers, self._start_us, now_us)
+        os.replace(fresh, target)
+
+    def _warn_if_slow(self) -> None:
+        slowest_ns = self.world.trackers.get("loop_iteration").max
+        if slowest_ns > max(SLOW_NS, self._slow_seen):
+            self._slow_seen = slowest_ns
+            self.world.notes.warn(f"slow loop: elapsed {slowest_ns / 1000:,.0f}µs in one turn")
+
+    def _tops(self) -> list[tuple[str, str, str]]:
+        rows = []
+        for grid, book in zip(self.world.instruments, self.world.engine.books, strict=True):
+            if book.has_bid() and book.has_ask():
+                rows.append((grid.symbol, grid.price_text(book.best_bid()),
+                             grid.price_text(book.best_ask())))
+        return rows
+
+    def _write_status(self, state: str, now_us: int) -> None:
+        totals = self.totals()
+        guard = self.world.guard
+        status.write(self.state_dir / status.STATUS_FILE, {
+            "pid": os.getpid(), "updated_us": now_us, "state": state, "mode": totals.mode,
+            "guard": STATE_NAMES[guard.state] + (f": {guard.reason}" if guard.reason else ""),
+            "symbols": [grid.symbol for grid in self.world.instruments],
+            "duration_s": totals.duration_s, "orders_sent": totals.orders_sent,
+            "fills": totals.fills, "rejects": totals.rejects, "doubts": totals.doubts,
+            "open_orders": totals.open_orders,
+            "positions": [{"symbol": line.symbol, "size": line.size} for line in totals.positions],
+            "pnl_usd": totals.pnl_usd, "fees_usd": totals.fees_usd,
+            "latency": self.world.trackers.statistics()})
+
+    # --- figures -------------------------------------------------------------------------------
+
+    def totals(self) -> report.Totals:
+        """Counts and money so far."""
+        engine, session = self.world.engine, self.session
+        realised = unrealised = 0.0
+        lines = []
+        for index, (grid, book) in enumerate(zip(self.world.instruments, engine.books,
+                                                 strict=True)):
+            position = engine.ledger.positions[index]
+            realised += grid.worth(position.realised)
+            if not position.lots:
+                continue
+            mid = self.world.mid(index, book)
+            average = grid.price(position.cost) / position.lots
+            open_profit = grid.qty(position.lots) * (mid - average) if mid else 0.0
+            unrealised += open_profit
+            lines.append(report.PositionLine(grid.symbol, grid.qty(position.lots), average, mid,
+                                             open_profit))
+        open_orders = session.open_at_exit
+        if open_orders is None:
+            open_orders = len(engine.rows.open_handles())
+        guard = self.world.guard
+        return report.Totals(
+            mode=self.mode, venues=("kraken",),
+            duration_s=(self.world.clock.mono_ns() - self._start_ns) / 1e9,
+            orders_sent=engine.router.orders_sent, fills=engine.ledger.fills,
+            rejects=engine.rejects, doubts=engine.doubts, denied=dict(engine.rows.denials),
+            positions=tuple(lines), realised_usd=realised, unrealised_usd=unrealised,
+            fees_usd=engine.ledger.fees(), open_orders=open_orders,
+            halted=guard.reason if guard.state == HALTED else "", ended=session.stop_reason,
+            strategy={strategy.name: strategy.statistics() for strategy, _ in engine.voices})
+
+    def finish(self, files: Sequence[str], json_wanted: bool, out: TextIO = sys.stdout) -> None:
+        """The end of the run: last report, summary or JSON."""
+        now_us = self.world.clock.now_us()
+        totals = self.totals()
+        self._report_latency(now_us)
+        self._write_status("stopped", now_us)
+        markouts = self.markouts.results()
+        text = report.summary(totals, markouts, files)
+        self._say(text)
+        self.world.notes.info(f"stopped at {stamp(now_us)}: {totals.ended}; "
+                              f"{totals.orders_sent} orders, {totals.fills} fills, "
+                              f"pnl {totals.pnl_usd:+.6f}")
+        if json_wanted:
+            extra = {"ended": totals.ended, "denied": dict(totals.denied),
+                     "verified_none_open": self.session.open_at_exit == 0,
+                     "strategy": totals.strategy,
+                     "markouts": [{"horizon_s": row.horizon_s, "count": row.count,
+                                   "bps_mean": row.bps_mean, "quote_mean": row.quote_mean}
+                                  for row in markouts]}
+            print(report.run_json(totals, self.world.trackers.statistics(), extra), file=out)

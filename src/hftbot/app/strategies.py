@@ -1,0 +1,39 @@
+"""Makes the strategy of a run from its settings."""
+
+from __future__ import annotations
+
+from hftbot.app.strategy_file import BUILT_IN, load
+from hftbot.config.schema import Settings
+from hftbot.errors import ConfigError
+from hftbot.words.ports import Strategy
+
+
+def build_strategy(settings: Settings) -> Strategy:
+    """The strategy that STRATEGY names.
+
+    A user's class is made without arguments. Raises ConfigError.
+    """
+    found = load(settings.strategy)
+    if settings.strategy.strip() in BUILT_IN:
+        return _micro_scalper(settings)
+    try:
+        return found()
+    except TypeError as error:
+        raise ConfigError(f"STRATEGY: {settings.strategy}: its constructor must need no "
+                          f"arguments: {error}") from None
+
+
+def _micro_scalper(settings: Settings) -> Strategy:
+    from hftbot.strategy.micro_scalper import MicroScalper
+    return MicroScalper(
+        order_size_usd=settings.order_size_usd, max_positions=settings.max_positions,
+        cooldown_us=settings.cooldown_us, profit_target_e6=settings.profit_target_e6,
+        stop_loss_e6=settings.stop_loss_e6, min_profit_e6=settings.min_profit_e6,
+        min_hold_us=settings.min_hold_us, max_hold_us=settings.max_hold_us,
+        ttl_us=settings.quote_refresh_ttl_us,
+        momentum={"window_us": settings.momentum_window_us,
+                  "threshold_e6": settings.momentum_threshold_e6,
+                  "imbalance_us": settings.momentum_imbalance_us,
+                  "imbalance_min_e6": settings.momentum_imbalance_min_e6,
+                  "flow_us": settings.momentum_flow_us,
+                  "warm_up_us": settings.momentum_warm_up_us})

@@ -1,0 +1,94 @@
+"""The words of ``--help``: for each command one line, a paragraph, and examples that work."""
+
+from __future__ import annotations
+
+PROGRAM = """\
+High-frequency trading bot. Without --live everything is simulated: an embedded exchange on
+127.0.0.1, no key, no network, no real money."""
+
+PROGRAM_EXAMPLES = """\
+examples:
+  hftbot run --profile hft --duration 60     trade one minute on the simulated market
+  hftbot run --profile hft                   the same, until Ctrl-C
+  hftbot config show --profile hft           which settings are in force, and why
+  hftbot doctor                              is this machine ready?
+  hftbot COMMAND --help                      more about one command
+
+exit codes:
+  0    done
+  1    the run failed or was halted; `status`: no bot is running; `doctor`: a check failed
+  2    wrong flag, setting or data file; nothing was started
+  3    the state directory cannot be used (in use, not writable, damaged)
+  70   a fault of hftbot; the line printed says where its traceback is
+  130  interrupted before trading began
+  141  whoever read the output closed it"""
+
+RUN = (
+    "trade (simulated unless --live)",
+    """\
+Starts the embedded exchange, connects to it as it would to Kraken, and trades. Ctrl-C drains:
+no new orders, all orders cancelled, positions kept. A second Ctrl-C still cancels orders.
+Progress goes to the terminal, everything else to the state directory: bot_hft.log,
+bot_hft.db (SQLite), latency.hlog, the journal, and the account of the embedded exchange.""",
+    """\
+examples:
+  hftbot run --profile hft --duration 60
+  hftbot run --profile hft --symbols BTC/USD,ETH/USD --seed 7
+  hftbot run --profile hft --replay btcusdt.npz --duration 60 --json
+  hftbot run --strategy my_strategy.py:MyStrategy --set ORDER_SIZE_USD=50
+  hftbot run --exchange http://127.0.0.1:8080    an exchange started by hand
+  hftbot run --profile hft --fees kraken         refused: the preset cannot pay that fee""",
+)
+
+EXCHANGE = (
+    "serve the embedded exchange alone",
+    """\
+Serves Kraken's WebSocket v2 and the REST calls that the bot uses on 127.0.0.1, with a seeded
+synthetic market or a recorded one. Prints its addresses; Ctrl-C saves the account and stops.""",
+    """\
+examples:
+  hftbot exchange --port 8080 --seed 7
+  hftbot exchange --replay btcusdt.npz --json
+  hftbot run --exchange http://127.0.0.1:8080    in another terminal""",
+)
+
+LATENCY = (
+    "the latency report of the last run",
+    "Reads latency.hlog (HdrHistogram log) from the state directory; works while the bot runs.",
+    """\
+examples:
+  hftbot latency
+  hftbot latency --state other-state --json""",
+)
+
+STATUS = (
+    "what the bot is doing now",
+    "Reads status.json from the state directory. Exit code 1 if no bot is running there.",
+    """\
+examples:
+  hftbot status
+  watch -n 5 hftbot status
+  hftbot status --json""",
+)
+
+DOCTOR = (
+    "is this machine ready?",
+    "Checks the compiled core, packages, clock, disk, permissions, shared memory and sockets.",
+    """\
+examples:
+  hftbot doctor
+  hftbot doctor --json""",
+)
+
+CONFIG = (
+    "settings in force, and all keys explained",
+    """\
+Settings come from, highest first: the command line, the environment (KEY or HFTBOT__KEY),
+.env.NAME with --profile NAME (else the packaged profile) or ./.env without, the --config file,
+the strategy's preset, the default. Secrets are shown as ***.""",
+    """\
+examples:
+  hftbot config show --profile hft
+  hftbot config show --json
+  hftbot config keys""",
+)

@@ -1,0 +1,144 @@
+"""The venue of a run: an exchange given by URL, one that still runs, or a new child."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from hftbot.app.children import (
+    Endpoint,
+    ExchangeChild,
+    attach,
+    find,
+    status,
+)
+from hftbot.app.options import ExchangeOptions, RunOptions
+from hftbot.config.schema import Settings
+from hftbot.errors import StoreError, TransportError
+from hftbot.exchange.settings import ExchangeSettings, Latency, replay_listing
+from hftbot.live.clock import SystemClock
+from hftbot.store.state_dir import StateDir
+from hftbot.watch import report
+from hftbot.watch.logs import stamp
+
+STOP_S = 10.0
+
+
+@dataclass(slots=True)
+class OpenVenue:
+    """A venue that answers, and what the banner says of it."""
+
+    endpoint: Endpoint
+    mode: str
+    market: str
+    latency: str
+    fees: str
+    child: ExchangeChild | None = None
+    notes: list[str] = field(default_factory=list)
+
+    async def release(self) -> None:
+        """Stop the exchange if this run started it; one that was found is left to its linger."""
+        if self.child is not None:
+            await self.child.release()
+
+
+async def open_venue(settings: Settings, options: RunOptions, state: StateDir) -> OpenVenue:
+    """Attach to the exchange by URL, find one of this state directory, or start one."""
+    if options.exchange_url is not None:
+        endpoint = await attach(options.exchange_url, settings.kraken_api_key,
+                                settings.kraken_api_secret)
+        facts = await status(endpoint.rest_url)
+        venue = _described(endpoint, facts)
+        venue.notes.append("attached to an exchange that was started by hand; it is not stopped")
+        return venue
+    found = await find(state.exchange)
+    if found is not None:
+        facts = await status(found.rest_url)
+        wanted = wanted_facts(settings, options.replay)
+        if not options.fresh and all(facts.get(name) == value for name, value in wanted.items()):
+            venue = _described(found, facts)
+            venue.notes.append("found the exchange of an earlier run still serving")
+            return venue
+        await _stop(found, state)
+    if options.fresh:
+        archive(state)
+    child, endpoint = await ExchangeChild.start(
+        _arguments(settings, options), settings.environment(), state.path / "exchange.log")
+    venue = _described(endpoint, await status(endpoint.rest_url))
+    venue.child = child
+    return venue
+
+
+def wanted_facts(settings: Settings, replay: str | None) -> dict[str, Any]:
+    """What a running exchange must say of itself to be the one that these settings describe."""
+    wanted: dict[str, Any] = {"fees": settings.fees, "symbols": list(settings.symbols)}
+    if replay is None:
+        wanted.update(mode="synthetic", seed=settings.seed)
+    else:
+        # A replay starts at the beginning of its data.
+        wanted.update(mode="restart")
+    return wanted
+
+
+def _described(endpoint: Endpoint, facts: dict[str, Any]) -> OpenVenue:
+    replay = facts.get("mode") == "replay"
+    market = "recorded market data, our orders queued in it" if replay else (
+        f"synthetic order flow, seed {facts.get('seed')}: not a real market")
+    return OpenVenue(endpoint, report.MODE_REPLAY if replay else report.MODE_SIMULATED, market,
+                     str(facts.get("latency", "not told")), str(facts.get("fees", "free")))
+
+
+def _arguments(settings: Settings, options: RunOptions) -> list[str]:
+    arguments = ["--with-bot", "--json", "--state", settings.state_dir]
+    if options.replay is not None:
+        arguments += ["--replay", str(Path(options.replay).absolute())]
+    return arguments
+
+
+async def _stop(endpoint: Endpoint, state: StateDir) -> None:
+    """End an exchange that serves something else than what is wanted now."""
+    pid = state.exchange_pid()
+    if pid:
+        os.kill(pid, signal.SIGTERM)
+    for _ in range(int(STOP_S / 0.05)):
+        try:
+            await status(endpoint.rest_url)
+        except TransportError:
+            if not state.exchange_pid():
+                return
+        await asyncio.sleep(0.05)
+    raise StoreError(f"the exchange at {endpoint.rest_url} (pid {pid}) does not stop; end it and "
+                     "run again")
+
+
+def archive(state: StateDir) -> None:
+    """Move journal and account away, together."""
+    moment = stamp(SystemClock().now_us()).replace(" ", "T").replace(":", "")
+    state.archive(moment)
+
+
+def exchange_settings(settings: Settings, options: ExchangeOptions,
+                      folder: Path) -> tuple[ExchangeSettings, Iterable[Any] | None]:
+    """What the embedded exchange is told, and the events that it replays."""
+    events: Iterable[Any] | None = None
+    listings: tuple[Any, ...] = ()
+    if options.replay is not None:
+        from hftbot.backtest.data import open_events
+        file = open_events(options.replay)
+        listings = (replay_listing(settings.symbols[0], file.tick_size, file.lot_size),)
+        events = file.events()
+    told = ExchangeSettings(
+        state_dir=folder, port=options.port, mode="replay" if options.replay else "synthetic",
+        seed=settings.seed, symbols=settings.symbols, listings=listings,
+        fees="kraken" if settings.fees == "kraken" else "free",
+        balances={"USD": settings.sim_balance_usd, "BTC": Decimal(0), "ETH": Decimal(0)},
+        latency=Latency(network_us=settings.sim_network_us, engine_us=settings.sim_engine_us),
+        linger_s=settings.linger_us / 1e6, watch_stdin=options.with_bot,
+        json_output=options.json)
+    return told.check(), events

@@ -1,0 +1,50 @@
+"""What each built-in strategy is set to if nobody says otherwise, and where that comes from.
+
+A preset is the weakest source: files, environment and flags win over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from hftbot.config.schema import Key, find
+from hftbot.errors import ConfigError
+
+# Fee-free micro-scalping: profit 0.2 %, stop 0.1 %, any profit of 0.1 % after 30 s, out after
+# five minutes, at most ten positions.
+MICRO_SCALPER = MappingProxyType({
+    "PROFIT_TARGET_PCT": "0.2",
+    "STOP_LOSS_PCT": "0.1",
+    "MIN_PROFIT_PCT": "0.1",
+    "MIN_HOLD_S": "30",
+    "MAX_HOLD_S": "300",
+    "MAX_POSITIONS": "10",
+})
+
+PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType({"micro_scalper": MICRO_SCALPER})
+
+# The fee_free_scalping section of the older config.json: its names, our names, and the factor
+# between them (it gives ratios where our keys are percent).
+SCALPING_SECTION: Mapping[str, tuple[str, int]] = MappingProxyType({
+    "profit_target": ("PROFIT_TARGET_PCT", 100),
+    "stop_loss": ("STOP_LOSS_PCT", 100),
+    "max_hold_time_seconds": ("MAX_HOLD_S", 1),
+    "max_concurrent_positions": ("MAX_POSITIONS", 1),
+})
+# Accepted there, without effect: the scalper acts on every book event and trades when it sees a
+# signal, so there is no mode to switch and no number of trades to reach.
+SCALPING_WITHOUT_EFFECT = ("rapid_fire_mode", "target_daily_trades")
+
+
+def preset(strategy: str) -> Mapping[str, str]:
+    """NAME to text for a built-in strategy; empty for a user's own file."""
+    return PRESETS.get(strategy, {})
+
+
+def preset_key(name: str) -> Key:
+    """The key that a preset line sets. Raises ConfigError if the preset names no key."""
+    key = find(name)
+    if key is None:
+        raise ConfigError(f"preset names the unknown key {name}")
+    return key

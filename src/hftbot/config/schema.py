@@ -1,0 +1,352 @@
+"""Every setting, declared once: its name in files, its range, its unit, its default, its help.
+
+The names in files end in the unit that people type (``_MS``, ``_S``, ``_PCT``); the attributes of
+``Settings`` end in the unit that the house uses (``_us``, ``_e6``). The kind converts, once, here.
+"""
+
+# A key is declared by a call that returns a dataclass field, which RUF009 cannot know.
+# ruff: noqa: RUF009
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from hftbot.config.kinds import (
+    Choice,
+    Flag,
+    Kind,
+    Money,
+    Number,
+    SecretText,
+    Symbols,
+    Text,
+    Url,
+)
+from hftbot.errors import ConfigError
+from hftbot.words.secret import Secret
+
+# Other venues' secrets, which come later: allowed in a file, guarded like ours, used by nothing.
+SECRETS_LATER = (
+    "HYPERLIQUID_PK", "HYPERLIQUID_PRIVATE_KEY", "HYPERLIQUID_TESTNET_PK", "POLYMARKET_PK",
+    "POLYMARKET_API_KEY", "POLYMARKET_API_SECRET", "POLYMARKET_PASSPHRASE", "PK",
+)
+_US_PER_MS, _US_PER_S, _E6_PER_PCT, _E6 = 1_000, 1_000_000, 10_000, 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting as files and flags know it, and the attribute of Settings that holds it."""
+
+    name: str
+    kind: Kind
+    default: str
+    group: str
+    help: str
+    attribute: str = ""
+    aliases: tuple[str, ...] = ()
+    later: str = ""
+    secret: bool = False
+
+
+def _number(low: str, high: str, unit: str = "", scale: int = 1) -> Number:
+    return Number(Decimal(low), Decimal(high), unit, scale)
+
+
+def _usd(low: str, high: str) -> Money:
+    return Money(Decimal(low), Decimal(high))
+
+
+def _key(name: str, kind: Kind, default: str, group: str, help_line: str, *,
+         aliases: tuple[str, ...] = (), later: str = "") -> Any:
+    key = Key(name, kind, default, group, help_line, aliases=aliases, later=later,
+              secret=isinstance(kind, SecretText))
+    return field(default_factory=lambda: kind.parse(default), metadata={"key": key},
+                 compare=not key.secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a run is told. Frozen; ``digest()`` names it without its secrets.
+
+    Units are in the names: ``_us`` microseconds, ``_e6`` millionths, ``_usd`` Decimal dollars,
+    ``_bps`` hundredths of a percent.
+    """
+
+    venue: str = _key(
+        "VENUE", Choice(("sim", "live"), {"paper": "is not here yet: paper comes later"}),
+        "sim", "run", "sim is the embedded exchange: no key, no network")
+    strategy: str = _key(
+        "STRATEGY", Text("a name such as micro_scalper, or path/to/file.py:Class"),
+        "micro_scalper", "run", "who speaks: a built-in name or a class in your own file")
+    symbols: tuple[str, ...] = _key(
+        "SYMBOLS", Symbols(), "BTC/USD", "run", "what is subscribed and traded, nothing else is")
+    dry_run: bool = _key(
+        "DRY_RUN", Flag(), "1", "run", "1: no order leaves for a venue outside this machine")
+    loop_interval_us: int = _key(
+        "LOOP_INTERVAL_MS", _number("1", "60000", "ms", _US_PER_MS), "50", "run",
+        "how often timers run; book events never wait for it")
+    quote_refresh_ttl_us: int = _key(
+        "QUOTE_REFRESH_TTL_MS", _number("1", "3600000", "ms", _US_PER_MS), "500", "run",
+        "how long an intent stays valid; older ones are never sent")
+    max_orders_per_min: int = _key(
+        "MAX_ORDERS_PER_MIN", _number("1", "6000", "messages a minute"), "100", "run",
+        "orders, amends and cancels together; cancels keep a reserved share")
+    order_deadline_us: int = _key(
+        "ORDER_DEADLINE_MS", _number("500", "60000", "ms", _US_PER_MS), "5000", "run",
+        "the venue drops an order that reaches its engine later than this")
+    busy_poll: str = _key(
+        "BUSY_POLL", Choice(("off", "on", "adaptive")), "adaptive", "run",
+        "spin for the next frame instead of sleeping; needs two processors")
+    state_dir: str = _key(
+        "STATE_DIR", Text("a directory"), "hftbot-state", "run",
+        "journal, database, log, account of the embedded exchange")
+
+    order_size_usd: Decimal = _key(
+        "ORDER_SIZE_USD", _usd("0.5", "1000000"), "100", "strategy", "value of one entry")
+    max_positions: int = _key(
+        "MAX_POSITIONS", _number("1", "100"), "10", "strategy", "entries open at the same time",
+        aliases=("MAX_CONCURRENT_POSITIONS",))
+    profit_target_e6: int = _key(
+        "PROFIT_TARGET_PCT", _number("0.001", "50", "%", _E6_PER_PCT), "0.2", "strategy",
+        "exit at this profit, net of fees")
+    stop_loss_e6: int = _key(
+        "STOP_LOSS_PCT", _number("0.001", "50", "%", _E6_PER_PCT), "0.1", "strategy",
+        "exit at this loss")
+    min_profit_e6: int = _key(
+        "MIN_PROFIT_PCT", _number("0", "50", "%", _E6_PER_PCT), "0.1", "strategy",
+        "after MIN_HOLD_S any profit from here on is taken")
+    min_hold_us: int = _key(
+        "MIN_HOLD_S", _number("0", "86400", "s", _US_PER_S), "30", "strategy",
+        "before this only target and stop close a position")
+    max_hold_us: int = _key(
+        "MAX_HOLD_S", _number("0.001", "86400", "s", _US_PER_S), "300", "strategy",
+        "a position is closed at this age whatever it earns")
+    cooldown_us: int = _key(
+        "COOLDOWN_MS", _number("0", "3600000", "ms", _US_PER_MS), "250", "strategy",
+        "pause between entries in one market", aliases=("TRADE_COOLDOWN_MS",))
+    momentum_window_us: int = _key(
+        "MOMENTUM_WINDOW_MS", _number("1", "600000", "ms", _US_PER_MS), "1000", "strategy",
+        "how far back momentum looks")
+    momentum_threshold_e6: int = _key(
+        "MOMENTUM_THRESHOLD", _number("0.001", "0.999", "", _E6), "0.2", "strategy",
+        "how much of the votes must point one way to be a signal")
+    momentum_imbalance_us: int = _key(
+        "MOMENTUM_IMBALANCE_MS", _number("1", "600000", "ms", _US_PER_MS), "10", "strategy",
+        "time over which the imbalance of the touch is averaged")
+    momentum_imbalance_min_e6: int = _key(
+        "MOMENTUM_IMBALANCE_MIN", _number("0", "1", "", _E6), "0", "strategy",
+        "how far the imbalance alone must point the same way; 0 does not ask")
+    momentum_flow_us: int = _key(
+        "MOMENTUM_FLOW_MS", _number("1", "600000", "ms", _US_PER_MS), "200", "strategy",
+        "time in which trades of others are forgotten")
+    momentum_warm_up_us: int = _key(
+        "MOMENTUM_WARM_UP_MS", _number("0", "600000", "ms", _US_PER_MS), "500", "strategy",
+        "nothing is said before this much of the market was seen")
+    entry_allowance_e6: int = _key(
+        "ENTRY_ALLOWANCE_BPS", _number("0", "500", "bps", 100), "0.2", "strategy",
+        "how far beyond the touch an entry may trade")
+    exit_allowance_e6: int = _key(
+        "EXIT_ALLOWANCE_BPS", _number("0", "500", "bps", 100), "5", "strategy",
+        "how far beyond the touch an exit may trade")
+    exit_retry_us: int = _key(
+        "EXIT_RETRY_MS", _number("1", "60000", "ms", _US_PER_MS), "250", "strategy",
+        "pause between two attempts to leave")
+    maker_half_spread_e6: int = _key(
+        "MAKER_HALF_SPREAD", _number("0", "0.5", "", _E6), "0.003", "strategy",
+        "distance of a quote from fair value",
+        later="belongs to the up/down maker, which comes later; nothing uses it yet")
+    taker_edge_threshold_e6: int = _key(
+        "TAKER_EDGE_THRESHOLD", _number("0", "0.5", "", _E6), "0.01", "strategy",
+        "edge from which a price is taken",
+        later="belongs to the up/down maker, which comes later; nothing uses it yet")
+
+    order_value_usd_max: Decimal = _key(
+        "ORDER_VALUE_USD_MAX", _usd("0.5", "10000000"), "1500", "risk", "value of one order")
+    position_usd_max: Decimal = _key(
+        "POSITION_USD_MAX", _usd("0.5", "10000000"), "1200", "risk",
+        "position in one market, with working and doubtful orders")
+    gross_usd_max: Decimal = _key(
+        "GROSS_USD_MAX", _usd("0.5", "100000000"), "2500", "risk", "all markets together")
+    open_orders_max: int = _key(
+        "OPEN_ORDERS_MAX", _number("1", "1000"), "20", "risk", "orders that are not done")
+    loss_usd_day_max: Decimal = _key(
+        "LOSS_USD_DAY_MAX", _usd("0.01", "1000000"), "25", "risk",
+        "loss since midnight UTC at which only exits are allowed")
+    collar_bps: int = _key(
+        "COLLAR_BPS", _number("1", "5000", "bps"), "300", "risk",
+        "how far from the market an order may be priced")
+    drift_bps: int = _key(
+        "DRIFT_BPS", _number("1", "10000", "bps"), "500", "risk",
+        "a market that moves further within DRIFT_WINDOW_S is not traded")
+    drift_window_us: int = _key(
+        "DRIFT_WINDOW_S", _number("0.1", "3600", "s", _US_PER_S), "10", "risk",
+        "the window of DRIFT_BPS")
+    book_silence_us: int = _key(
+        "BOOK_SILENCE_MS", _number("10", "60000", "ms", _US_PER_MS), "2000", "risk",
+        "a market link silent for longer is not traded on")
+    fills_in_row_max: int = _key(
+        "FILLS_IN_ROW_MAX", _number("1", "10000"), "50", "risk",
+        "fills in a row that each add to a position, before entries stop")
+    same_order_window_us: int = _key(
+        "SAME_ORDER_WINDOW_MS", _number("0", "60000", "ms", _US_PER_MS), "50", "risk",
+        "the same order again within this time is refused")
+
+    seed: int = _key(
+        "SEED", _number("0", "9007199254740991"), "1", "sim", "seed of the synthetic market")
+    fees: str = _key(
+        "FEES", Choice(("free", "kraken")), "free", "sim",
+        "fees of the embedded account: none, or Kraken's public schedule")
+    sim_balance_usd: Decimal = _key(
+        "SIM_BALANCE_USD", _usd("1", "1000000000"), "10000", "sim",
+        "what a new embedded account starts with")
+    sim_network_us: int = _key(
+        "SIM_NETWORK_US", _number("0", "10000000", "us"), "1500", "sim",
+        "delay on the simulated network, each way")
+    sim_network_jitter_us: int = _key(
+        "SIM_NETWORK_JITTER_US", _number("0", "10000000", "us"), "250", "sim",
+        "mean of the random part that is added to it")
+    sim_engine_us: int = _key(
+        "SIM_ENGINE_US", _number("0", "10000000", "us"), "1000", "sim",
+        "time that the simulated matching engine takes for an order")
+    sim_engine_jitter_us: int = _key(
+        "SIM_ENGINE_JITTER_US", _number("0", "10000000", "us"), "250", "sim",
+        "mean of the random part that is added to it")
+    sim_pace_e6: int = _key(
+        "SIM_PACE", _number("0.01", "1000", "times", _E6), "1", "sim",
+        "recorded time runs this many times as fast as the clock")
+    linger_us: int = _key(
+        "LINGER_S", _number("0", "86400", "s", _US_PER_S), "30", "sim",
+        "how long the embedded exchange outlives a bot that died")
+
+    kraken_rest_url: str = _key(
+        "KRAKEN_REST_URL", Url("http", "https"), "https://api.kraken.com", "kraken", "REST")
+    kraken_ws_url: str = _key(
+        "KRAKEN_WS_URL", Url("ws", "wss"), "wss://ws.kraken.com/v2", "kraken",
+        "public WebSocket, version 2")
+    kraken_ws_auth_url: str = _key(
+        "KRAKEN_WS_AUTH_URL", Url("ws", "wss"), "wss://ws-auth.kraken.com/v2", "kraken",
+        "private WebSocket, version 2")
+    kraken_api_key: Secret = _key(
+        "KRAKEN_API_KEY", SecretText(), "", "kraken", "key with query and trade rights, no more",
+        aliases=("KRAKEN_SPOT_API_KEY",))
+    kraken_api_secret: Secret = _key(
+        "KRAKEN_API_SECRET", SecretText(base64=True), "", "kraken", "the key's private half",
+        aliases=("KRAKEN_SPOT_API_SECRET",))
+
+    log_format: str = _key(
+        "LOG_FORMAT", Choice(("text", "json")), "text", "watch", "lines of bot_hft.log")
+    log_level: str = _key(
+        "LOG_LEVEL", Choice(("debug", "info", "warn", "error")), "info", "watch",
+        "the least important line that is kept")
+    report_interval_us: int = _key(
+        "REPORT_INTERVAL_S", _number("1", "86400", "s", _US_PER_S), "30", "watch",
+        "how often the latency report is printed")
+    progress_interval_us: int = _key(
+        "PROGRESS_INTERVAL_S", _number("0.1", "86400", "s", _US_PER_S), "5", "watch",
+        "how often a progress line is printed")
+
+    secrets_later: tuple[Secret, ...] = field(default=(), compare=False, repr=False)
+
+    def secrets(self) -> list[Secret]:
+        """Every secret that was loaded, for the redaction of logs."""
+        ours = [getattr(self, key.attribute) for key in keys().values() if key.secret]
+        return [secret for secret in (*ours, *self.secrets_later) if secret]
+
+    def texts(self) -> dict[str, str]:
+        """NAME to the text that a file would hold; secrets as ***."""
+        return {key.name: key.kind.text(getattr(self, key.attribute)) for key in keys().values()}
+
+    def environment(self) -> dict[str, str]:
+        """HFTBOT__NAME variables that give a child process the same settings, secrets left out."""
+        return {f"HFTBOT__{key.name}": key.kind.text(getattr(self, key.attribute))
+                for key in keys().values() if not key.secret}
+
+    def digest(self) -> str:
+        """16 hex digits that name this configuration; secrets have no part in it."""
+        lines = (f"{name}={text}\n" for name, text in sorted(self.texts().items())
+                 if not keys()[name].secret)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
+
+
+@cache
+def keys() -> Mapping[str, Key]:
+    """All keys by their name in files, in the order of the schema."""
+    return {key.name: key for key in _declared()}
+
+
+def _declared() -> Iterator[Key]:
+    for item in fields(Settings):
+        if "key" in item.metadata:
+            key: Key = item.metadata["key"]
+            yield Key(key.name, key.kind, key.default, key.group, key.help, item.name,
+                      key.aliases, key.later, key.secret)
+
+
+@cache
+def _by_any_name() -> Mapping[str, Key]:
+    return {name: key for key in keys().values() for name in (key.name, *key.aliases)}
+
+
+def find(name: str) -> Key | None:
+    """The key of a name or of an alias, in either case; None if there is none."""
+    return _by_any_name().get(name.strip().upper())
+
+
+def groups() -> list[str]:
+    """The sections that a TOML or JSON file may use."""
+    return list(dict.fromkeys(key.group for key in keys().values()))
+
+
+def nearest(name: str, known: Iterator[str] | list[str] | None = None) -> str:
+    """The known name that looks most like this one, or the empty string."""
+    names = list(known) if known is not None else list(_by_any_name())
+    upper = {each.upper(): each for each in names}
+    found = difflib.get_close_matches(name.strip().upper(), list(upper), n=1, cutoff=0.5)
+    return upper[found[0]] if found else ""
+
+
+def parse(key: Key, text: str, source: str) -> Any:
+    """The value of a key. Raises ConfigError naming key, value, source and range."""
+    try:
+        return key.kind.parse(text)
+    except ValueError as reason:
+        shown = "***" if key.secret else _shortened(text)
+        raise ConfigError(f"{key.name}={shown} ({source}) is not allowed: {reason}") from None
+
+
+def unknown(name: str, source: str) -> ConfigError:
+    """What to say about a key that nobody knows. The value is not repeated: it may be a secret."""
+    guess = nearest(name)
+    remedy = f"; did you mean {guess}?" if guess else "; `hftbot config keys` lists them"
+    return ConfigError(f"unknown key {_shortened(name)} ({source}){remedy}")
+
+
+def check(settings: Settings, source_of: Mapping[str, str]) -> None:
+    """Refuse settings that contradict each other. Raises ConfigError naming both."""
+
+    def refuse(first: str, second: str, reason: str) -> None:
+        texts = settings.texts()
+        sides = " and ".join(f"{name}={texts[name]} ({source_of.get(name, 'default')})"
+                             for name in (first, second))
+        raise ConfigError(f"{sides} cannot both hold: {reason}")
+
+    if settings.order_size_usd > settings.order_value_usd_max:
+        refuse("ORDER_SIZE_USD", "ORDER_VALUE_USD_MAX", "every entry would be denied")
+    if settings.order_size_usd > settings.position_usd_max:
+        refuse("ORDER_SIZE_USD", "POSITION_USD_MAX", "every entry would be denied")
+    if settings.order_size_usd > settings.gross_usd_max:
+        refuse("ORDER_SIZE_USD", "GROSS_USD_MAX", "every entry would be denied")
+    if settings.min_hold_us > settings.max_hold_us:
+        refuse("MIN_HOLD_S", "MAX_HOLD_S", "the forced exit would come first")
+    if settings.min_profit_e6 > settings.profit_target_e6:
+        refuse("MIN_PROFIT_PCT", "PROFIT_TARGET_PCT", "the target would come first")
+
+
+def _shortened(text: str) -> str:
+    line = text if text.isprintable() else repr(text)[1:-1]
+    return line if len(line) <= 60 else line[:57] + "..."

@@ -1,0 +1,165 @@
+"""Order lifecycle: one desk per strategy, and the bookkeeping that all of them share."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Any
+
+from fastcore.probe.clock import mono_ns
+from fastcore.probe.trackers import ORDER_PLACEMENT
+from hftbot.engine.router import Router
+from hftbot.words.instrument import Instrument
+from hftbot.words.intent import Intent
+from hftbot.words.order import OpenOrder, OrderState, Tif
+from hftbot.words.ports import Book, Clock
+from hftbot.words.verdict import Verdict
+
+EXPIRED = -int(Verdict.DENY_EXPIRED_INTENT)
+GRACE_US = 30_000_000
+
+
+class OrderBookkeeping:
+    """Handles by ClientId, denials by rule, and the grace in which a done row is kept.
+
+    A done order keeps its row for GRACE_US, so that a late fill still finds it.
+    """
+
+    def __init__(self, table: Any) -> None:
+        self.table = table
+        self.denials: Counter[str] = Counter()
+        self.expired = 0
+        self._done: deque[tuple[int, int]] = deque()
+
+    def denied(self, verdict: int) -> int:
+        """Count a negative verdict under each of its rules and hand it back."""
+        mask = Verdict(-verdict)
+        for rule in mask:
+            self.denials[str(rule.name)] += 1
+        if mask & Verdict.DENY_EXPIRED_INTENT:
+            self.expired += 1
+        return verdict
+
+    def finished(self, handle: int, now_us: int) -> None:
+        """An order is done: its row may be freed after the grace."""
+        self._done.append((now_us + GRACE_US, handle))
+
+    def sweep(self, now_us: int, most: int = 64) -> None:
+        """Free rows whose grace is over; all of them if the table is nearly full."""
+        while self._done and most and (
+                self._done[0][0] <= now_us or len(self._done) > self.table.capacity // 2):
+            self.table.free(self._done.popleft()[1])
+            most -= 1
+
+    def open_handles(self) -> list[int]:
+        """Rows whose order is not done, DOUBT included."""
+        state = self.table.state
+        return [handle for handle in self.table.handles() if state(handle) < OrderState.FILLED]
+
+
+class StrategyDesk:
+    """How one strategy speaks: implements words.ports.Desk."""
+
+    def __init__(self, strategy: int, clock: Clock, router: Router, rows: OrderBookkeeping,
+                 instruments: Sequence[Instrument], books: Sequence[Book],
+                 trackers: Any) -> None:
+        self.strategy = strategy
+        self.intents = 0
+        self.placing_ns = 0
+        self.enabled = True
+        self._clock = clock
+        self._router = router
+        self._rows = rows
+        self._table = rows.table
+        self._instruments = tuple(instruments)
+        self._books = tuple(books)
+        self._trackers = trackers
+
+    def place(self, instrument: int, side: int, ticks: int, lots: int, tif: int = Tif.IOC, *,
+              post_only: bool = False, ttl_us: int = 0, reason: str = "") -> int:
+        """Ask for an order. Returns its ClientId, or a negative verdict."""
+        return self._place(instrument, side, ticks, lots, tif, post_only, self._clock.now_us(),
+                           ttl_us)
+
+    def submit(self, intent: Intent) -> int:
+        """Ask for an order by Intent; an expired Intent is denied and counted."""
+        if intent.expired(self._clock.now_us()):
+            self.intents += 1
+            return self._rows.denied(EXPIRED)
+        return self._place(intent.instrument, intent.side, intent.ticks, intent.lots, intent.tif,
+                           intent.post_only, intent.created_us, intent.ttl_us)
+
+    def _place(self, instrument: int, side: int, ticks: int, lots: int, tif: int,
+               post_only: bool, created_us: int, ttl_us: int) -> int:
+        start_ns = mono_ns()
+        self.intents += 1
+        if not self.enabled:
+            return self._rows.denied(-int(Verdict.DENY_HALTED))
+        handle = self._router.place(self.strategy, instrument, side, ticks, lots, tif, post_only,
+                                    created_us, ttl_us)
+        elapsed_ns = mono_ns() - start_ns
+        self.placing_ns += elapsed_ns
+        if handle < 0:
+            return self._rows.denied(handle)
+        self._trackers.record(ORDER_PLACEMENT, elapsed_ns)
+        return int(self._table.client_id(handle))
+
+    def amend(self, client_id: int, ticks: int, lots: int) -> int:
+        """Change a working order in place. Returns 0 or a negative verdict."""
+        handle = self._own(client_id)
+        if handle < 0:
+            return -1
+        verdict = self._router.amend(handle, ticks, lots)
+        return self._rows.denied(verdict) if verdict < 0 else 0
+
+    def cancel(self, client_id: int) -> int:
+        """Cancel a working order. Returns 0, or a negative number if there is nothing to do."""
+        handle = self._own(client_id)
+        return -1 if handle < 0 else self._router.cancel(handle)
+
+    def cancel_all(self) -> int:
+        """Cancel every working order of this strategy. Returns how many were asked."""
+        return sum(self._router.cancel(handle) == 0 for handle in self._handles())
+
+    def position_lots(self, instrument: int) -> int:
+        """Net lots held."""
+        return self._router.ledger.position_lots(instrument)
+
+    def open_orders(self) -> list[OpenOrder]:
+        """This strategy's orders that are not done."""
+        return [open_order(self._table, handle) for handle in self._handles()]
+
+    def instruments(self) -> Sequence[Instrument]:
+        """The instruments traded in this run."""
+        return self._instruments
+
+    def book(self, instrument: int) -> Book:
+        """The live book of an instrument."""
+        return self._books[instrument]
+
+    def now_us(self) -> int:
+        """The world's wall clock, microseconds."""
+        return self._clock.now_us()
+
+    def mono_ns(self) -> int:
+        """The world's monotonic clock, nanoseconds."""
+        return self._clock.mono_ns()
+
+    def _own(self, client_id: int) -> int:
+        handle = int(self._table.find(client_id))
+        if handle < 0 or self._table.strategy(handle) != self.strategy:
+            return -1
+        return handle if self._table.state(handle) < OrderState.FILLED else -1
+
+    def _handles(self) -> list[int]:
+        return [handle for handle in self._rows.open_handles()
+                if self._table.strategy(handle) == self.strategy]
+
+
+def open_order(table: Any, handle: int) -> OpenOrder:
+    """Copy one row of the order table."""
+    return OpenOrder(
+        client_id=table.client_id(handle), instrument=table.instrument(handle),
+        side=table.side(handle), ticks=table.ticks(handle), lots=table.lots(handle),
+        filled_lots=table.filled_lots(handle), state=OrderState(table.state(handle)),
+        tif=Tif(table.tif(handle)), created_us=table.created_us(handle))

@@ -1,0 +1,294 @@
+"""The turn: a market frame or a private event comes in, strategies speak, orders leave.
+
+Rooms in order: lane (decoded and applied before we are called) -> strategy -> desk -> router
+-> lane desk (guard, journal, text) -> wire; and back: event -> ledger -> table -> strategy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from fastcore.lane.lane import EVENT_BOOK, EVENT_RESYNC, EVENT_SNAPSHOT, EVENT_TRADE
+
+from fastcore.probe.clock import mono_ns
+from fastcore.probe.trackers import INTENT_GENERATION, LOOP_ITERATION
+from hftbot.engine.desk import OrderBookkeeping, StrategyDesk
+from hftbot.engine.guard import HALTED, STATE_NAMES, Guard
+from hftbot.engine.ledger import Ledger
+from hftbot.engine.router import Router
+from hftbot.errors import HftbotError
+from hftbot.words import events as ev
+from hftbot.words.fill import Fill
+from hftbot.words.instrument import Instrument
+from hftbot.words.market import BookTrust, Trade, VenueMode
+from hftbot.words.order import OrderState
+from hftbot.words.ports import Clock, Notes, Strategy
+
+
+class Observer(Protocol):
+    """Who watches from beside the path; never slows it, never decides."""
+
+    def on_fill(self, fill: Fill, grid: Instrument, bid: int, ask: int) -> None: ...
+    def on_done(self, client_id: int, state: OrderState, reason: str, ts_us: int) -> None: ...
+
+
+class Engine:
+    """One engine for every world: it knows no socket, no thread and no real clock."""
+
+    def __init__(self, clock: Clock, lanes: Sequence[Any], desks: Sequence[Any],
+                 rows: OrderBookkeeping, guard: Guard, router: Router, ledger: Ledger,
+                 notes: Notes, trackers: Any) -> None:
+        self.clock = clock
+        self.lanes = tuple(lanes)
+        self.desks = tuple(desks)
+        self.books = tuple(lane.book for lane in lanes)
+        self.rows = rows
+        self.table = rows.table
+        self.guard = guard
+        self.router = router
+        self.ledger = ledger
+        self.notes = notes
+        self.trackers = trackers
+        self.observers: list[Observer] = []
+        self.voices: list[tuple[Strategy, StrategyDesk]] = []
+        self.trading = False
+        self.rejects = 0
+        self.doubts = 0
+        self.external_fills = 0
+        self.disabled: list[str] = []
+        self.blind = True
+        self._trade = Trade()
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            ev.OrderAcked: self._acked, ev.OrderRejected: self._rejected,
+            ev.OrderFilled: self._filled, ev.OrderAmended: self._amended,
+            ev.OrderDone: self._done, ev.OrderDoubt: self._doubt,
+            ev.CancelRejected: self._cancel_rejected, ev.BalanceSeen: self._balance,
+            ev.ModeChanged: self._mode, ev.TrustChanged: self._trust,
+            ev.VenueError: self._venue_error,
+        }
+
+    def add(self, strategy: Strategy) -> StrategyDesk:
+        """Give a strategy its desk. Call before start()."""
+        desk = StrategyDesk(len(self.voices) + 1, self.clock, self.router, self.rows,
+                            self.ledger.instruments, self.books, self.trackers)
+        self.voices.append((strategy, desk))
+        return desk
+
+    def start(self) -> None:
+        """Trading begins: strategies are told and the door opens.
+
+        Raises HftbotError if a strategy refuses its configuration.
+        """
+        self.trading = True
+        self.router.admit(True)
+        for strategy, desk in self.voices:
+            try:
+                strategy.on_start(desk)
+            except HftbotError:
+                # A strategy that refuses its own configuration refuses the run.
+                raise
+            except Exception as error:
+                self._disable(strategy, desk, "on_start", error)
+
+    def stop(self) -> None:
+        """No new orders from here on; strategies are told."""
+        if not self.trading:
+            return
+        self.trading = False
+        self.router.admit(False)
+        for strategy, desk in self.voices:
+            self._speak(strategy, desk, strategy.on_stop)
+
+    def on_market(self, index: int, bits: int, trades: Iterable[tuple[int, ...]],
+                  recv_ns: int) -> None:
+        """One hot frame was applied to a lane: wake the strategies."""
+        if bits & (EVENT_SNAPSHOT | EVENT_RESYNC):
+            self._trust_moved(index, bits)
+        if self.trading:
+            if bits & EVENT_BOOK and self.books[index].trust == BookTrust.TRUSTED:
+                self._wake(index)
+            if bits & EVENT_TRADE:
+                self._tell_trades(index, trades)
+        self.trackers.record(LOOP_ITERATION, mono_ns() - recv_ns)
+
+    def _wake(self, index: int) -> None:
+        book = self.books[index]
+        for strategy, desk in self.voices:
+            desk.placing_ns = 0
+            start_ns = mono_ns()
+            self._speak(strategy, desk, strategy.on_book, book)
+            self.trackers.record(INTENT_GENERATION, mono_ns() - start_ns - desk.placing_ns)
+
+    def _tell_trades(self, index: int, trades: Iterable[tuple[int, ...]]) -> None:
+        trade = self._trade
+        for side, ticks, lots, trade_id, ts_us in trades:
+            trade.instrument = index
+            trade.side, trade.ticks, trade.lots = side, ticks, lots
+            trade.trade_id, trade.ts_us = trade_id, ts_us
+            for strategy, desk in self.voices:
+                self._speak(strategy, desk, strategy.on_trade, trade)
+
+    def on_events(self, events: Iterable[Any]) -> None:
+        """Private events, in the order the venue told them."""
+        for event in events:
+            handler = self._handlers.get(type(event))
+            if handler is not None:
+                handler(event)
+
+    def on_timer(self) -> None:
+        """LOOP_INTERVAL_MS passed: strategies, loss limit, freed rows."""
+        start_ns = mono_ns()
+        now_us = self.clock.now_us()
+        self.rows.sweep(now_us)
+        self.guard.check_loss(self.profit_net(), now_us)
+        if self.trading and self.guard.state != HALTED:
+            for strategy, desk in self.voices:
+                self._speak(strategy, desk, strategy.on_timer, now_us)
+        self.trackers.record(LOOP_ITERATION, mono_ns() - start_ns)
+
+    def profit_net(self) -> float:
+        """Realised plus unrealised at mid minus fees, in quote units."""
+        total = -self.ledger.fees()
+        for index, book in enumerate(self.books):
+            if book.has_bid() and book.has_ask():
+                total += self.ledger.profit(index, book.best_bid(), book.best_ask())
+        return total
+
+    def open_client_ids(self) -> list[int]:
+        """ClientIds of all orders that are not done."""
+        return [self.table.client_id(handle) for handle in self.rows.open_handles()]
+
+    def cancel_everything(self) -> int:
+        """Ask the venue to cancel every order that is not done. Returns how many were asked."""
+        asked = 0
+        for handle in self.rows.open_handles():
+            asked += self.router.cancel(handle) == 0
+        return asked
+
+    def on_guard_state(self, state: int, reason: str) -> None:
+        """The guard became stricter."""
+        self.notes.error(f"guard {STATE_NAMES[state]}: {reason}")
+        if state == HALTED:
+            self.router.admit(False)
+            self.cancel_everything()
+
+    def _speak(self, strategy: Strategy, desk: StrategyDesk, handler: Callable[..., None],
+               *what: Any) -> None:
+        """Run one handler; a strategy that raises is disabled and its orders are cancelled."""
+        if not desk.enabled:
+            return
+        try:
+            handler(*what)
+        except Exception as error:
+            self._disable(strategy, desk, handler.__name__, error)
+
+    def _disable(self, strategy: Strategy, desk: StrategyDesk, where: str,
+                 error: Exception) -> None:
+        desk.enabled = False
+        self.disabled.append(strategy.name)
+        self.notes.error(f"strategy {strategy.name} disabled: {where} raised "
+                         f"{type(error).__name__}: {error}")
+        desk.cancel_all()
+
+    def _tell_order(self, event: Any, handle: int) -> None:
+        owner = self.table.strategy(handle)
+        if 0 < owner <= len(self.voices):
+            strategy, desk = self.voices[owner - 1]
+            self._speak(strategy, desk, strategy.on_order, event)
+
+    def _trust_moved(self, index: int, bits: int) -> None:
+        symbol = self.ledger.instruments[index].symbol
+        if bits & EVENT_RESYNC:
+            self.notes.warn(f"{symbol}: book is suspect, asking for a new snapshot")
+        else:
+            self.notes.info(f"{symbol}: snapshot verified, book is trusted")
+
+    def _acked(self, event: ev.OrderAcked) -> None:
+        handle = self.table.find(event.client_id)
+        if handle < 0:
+            return
+        self.desks[self.table.instrument(handle)].acked(handle)
+        self._tell_order(event, handle)
+
+    def _rejected(self, event: ev.OrderRejected) -> None:
+        handle = self.table.find(event.client_id)
+        self.rejects += 1
+        self.notes.warn(f"order {event.client_id} rejected: {event.code}")
+        if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
+            return
+        self.desks[self.table.instrument(handle)].rejected(handle)
+        self._finish(handle, event, OrderState.REJECTED, event.code)
+
+    def _filled(self, event: ev.OrderFilled) -> None:
+        if self.ledger.seen(event.fill_id):
+            return
+        handle = self.table.find(event.client_id) if event.client_id else -1
+        desk = self.desks[event.instrument]
+        if handle >= 0:
+            desk.fill(handle, event.ticks, event.lots, event.fee_e10)
+        else:
+            self.external_fills += 1
+            desk.position.apply(event.side, event.ticks, event.lots, event.fee_e10)
+        fill = self.ledger.book(event, self.clock.now_us())
+        book = self.books[event.instrument]
+        grid = self.ledger.instruments[event.instrument]
+        for observer in self.observers:
+            observer.on_fill(fill, grid, book.best_bid(), book.best_ask())
+        if handle >= 0:
+            owner = self.table.strategy(handle)
+            if 0 < owner <= len(self.voices):
+                strategy, voice = self.voices[owner - 1]
+                self._speak(strategy, voice, strategy.on_fill, event)
+
+    def _amended(self, event: ev.OrderAmended) -> None:
+        handle = self.table.find(event.client_id)
+        if handle < 0:
+            return
+        self.desks[self.table.instrument(handle)].amended(handle, event.ticks, event.lots)
+        self._tell_order(event, handle)
+
+    def _done(self, event: ev.OrderDone) -> None:
+        handle = self.table.find(event.client_id)
+        if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
+            return
+        self.desks[self.table.instrument(handle)].done(handle, int(event.state))
+        self._finish(handle, event, event.state, event.reason)
+
+    def _finish(self, handle: int, event: Any, state: OrderState, reason: str) -> None:
+        now_us = self.clock.now_us()
+        self.rows.finished(handle, now_us)
+        for observer in self.observers:
+            observer.on_done(event.client_id, state, reason, event.ts_us)
+        self._tell_order(event, handle)
+
+    def _doubt(self, event: ev.OrderDoubt) -> None:
+        handle = self.table.find(event.client_id)
+        if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
+            return
+        self.doubts += 1
+        self.notes.warn(f"order {event.client_id} in doubt: {event.reason}")
+        self.desks[self.table.instrument(handle)].doubt(handle)
+        self._tell_order(event, handle)
+
+    def _cancel_rejected(self, event: ev.CancelRejected) -> None:
+        self.notes.info(f"cancel or amend of order {event.client_id} refused: {event.code}")
+        handle = self.table.find(event.client_id)
+        if handle >= 0:
+            self._tell_order(event, handle)
+
+    def _balance(self, event: ev.BalanceSeen) -> None:
+        self.ledger.balances_e10[event.asset] = event.amount_e10
+        self.guard.refresh_funds(self.ledger)
+
+    def _mode(self, event: ev.ModeChanged) -> None:
+        if event.mode != self.guard.mode:
+            self.notes.warn(f"venue mode is now {VenueMode(event.mode).name}")
+        self.guard.set_mode(event.mode)
+
+    def _trust(self, event: ev.TrustChanged) -> None:
+        symbol = self.ledger.instruments[event.instrument].symbol
+        self.notes.warn(f"{symbol}: book is {event.trust.name}: {event.reason}")
+
+    def _venue_error(self, event: ev.VenueError) -> None:
+        self.notes.warn(f"venue says: {event.code}")

@@ -1,0 +1,97 @@
+"""Risk and halt: the cold half. The hot half is fastcore.money.risk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hftbot.engine.ledger import Ledger
+from hftbot.words.events import E10
+from hftbot.words.market import VenueMode
+
+ACTIVE, REDUCING, HALTED = 0, 1, 2
+STATE_NAMES = ("ACTIVE", "REDUCING", "HALTED")
+DAY_US = 86_400_000_000
+
+
+class Guard:
+    """Keeps the account's trading state and the facts that its gates read.
+
+    The daily loss (realised plus marked minus fees since UTC midnight) takes it first to REDUCING,
+    at the limit, and to HALTED at one and a half times the limit: exits may still run in between.
+    """
+
+    def __init__(self, account: Any, gates: Sequence[Any], loss_day_max: float,
+                 on_state: Callable[[int, str], None]) -> None:
+        self.account = account
+        self.gates = tuple(gates)
+        self.loss_day_max = loss_day_max
+        self.mode = VenueMode.OPEN
+        self.reason = ""
+        self._on_state = on_state
+        self._day = -1
+        self._day_start_profit = 0.0
+
+    @property
+    def state(self) -> int:
+        """ACTIVE, REDUCING or HALTED."""
+        return int(self.account.state)
+
+    def set_mode(self, mode: VenueMode) -> None:
+        """The venue changed what it accepts."""
+        self.mode = mode
+        self.account.mode = int(mode)
+
+    def set_ready(self, ready: bool) -> None:
+        """Orders are admitted only while the private stream is up and reconciled."""
+        self.account.ready = int(ready)
+
+    def link_seen(self, mono_ns: int) -> None:
+        """The market link showed life at mono_ns; a book is as fresh as its link."""
+        for gate in self.gates:
+            gate.link_seen_ns = mono_ns
+
+    def refresh_funds(self, ledger: Ledger) -> None:
+        """The venue told a balance: gates know what can be paid."""
+        for index, gate in enumerate(self.gates):
+            gate.funds_value = ledger.funds_value(index)
+            gate.funds_lots = ledger.funds_lots(index)
+
+    def refresh_limits(self, ledger: Ledger, books: Sequence[Any], position_max: float) -> None:
+        """Position limits are money; gates count lots, so they follow the price.
+
+        ``position_max`` is quote units. A gate whose book shows no price keeps its last limit.
+        """
+        for index, (gate, book) in enumerate(zip(self.gates, books, strict=True)):
+            if book.has_bid():
+                worth = ledger.instruments[index].value(book.best_bid(), 1)
+                gate.position_lots_max = int(position_max / worth)
+                gate.revalue()
+
+    def check_loss(self, profit_net: float, now_us: int) -> None:
+        """Compare today's result with the daily limit. ``profit_net`` is quote units, fees off."""
+        day = now_us // DAY_US
+        if day != self._day:
+            self._day = day
+            self._day_start_profit = profit_net
+        loss = self._day_start_profit - profit_net
+        self.account.loss_e10 = int(max(loss, 0.0) * E10)
+        if self.loss_day_max <= 0 or loss < self.loss_day_max:
+            return
+        sentence = f"daily loss {loss:.2f} reached the limit {self.loss_day_max:.2f}"
+        if loss >= 1.5 * self.loss_day_max:
+            self.raise_to(HALTED, sentence)
+        else:
+            self.raise_to(REDUCING, sentence)
+
+    def halt(self, reason: str) -> None:
+        """Stop taking risk at once; only a human clears it."""
+        self.raise_to(HALTED, reason)
+
+    def raise_to(self, state: int, reason: str) -> None:
+        """Make the state stricter; it never relaxes by itself."""
+        if state <= self.account.state:
+            return
+        self.account.state = state
+        self.reason = reason
+        self._on_state(state, reason)

@@ -1,0 +1,103 @@
+"""From an allowed intent to bytes on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hftbot.engine.ledger import Ledger
+from hftbot.words.ports import Clock
+from hftbot.words.verdict import Verdict
+
+NOT_READY = -int(Verdict.DENY_NOT_READY)
+INVALID = -int(Verdict.DENY_INVALID)
+Send = Callable[[memoryview], None]
+
+
+class Router:
+    """Routes orders of all strategies to one venue.
+
+    Requests carry the ClientId as their request id, so that an answer needs no table.
+    While no wire is attached every request is denied with DENY_NOT_READY.
+    """
+
+    def __init__(self, clock: Clock, table: Any, desks: Sequence[Any], ledger: Ledger,
+                 sent: Callable[[str, int, int], None]) -> None:
+        self.clock = clock
+        self.table = table
+        self.desks = tuple(desks)
+        self.ledger = ledger
+        self.orders_sent = 0
+        self.amends_sent = 0
+        self.cancels_sent = 0
+        self._sent = sent
+        self._send: Send | None = None
+        self._admit = False
+
+    @property
+    def attached(self) -> bool:
+        """True while a wire is there to send on."""
+        return self._send is not None
+
+    def attach(self, send: Send) -> None:
+        """Orders may leave through ``send``, once admit(True) was said."""
+        self._send = send
+
+    def detach(self) -> None:
+        """The wire is gone."""
+        self._send = None
+        self._admit = False
+
+    def admit(self, on: bool) -> None:
+        """Open or close the door for new orders and amends; cancels always pass."""
+        self._admit = on
+
+    def place(self, strategy: int, instrument: int, side: int, ticks: int, lots: int, tif: int,
+              post_only: bool, created_us: int, ttl_us: int) -> int:
+        """Place one order. Returns its table handle, or a negative verdict."""
+        send = self._send
+        if send is None or not self._admit:
+            return NOT_READY
+        if not 0 <= instrument < len(self.desks):
+            return INVALID
+        now_us = self.clock.now_us()
+        now_ns = self.clock.mono_ns()
+        desk = self.desks[instrument]
+        handle = int(desk.place(strategy, side, ticks, lots, tif, post_only, created_us, ttl_us,
+                                now_us, now_ns))
+        if handle < 0:
+            return handle
+        send(desk.frame())
+        self.orders_sent += 1
+        self._sent("add_order", self.table.client_id(handle), now_ns)
+        return handle
+
+    def amend(self, handle: int, ticks: int, lots: int) -> int:
+        """Change a working order in place. Returns 0 or a negative verdict."""
+        send = self._send
+        if send is None or not self._admit:
+            return NOT_READY
+        desk = self.desks[self.table.instrument(handle)]
+        now_ns = self.clock.mono_ns()
+        verdict = int(desk.amend(handle, ticks, lots, self.clock.now_us(), now_ns))
+        if verdict < 0:
+            return verdict
+        send(desk.frame())
+        self.amends_sent += 1
+        self._sent("amend_order", self.table.client_id(handle), now_ns)
+        return 0
+
+    def cancel(self, handle: int) -> int:
+        """Cancel a working order. Returns 0 or a negative verdict."""
+        send = self._send
+        if send is None:
+            return NOT_READY
+        desk = self.desks[self.table.instrument(handle)]
+        now_ns = self.clock.mono_ns()
+        verdict = int(desk.cancel(handle, self.clock.now_us(), now_ns))
+        if verdict < 0:
+            return verdict
+        send(desk.frame())
+        self.cancels_sent += 1
+        self._sent("cancel_order", self.table.client_id(handle), now_ns)
+        return 0

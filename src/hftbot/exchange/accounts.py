@@ -1,0 +1,188 @@
+"""The client's account: balances, holds, fees, and the key, nonce and tokens that open it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs
+
+from hftbot.exchange.settings import FEES_E6, FeeSchedule, Listing
+from hftbot.words.ports import Rng
+
+E10 = 10**10
+TOKEN_LIFE_US = 900 * 1_000_000
+# Ledger decimals of the quote asset: a fee is rounded to them.
+FEE_DECIMALS: dict[str, int] = {"USD": 4, "EUR": 4, "USDT": 8}
+
+
+def api_sign(path: str, nonce: str, body: bytes, secret: str) -> str:
+    """API-Sign header: HMAC-SHA512 over path and SHA256(nonce + body), keyed by the secret."""
+    message = path.encode() + hashlib.sha256(nonce.encode() + body).digest()
+    mac = hmac.new(base64.b64decode(secret), message, hashlib.sha512)
+    return base64.b64encode(mac.digest()).decode()
+
+
+def random_text(rng: Rng, length: int, alphabet: str) -> str:
+    """Seeded random characters."""
+    return "".join(alphabet[rng.randrange(0, len(alphabet))] for _ in range(length))
+
+
+@dataclass(slots=True)
+class Movement:
+    """One ledger row of a trade; amounts in 1e-10 units, the fee not included in ``amount``."""
+
+    asset: str
+    amount_e10: int
+    fee_e10: int
+    balance_e10: int
+
+
+@dataclass(slots=True)
+class Account:
+    """Balances and holds in 1e-10 units of each asset; fees in millionths of the value."""
+
+    balances: dict[str, int]
+    maker_fee_e6: int = 0
+    taker_fee_e6: int = 0
+    holds: dict[str, int] = field(default_factory=dict)
+    fees_paid_e10: int = 0
+    volume_e10: int = 0
+
+    def available(self, asset: str) -> int:
+        """What may still be promised."""
+        return self.balances.get(asset, 0) - self.holds.get(asset, 0)
+
+    def hold(self, asset: str, amount_e10: int) -> None:
+        """Promise an amount (negative: give back)."""
+        self.holds[asset] = self.holds.get(asset, 0) + amount_e10
+
+    def value_e10(self, listing: Listing, tick_lots: int) -> int:
+        """Ticks times lots in the quote asset, exact."""
+        scale: int = 10 ** (10 - listing.value_exponent)
+        return tick_lots * listing.tick_units * listing.lot_units * scale
+
+    def qty_e10(self, listing: Listing, lots: int) -> int:
+        """Lots in the base asset, exact."""
+        scale: int = 10 ** (10 - listing.qty_precision)
+        return lots * listing.lot_units * scale
+
+    def fee_e10(self, listing: Listing, value_e10: int, maker: bool) -> int:
+        """Fee of a trade in the quote asset, rounded half up to its ledger decimals."""
+        rate = self.maker_fee_e6 if maker else self.taker_fee_e6
+        step: int = 10 ** (10 - FEE_DECIMALS.get(listing.quote, 8))
+        exact = value_e10 * rate
+        return (2 * exact + step * 1_000_000) // (2 * step * 1_000_000) * step
+
+    def needed(self, listing: Listing, side: int, tick_lots: int, lots: int) -> tuple[str, int]:
+        """Asset and amount that an order may cost at worst."""
+        if side == 1:
+            return listing.base, self.qty_e10(listing, lots)
+        value = self.value_e10(listing, tick_lots)
+        worst = max(self.maker_fee_e6, self.taker_fee_e6, 0)
+        return listing.quote, value + -(-value * worst // 1_000_000)
+
+    def trade(self, listing: Listing, side: int, ticks: int, lots: int,
+              maker: bool) -> tuple[int, Movement, Movement]:
+        """Book a fill. Returns the fee and the two ledger rows (base leg, quote leg)."""
+        value = self.value_e10(listing, ticks * lots)
+        qty = self.qty_e10(listing, lots)
+        fee = self.fee_e10(listing, value, maker)
+        sign = 1 - 2 * side
+        base = self.balances.get(listing.base, 0) + sign * qty
+        quote = self.balances.get(listing.quote, 0) - sign * value - fee
+        self.balances[listing.base] = base
+        self.balances[listing.quote] = quote
+        self.fees_paid_e10 += fee
+        self.volume_e10 += value
+        return (fee, Movement(listing.base, sign * qty, 0, base),
+                Movement(listing.quote, -sign * value, fee, quote))
+
+
+def new_account(balances: Mapping[str, Decimal], fees: FeeSchedule) -> Account:
+    """An account with starting money; amounts finer than 1e-10 are cut off."""
+    maker, taker = FEES_E6[fees]
+    return Account({asset: int(amount * E10) for asset, amount in balances.items()}, maker, taker)
+
+
+class Gatekeeper:
+    """Knows the API key; checks nonces, signatures and WebSocket tokens."""
+
+    def __init__(self, rng: Rng, saved: Mapping[str, Any] | None = None) -> None:
+        self.rng = rng
+        if saved:
+            self.api_key = str(saved["api_key"])
+            self.api_secret = str(saved["api_secret"])
+            self.last_nonce = int(saved["last_nonce"])
+        else:
+            secret = bytes(rng.getrandbits(8) for _ in range(64))
+            public = bytes(rng.getrandbits(8) for _ in range(42))
+            self.api_key = base64.b64encode(public).decode()
+            self.api_secret = base64.b64encode(secret).decode()
+            self.last_nonce = 0
+        # Token to its expiry; 0 while a connection keeps it alive.
+        self.tokens: dict[str, int] = {}
+        self.kept: dict[str, int] = {}
+
+    def saved(self) -> dict[str, Any]:
+        """What the next run must know."""
+        return {"api_key": self.api_key, "api_secret": self.api_secret,
+                "last_nonce": self.last_nonce}
+
+    def refuse(self, path: str, headers: Mapping[str, str], body: bytes) -> str:
+        """Error text of a private REST request, or an empty string if it may pass."""
+        lowered = {name.lower(): value for name, value in headers.items()}
+        if not hmac.compare_digest(lowered.get("api-key", "").encode(), self.api_key.encode()):
+            return "EAPI:Invalid key"
+        fields = form(body)
+        nonce = fields.get("nonce", "")
+        if not (nonce.isascii() and nonce.isdigit()) or len(nonce) > 20:
+            return "EAPI:Invalid nonce"
+        expected = api_sign(path, nonce, body, self.api_secret)
+        given = lowered.get("api-sign", "").encode(errors="replace")
+        if not hmac.compare_digest(given, expected.encode()):
+            return "EAPI:Invalid signature"
+        if int(nonce) <= self.last_nonce or int(nonce) >= 1 << 64:
+            return "EAPI:Invalid nonce"
+        self.last_nonce = int(nonce)
+        return ""
+
+    def issue(self, now_us: int) -> str:
+        """A new WebSocket token, good for 15 minutes."""
+        for token, until in list(self.tokens.items()):
+            if until < now_us and not self.kept.get(token):
+                del self.tokens[token]
+        token = base64.b64encode(bytes(self.rng.getrandbits(8) for _ in range(32))).decode()
+        token = token.rstrip("=")
+        self.tokens[token] = now_us + TOKEN_LIFE_US
+        return token
+
+    def valid(self, token: str, now_us: int) -> bool:
+        """Whether a token opens the private channels now."""
+        until = self.tokens.get(token)
+        return until is not None and (now_us < until or self.kept.get(token, 0) > 0)
+
+    def keep(self, token: str) -> None:
+        """A connection subscribed with the token and keeps it alive."""
+        self.kept[token] = self.kept.get(token, 0) + 1
+
+    def let_go(self, token: str) -> None:
+        """A connection that kept the token alive has closed."""
+        self.kept[token] = self.kept.get(token, 1) - 1
+
+
+def form(body: bytes) -> dict[str, str]:
+    """Fields of a form-encoded or JSON body; empty if it is neither."""
+    try:
+        text = body.decode()
+        if text.lstrip().startswith("{"):
+            fields = json.loads(text)
+            return {str(key): str(value) for key, value in fields.items()}
+        return {key: values[-1] for key, values in parse_qs(text, keep_blank_values=True).items()}
+    except (ValueError, RecursionError):
+        return {}

@@ -1,0 +1,103 @@
+"""Kraken's JSON text, put together from pieces: key order and number tokens as on the wire."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from json import dumps
+
+from hftbot.exchange.settings import Listing
+
+MONEY_DECIMALS = 10
+
+
+def quoted(text: str) -> str:
+    """A JSON string."""
+    return dumps(text)
+
+
+def fixed(units: int, precision: int) -> str:
+    """A decimal token with exactly ``precision`` fraction digits."""
+    sign = "-" if units < 0 else ""
+    digits = str(abs(units)).rjust(precision + 1, "0")
+    return f"{sign}{digits[:-precision]}.{digits[-precision:]}" if precision else sign + digits
+
+
+class Stamps:
+    """RFC 3339 texts of wall-clock microseconds; the second's part is cached."""
+
+    def __init__(self) -> None:
+        self.second = -1
+        self.prefix = ""
+
+    def micro(self, now_us: int) -> str:
+        """``2026-01-01T00:00:00.000001Z``."""
+        second, fraction = divmod(now_us, 1_000_000)
+        if second != self.second:
+            self.second = second
+            self.prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        return f"{self.prefix}{fraction:06d}Z"
+
+    def whole(self, now_us: int) -> str:
+        """``2026-01-01T00:00:00Z``."""
+        return datetime.fromtimestamp(now_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class ListingText:
+    """Number tokens of one listing, with a small cache of prices."""
+
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+        self.symbol = quoted(listing.symbol)
+        self.prices: dict[int, str] = {}
+
+    def price(self, ticks: int) -> str:
+        """Price token at full precision."""
+        text = self.prices.get(ticks)
+        if text is None:
+            if len(self.prices) > 20_000:
+                self.prices.clear()
+            text = fixed(ticks * self.listing.tick_units, self.listing.price_precision)
+            self.prices[ticks] = text
+        return text
+
+    def qty(self, lots: int) -> str:
+        """Size token at full precision."""
+        return fixed(lots * self.listing.lot_units, self.listing.qty_precision)
+
+    def level(self, ticks: int, lots: int) -> str:
+        """One level of a book message."""
+        return f'{{"price":{self.price(ticks)},"qty":{self.qty(lots)}}}'
+
+    def digits(self, ticks: int, lots: int) -> str:
+        """One level as the checksum reads it: both numbers without point and leading zeros."""
+        return f"{ticks * self.listing.tick_units}{lots * self.listing.lot_units}"
+
+    def cost(self, tick_lots: int) -> str:
+        """Price times size, exact."""
+        units = tick_lots * self.listing.tick_units * self.listing.lot_units
+        return fixed(units, self.listing.value_exponent)
+
+    def average(self, tick_lots: int, lots: int) -> str:
+        """Average price of a filled size, rounded half up to the pair's precision plus four."""
+        precision = self.listing.price_precision + 4
+        if lots == 0:
+            return fixed(0, precision)
+        units = (2 * tick_lots * self.listing.tick_units * 10_000 + lots) // (2 * lots)
+        return fixed(units, precision)
+
+    def increment(self, units: int, precision: int) -> str:
+        """An increment as the instrument channel writes it: exponent form below 0.0001."""
+        text = repr(units / float(10**precision))
+        return text[:-2] if text.endswith(".0") else text
+
+
+def checksum(asks: Sequence[str], bids: Sequence[str]) -> int:
+    """CRC32 over the digits of the ten best asks, then the ten best bids."""
+    return zlib.crc32("".join((*asks[:10], *bids[:10])).encode())
+
+
+def money(amount_e10: int) -> str:
+    """An amount of 1e-10 units."""
+    return fixed(amount_e10, MONEY_DECIMALS)

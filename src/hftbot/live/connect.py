@@ -1,0 +1,81 @@
+"""Before a session: what the venue lists, and the token that opens its private stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from hftbot.errors import ConfigError, Timeout, VenueError
+from hftbot.venue.kraken import codec, rules
+from hftbot.wire.ws import Connect
+from hftbot.words.instrument import Instrument
+from hftbot.words.ports import Clock, Http
+from hftbot.words.secret import Secret
+
+ANSWER_S = 10.0
+NEAREST_SHOWN = 5
+
+
+class TokenSource:
+    """Fetches WebSocket tokens by signed REST; nonces strictly rise."""
+
+    def __init__(self, http: Http, rest_url: str, key: Secret, secret: Secret,
+                 clock: Clock) -> None:
+        self._http = http
+        self._rest_url = rest_url
+        self._key = key
+        self._secret = secret
+        self._clock = clock
+        self._nonce = 0
+
+    async def fetch(self) -> Secret:
+        """A fresh token. Raises the mapped VenueReject, or TransportError."""
+        self._nonce = max(self._nonce + 1, self._clock.now_us() * 1000)
+        path, headers, body = rules.token_request(self._key, self._secret, self._nonce)
+        status, answer = await self._http.request("POST", self._rest_url + path, headers, body,
+                                                  ANSWER_S)
+        return rules.token_response(status, answer)
+
+
+async def discover(url: str, connect: Connect, symbols: Sequence[str], maker_fee_e6: int,
+                   taker_fee_e6: int) -> list[Instrument]:
+    """Ask the venue for the grids of our symbols.
+
+    Raises ConfigError for a symbol that it does not list, Timeout, Disconnected.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[rules.PairRow]] = loop.create_future()
+
+    def on_frame(view: memoryview, padding: int, recv_ns: int) -> None:
+        if answer.done():
+            return
+        try:
+            message = codec.parse(view)
+            if message.get("channel") == "instrument":
+                answer.set_result(rules.instruments_from(message))
+        except VenueError as error:
+            answer.set_exception(error)
+
+    def on_close(reason: str) -> None:
+        if not answer.done():
+            answer.set_exception(Timeout(f"{url} closed before it listed its pairs: {reason}"))
+
+    wire = await connect(url, on_frame, on_close)
+    try:
+        wire.send(codec.subscribe("instrument", snapshot=True))
+        async with asyncio.timeout(ANSWER_S):
+            rows = await answer
+    except TimeoutError:
+        raise Timeout(f"{url}: no list of pairs within {ANSWER_S:.0f} s") from None
+    finally:
+        wire.close("pairs are known")
+        if answer.done() and not answer.cancelled():
+            answer.exception()
+    listed = {row.symbol: row for row in rows}
+    for symbol in symbols:
+        if symbol not in listed:
+            some = ", ".join(sorted(listed)[:NEAREST_SHOWN])
+            raise ConfigError(f"SYMBOLS: the venue does not list {symbol} (it lists {some}"
+                              f"{', ...' if len(listed) > NEAREST_SHOWN else ''})")
+    return [rules.instrument_from_row(listed[symbol], index, maker_fee_e6, taker_fee_e6)
+            for index, symbol in enumerate(symbols)]

@@ -1,0 +1,325 @@
+"""One run: connect, reconcile, trade, drain, cancel all, verify that none is open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from fastcore.lane.lane import EVENT_BOOK, EVENT_RESYNC, EVENT_SNAPSHOT, EVENT_TRADE
+
+from hftbot.engine.guard import HALTED, REDUCING
+from hftbot.engine.reconcile import compare
+from hftbot.errors import Timeout
+from hftbot.live.world import World
+from hftbot.venue.kraken import rules
+from hftbot.venue.kraken.feed import RARE
+from hftbot.words import events as ev
+from hftbot.words.events import OrderDoubt, OrdersSeen, PrivateLost, PrivateReady
+from hftbot.words.order import OrderState
+from hftbot.words.ports import Wire
+from hftbot.words.secret import Secret
+
+HOT = EVENT_BOOK | EVENT_SNAPSHOT | EVENT_TRADE | EVENT_RESYNC
+READY_S = 30.0
+DRAIN_S = 30.0
+DOUBT_GRACE_US = 1_000_000
+Token = Callable[[], Awaitable[Secret]]
+
+
+class Session:
+    """Drives one World on an asyncio loop, through wires that others open.
+
+    The links call public_* and private_*; ``run`` is the life from ready to verified stop.
+    Uses no executor and no real clock, so it runs on virtual time unchanged.
+    """
+
+    def __init__(self, world: World, fetch_token: Token, loop_interval_us: int,
+                 order_deadline_us: int) -> None:
+        self.world = world
+        self.engine = world.engine
+        self.feed = world.feed
+        self.gateway = world.gateway
+        self.notes = world.notes
+        self.stop_asked = asyncio.Event()
+        self.stop_reason = ""
+        self.open_at_exit: int | None = None
+        self.reconciled = False
+        self.leftovers_cancelled = 0
+        self._fetch_token = fetch_token
+        self._interval_s = loop_interval_us / 1e6
+        self._deadline_us = order_deadline_us
+        self.on_tick: Callable[[int], None] = lambda now_us: None
+        self._public: Wire | None = None
+        self._private: Wire | None = None
+        self._wakeup = asyncio.Event()
+        self._waiting = 0
+        self._seen: OrdersSeen | None = None
+        self._token = Secret("")
+
+    # --- the public link -----------------------------------------------------------------------
+
+    def public_up(self, wire: Wire) -> None:
+        """The market link is open: subscribe."""
+        self._public = wire
+        self._send(wire, self.feed.connected())
+
+    def public_down(self, reason: str) -> None:
+        """The market link is gone: books are empty until it is back."""
+        self._public = None
+        self.feed.disconnected()
+        self.engine.on_events(self.feed.take_events())
+        self.notes.warn(f"market link lost: {reason}")
+        self._stir()
+
+    def public_frame(self, view: memoryview | bytes, padding: int, recv_ns: int) -> None:
+        """One market frame; the view is valid during the call only."""
+        bits = self.feed.on_frame(view, padding, recv_ns)
+        self.world.link_seen(recv_ns)
+        if bits & HOT:
+            self.engine.on_market(self.feed.touched, bits,
+                                  self.feed.trades() if bits & EVENT_TRADE else (), recv_ns)
+        if bits & RARE:
+            self._after_rare()
+        if self._waiting:
+            self._wakeup.set()
+
+    def _after_rare(self) -> None:
+        events = self.feed.take_events()
+        if events:
+            self.engine.on_events(events)
+        frames = self.feed.take_outbox()
+        if frames and self._public is not None:
+            self._send(self._public, frames)
+
+    # --- the private link ----------------------------------------------------------------------
+
+    async def private_prepare(self) -> None:
+        """Before each attempt: a fresh token. Raises what the venue refuses it with."""
+        self._token = await self._fetch_token()
+        self.world.set_token(self._token)
+
+    def private_up(self, wire: Wire) -> None:
+        """The trading link is open: subscribe."""
+        self._private = wire
+        self._send(wire, self.gateway.connected(self._token))
+
+    def private_down(self, reason: str) -> None:
+        """The trading link is gone: we are blind, and unanswered orders are in doubt."""
+        self._private = None
+        self._go_blind(reason)
+        self.engine.on_events(self.gateway.disconnected(reason))
+        self.notes.warn(f"trading link lost: {reason}")
+        self._stir()
+
+    def private_frame(self, view: memoryview | bytes, padding: int, recv_ns: int) -> None:
+        """One frame about our own orders and money."""
+        self._private_events(self.gateway.on_frame(view, recv_ns))
+        self._flush_private()
+        if self._waiting:
+            self._wakeup.set()
+
+    def _private_events(self, events: Iterable[Any]) -> None:
+        for event in events:
+            kind = type(event)
+            if kind is OrdersSeen:
+                self._seen = event
+                self._reconcile(event)
+            elif kind is PrivateReady:
+                self._restore_sight()
+            elif kind is PrivateLost:
+                self._go_blind(event.reason)
+            elif kind is ev.VenueError and rules.token_refused(event.code):
+                self.notes.warn(f"token refused ({event.code}): fetching a new one")
+                if self._private is not None:
+                    self._private.close()
+            else:
+                self.engine.on_events((event,))
+
+    def _flush_private(self) -> None:
+        frames = self.gateway.take_outbox()
+        if frames and self._private is not None:
+            self._send(self._private, frames)
+
+    def _restore_sight(self) -> None:
+        if self._private is None:
+            return
+        self.engine.blind = False
+        self.engine.router.attach(self._private.send)
+        self.engine.router.admit(self.engine.trading)
+        self.world.guard.set_ready(True)
+
+    def _go_blind(self, reason: str) -> None:
+        self.engine.blind = True
+        self.reconciled = False
+        self.engine.router.detach()
+        self.world.guard.set_ready(False)
+
+    # --- reconciliation ------------------------------------------------------------------------
+
+    def _reconcile(self, seen: OrdersSeen) -> None:
+        """Venue truth against our rows; what is left over from an earlier run is cancelled."""
+        now_us = self.world.clock.now_us()
+        difference = compare(seen, self.engine.table, self.engine.rows.open_handles(), now_us,
+                             self._deadline_us + DOUBT_GRACE_US)
+        self.engine.on_events(difference.ended)
+        for client_id in difference.unproved:
+            self.engine.on_events((OrderDoubt(client_id, "not in the venue's list yet", now_us),))
+        if self._private is not None:
+            for order in seen.orders:
+                if order.venue_id in difference.leftovers:
+                    self._drop_leftover(order)
+        self.reconciled = True
+
+    def _drop_leftover(self, order: ev.OrderSeen) -> None:
+        if self._private is None:
+            return
+        if not order.client_id:
+            self.notes.warn(f"open order {order.venue_id} is not ours by name: left alone")
+            return
+        self.leftovers_cancelled += 1
+        self.notes.warn(f"open order {order.venue_id} of an earlier run: cancelling it")
+        self._private.send(self.gateway.cancel_venue_frame(order.venue_id,
+                                                           self.world.request_id()))
+
+    # --- life ----------------------------------------------------------------------------------
+
+    async def run(self, duration_s: float | None) -> None:
+        """Wait until ready, trade for ``duration_s`` (None: until stopped), then drain.
+
+        Raises Timeout if the venue is not ready in time. Orders are cancelled whatever happens.
+        """
+        timer = asyncio.ensure_future(self._timer())
+        try:
+            if not await self.wait_condition(self.ready, READY_S):
+                raise Timeout(f"not ready after {READY_S:.0f} s: {self.missing()}")
+            if not self.stop_asked.is_set():
+                self.world.refresh_limits()
+                self.world.adopt_positions()
+                self.engine.start()
+                await self._until_stopped(duration_s)
+        finally:
+            try:
+                await self.drain()
+            finally:
+                timer.cancel()
+                await asyncio.gather(timer, return_exceptions=True)
+
+    def ready(self) -> bool:
+        """True once books are trusted, the private stream is in and orders are reconciled."""
+        return (self.stop_asked.is_set()
+                or (self.feed.ready and self.gateway.ready and self.reconciled
+                    and not self.engine.blind))
+
+    def missing(self) -> str:
+        """What ``ready`` still waits for, in words."""
+        parts = []
+        if not self.feed.ready:
+            parts.append("market data snapshot")
+        if not self.gateway.ready:
+            parts.append("private stream")
+        if not self.reconciled:
+            parts.append("reconciliation of open orders")
+        return ", ".join(parts) or "nothing"
+
+    def stop(self, reason: str) -> None:
+        """Ask for an orderly stop; the second call hurries the wait for answers."""
+        if self.stop_asked.is_set():
+            self.notes.warn(f"{reason}: cancelling again")
+            self.engine.cancel_everything()
+        else:
+            self.stop_reason = reason
+            self.notes.info(f"stopping: {reason}")
+        self.stop_asked.set()
+        self._stir()
+
+    def fail(self, reason: str) -> None:
+        """A condition that no retry mends: halt and stop."""
+        self.world.guard.halt(reason)
+        self.stop(reason)
+
+    async def _until_stopped(self, duration_s: float | None) -> None:
+        try:
+            await asyncio.wait_for(self.stop_asked.wait(), duration_s)
+        except TimeoutError:
+            self.stop_reason = "duration reached"
+
+    async def _timer(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval_s)
+            now_ns = self.world.clock.mono_ns()
+            now_us = self.world.clock.now_us()
+            for client_id in self.gateway.overdue(now_ns):
+                self.engine.on_events((OrderDoubt(client_id, "no answer in time", now_us),))
+            self._private_events(self.gateway.take_events())
+            self._flush_private()
+            self._after_rare()
+            self._ask_about_doubt(now_us)
+            self.world.refresh_limits()
+            self.engine.on_timer()
+            self.on_tick(now_us)
+            if self.engine.guard.state == HALTED and not self.stop_asked.is_set():
+                self.stop(f"halted: {self.engine.guard.reason}")
+
+    def _ask_about_doubt(self, now_us: int) -> None:
+        """An order in doubt past its deadline: ask the venue for its list."""
+        if self.engine.blind or self._private is None:
+            return
+        table = self.engine.table
+        for handle in self.engine.rows.open_handles():
+            if table.state(handle) == OrderState.DOUBT and now_us - table.created_us(handle) \
+                    > self._deadline_us + DOUBT_GRACE_US:
+                self.gateway.ask_again(self.world.clock.mono_ns())
+                self._flush_private()
+                return
+
+    async def drain(self) -> None:
+        """Stop strategies, cancel everything, and prove that nothing of ours is open."""
+        self.engine.stop()
+        self.engine.cancel_everything()
+        done = await self.wait_condition(lambda: not self.engine.rows.open_handles(), DRAIN_S)
+        if not done:
+            self.engine.cancel_everything()
+        self.open_at_exit = await self._verify()
+
+    async def _verify(self) -> int | None:
+        """How many orders of ours the venue still lists; None if it cannot be asked."""
+        if self._private is None or self.engine.blind:
+            return None
+        self._seen = None
+        self.gateway.ask_again(self.world.clock.mono_ns())
+        self._flush_private()
+        if not await self.wait_condition(lambda: self._seen is not None, READY_S):
+            return None
+        seen = self._seen
+        return None if seen is None else sum(1 for order in seen.orders if order.client_id)
+
+    async def wait_condition(self, condition: Callable[[], bool], deadline_s: float) -> bool:
+        """Wait until a condition holds; it is looked at after every frame. False if too late."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + deadline_s
+        self._waiting += 1
+        try:
+            while not condition():
+                left_s = end_s - loop.time()
+                if left_s <= 0:
+                    return False
+                self._wakeup.clear()
+                try:
+                    await asyncio.wait_for(self._wakeup.wait(), min(left_s, 0.25))
+                except TimeoutError:
+                    continue
+            return True
+        finally:
+            self._waiting -= 1
+
+    def _stir(self) -> None:
+        self._wakeup.set()
+
+    def _send(self, wire: Wire, frames: Iterable[bytes]) -> None:
+        for frame in frames:
+            wire.send(frame)
+
+    def reducing(self) -> bool:
+        """True if only exits are allowed."""
+        return self.engine.guard.state == REDUCING

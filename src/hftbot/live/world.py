@@ -1,0 +1,182 @@
+"""Builds the rooms of one run and ties them together; no socket and no loop yet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from fastcore.codec.kraken import KrakenDecoder
+from fastcore.codec.text import KrakenOrderText
+from fastcore.lane.desk import LaneDesk
+from fastcore.lane.lane import Lane
+
+from fastcore.market.book import OrderBook
+from fastcore.market.checksum import KrakenChecksum
+from fastcore.market.fair import FairPrice
+from fastcore.money.exposure import Exposure
+from fastcore.money.orders import OrderTable
+from fastcore.money.position import Position
+from fastcore.money.risk import AccountRisk, RiskGate
+from fastcore.money.throttle import TokenBucket
+from fastcore.probe.trackers import Trackers
+from hftbot.config.schema import Settings
+from hftbot.engine.desk import OrderBookkeeping
+from hftbot.engine.engine import Engine
+from hftbot.engine.guard import Guard
+from hftbot.engine.ledger import Ledger
+from hftbot.engine.router import Router
+from hftbot.venue.kraken.feed import Feed
+from hftbot.venue.kraken.gateway import Gateway
+from hftbot.words.events import E10
+from hftbot.words.instrument import Instrument
+from hftbot.words.ports import Clock, Notes, Strategy
+from hftbot.words.secret import Secret
+
+DEPTH = 10
+WIDTH = 4096
+ROWS = 1024
+CANCEL_SHARE = 4
+
+
+class World:
+    """All rooms of one run on one venue.
+
+    The private parts of lanes and desks belong to fastcore; everybody else asks here.
+    """
+
+    def __init__(self, settings: Settings, instruments: Sequence[Instrument], clock: Clock,
+                 notes: Notes, journal: Any, run: int) -> None:
+        self.settings = settings
+        self.instruments = tuple(instruments)
+        self.clock = clock
+        self.notes = notes
+        self.journal = journal
+        self.trackers = Trackers()
+        self.decoder = KrakenDecoder()
+        self.table = OrderTable(ROWS)
+        self.table.set_run(run)
+        self.account = _account(settings)
+        self.texts: list[Any] = []
+        self.lanes: list[Any] = []
+        self.desks: list[Any] = []
+        self._requests = 0
+        for grid in self.instruments:
+            self._add(grid)
+        positions = [desk.position for desk in self.desks]
+        self.ledger = Ledger(self.instruments, positions)
+        self.gateway = Gateway(self.instruments, clock)
+        self.feed = Feed(self.instruments, self.lanes, DEPTH)
+        self.gates = [desk.gate for desk in self.desks]
+        self.router = Router(clock, self.table, self.desks, self.ledger, self._sent)
+        self.guard = Guard(self.account, self.gates, float(settings.loss_usd_day_max),
+                           self._guard_moved)
+        self.engine = Engine(clock, self.lanes, self.desks, OrderBookkeeping(self.table),
+                             self.guard, self.router, self.ledger, notes, self.trackers)
+
+    def _add(self, grid: Instrument) -> None:
+        """The hot half of one instrument."""
+        self.decoder.add_symbol(grid.symbol.encode(), grid.price_precision, grid.qty_precision,
+                                grid.tick_units, grid.lot_units)
+        book = OrderBook(grid.index, DEPTH, WIDTH)
+        checksum = KrakenChecksum(grid.tick_units, grid.lot_units)
+        self.lanes.append(Lane(grid.index, self.decoder, book, checksum, FairPrice(),
+                               self.trackers))
+        text = KrakenOrderText(grid.symbol.encode(), grid.price_precision, grid.qty_precision,
+                               grid.tick_units, grid.lot_units)
+        position = Position(grid.index)
+        gate = _gate(grid, self.account, position, self.settings)
+        desk = LaneDesk(grid.index, self.table, gate, self.account, position, book, text,
+                        self.journal, None, self.trackers)
+        desk.deadline_us = self.settings.order_deadline_us
+        self.texts.append(text)
+        self.desks.append(desk)
+
+    def add_strategy(self, strategy: Strategy) -> None:
+        """Give a strategy a voice. Call before the session runs."""
+        self.engine.add(strategy)
+
+    def set_token(self, token: Secret) -> None:
+        """The venue gave a new token: order texts carry it from now on."""
+        for text in self.texts:
+            text.set_token(token.reveal().encode())
+
+    def link_seen(self, recv_ns: int) -> None:
+        """A market frame arrived."""
+        self.guard.link_seen(recv_ns)
+
+    def refresh_limits(self) -> None:
+        """Position limits follow the price."""
+        self.guard.refresh_limits(self.ledger, self.engine.books,
+                                  float(self.settings.position_usd_max))
+
+    def mid(self, index: int, book: Any) -> float:
+        """Mid price in quote units, 0 if a side is empty."""
+        if not (book.has_bid() and book.has_ask()):
+            return 0.0
+        return self.instruments[index].price(book.best_bid() + book.best_ask()) / 2
+
+    def request_id(self) -> int:
+        """An id for a request that is about no order of ours."""
+        self._requests += 1
+        return self._requests
+
+    def adopt_positions(self) -> None:
+        """Take the venue's balances as positions, at the price of now.
+
+        For an account that only this bot uses. The entry price is not known: the profit of an
+        adopted position counts from its adoption.
+        """
+        for index, book in enumerate(self.engine.books):
+            lots = self.ledger.funds_lots(index)
+            if lots <= 0 or not book.has_bid() or self.ledger.positions[index].lots:
+                continue
+            grid = self.instruments[index]
+            ticks = (book.best_bid() + book.best_ask()) // 2
+            self.ledger.positions[index].apply(0, ticks, lots, 0)
+            self.notes.info(f"{grid.symbol}: adopted {grid.qty_text(lots)} held at the venue, "
+                            f"valued at {grid.price_text(ticks)}")
+
+    def _sent(self, what: str, client_id: int, now_ns: int) -> None:
+        self.gateway.note_sent(self.table.request, client_id, what, now_ns)
+
+    def _guard_moved(self, state: int, reason: str) -> None:
+        self.engine.on_guard_state(state, reason)
+
+
+def _account(settings: Settings) -> Any:
+    rate = settings.max_orders_per_min
+    messages = TokenBucket(rate, rate / 60, max(1, rate // CANCEL_SHARE))
+    account = AccountRisk(messages=messages)
+    account.gross_e10_max = _e10(settings.gross_usd_max)
+    account.loss_e10_max = _e10(settings.loss_usd_day_max)
+    account.open_orders_max = settings.open_orders_max
+    account.fills_in_row_max = settings.fills_in_row_max
+    account.ready = 0
+    return account
+
+
+def _gate(grid: Instrument, account: Any, position: Any, settings: Settings) -> Any:
+    """Limits of one instrument, from money to tick-lots."""
+    tick_lot = Decimal(grid.tick_units * grid.lot_units).scaleb(-grid.value_exponent)
+    unit = grid.tick_units * grid.lot_units * E10
+    scale: int = 10**grid.value_exponent
+    shared = math.gcd(unit, scale)
+    gate = RiskGate(grid.index, account, position, Exposure(), value_numerator=unit // shared,
+                    value_denominator=scale // shared)
+    gate.order_value_max = int(settings.order_value_usd_max / tick_lot)
+    gate.order_lots_max = 1 << 60
+    gate.lots_min = grid.lots_min
+    gate.value_min = math.ceil(grid.cost_min / tick_lot)
+    gate.collar_bps = settings.collar_bps
+    gate.same_order_window_ns = settings.same_order_window_us * 1000
+    gate.drift_bps_max = settings.drift_bps
+    gate.drift_window_ns = settings.drift_window_us * 1000
+    gate.book_silence_ns_max = settings.book_silence_us * 1000
+    gate.position_lots_max = 0
+    return gate
+
+
+def _e10(usd: Decimal) -> int:
+    return int(usd * E10)

@@ -1,0 +1,182 @@
+"""One open position and when to leave it: profit, loss, a small profit after a while, age."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from hftbot.errors import ConfigError
+
+_E6 = 1_000_000
+
+
+class ExitReason(IntEnum):
+    """Why a position is left. NONE means stay."""
+
+    NONE = 0
+    STOP_LOSS = 1
+    PROFIT_TARGET = 2
+    MAX_HOLD = 3
+    MIN_PROFIT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRules:
+    """When to leave. Ratios in millionths of the position's cost, times in microseconds.
+
+    Profits are net of the fees of both trades; the stop is a move of the price at which we could
+    leave. Raises ConfigError for rules that cannot be meant.
+    """
+
+    profit_target_e6: int = 2_000
+    stop_loss_e6: int = 1_000
+    min_profit_e6: int = 1_000
+    min_hold_us: int = 30_000_000
+    max_hold_us: int = 300_000_000
+
+    def __post_init__(self) -> None:
+        for name in ("profit_target_e6", "stop_loss_e6", "max_hold_us"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"exit rules: {name} is {getattr(self, name)}, "
+                                  "it must be positive")
+        if self.min_profit_e6 < 0 or self.min_hold_us < 0:
+            raise ConfigError("exit rules: min_profit_e6 and min_hold_us must not be negative")
+
+
+class ClosedTrade(NamedTuple):
+    """One round trip. ``profit2`` is twice the profit before fees, in ticks * lots."""
+
+    lots: int
+    profit2: int
+    held_us: int
+
+
+class PositionCycler:
+    """Net lots of one instrument (short is negative), what they cost, and since when.
+
+    Costs are exact integers of twice a tick times a lot, so that a mid price stays whole. A
+    position whose price is not known (``adopt``) is valued at the first mid that is seen, or at
+    the first fill if that comes earlier.
+    """
+
+    __slots__ = (
+        "_lots_out",
+        "_profit2",
+        "cost2",
+        "fee_e6",
+        "lots",
+        "opened_us",
+        "priced",
+        "rules",
+    )
+
+    def __init__(self, rules: ExitRules, taker_fee_e6: int = 0) -> None:
+        self.rules = rules
+        self.fee_e6 = taker_fee_e6
+        self._clear()
+
+    def _clear(self) -> None:
+        self.lots = 0
+        self.cost2 = 0
+        self.opened_us = 0
+        self.priced = True
+        self._lots_out = 0
+        self._profit2 = 0
+
+    def adopt(self, lots: int) -> None:
+        """Take over a position of unknown price; call ``mark`` with the first touch."""
+        self._clear()
+        self.lots = lots
+        self.priced = lots == 0
+
+    def mark(self, bid_ticks: int, ask_ticks: int, now_us: int) -> None:
+        """Give an adopted position its price, the mid, and its age, none."""
+        self.cost2 = (bid_ticks + ask_ticks) * abs(self.lots)
+        self.opened_us = now_us
+        self.priced = True
+
+    def fill(self, side: int, ticks: int, lots: int, now_us: int) -> ClosedTrade | None:
+        """Apply a fill of ours; returns the round trip if this closed the position."""
+        signed = lots if side == 0 else -lots
+        if not self.priced:
+            self.mark(ticks, ticks, now_us)
+        if self.lots == 0:
+            self._clear()
+            self.opened_us = now_us
+        if self.lots == 0 or (self.lots > 0) == (signed > 0):
+            self.lots += signed
+            self.cost2 += 2 * ticks * lots
+            return None
+        closing = min(lots, abs(self.lots))
+        closed = self._reduce(ticks, closing, now_us)
+        if lots > closing:
+            self.fill(side, ticks, lots - closing, now_us)
+        return closed
+
+    def _reduce(self, ticks: int, lots: int, now_us: int) -> ClosedTrade | None:
+        held = abs(self.lots)
+        # The last reduction takes what is left, so that rounding never makes or loses value.
+        cost2 = self.cost2 * lots // held
+        sign = 1 if self.lots > 0 else -1
+        self._profit2 += sign * (2 * ticks * lots - cost2)
+        self.cost2 -= cost2
+        self.lots -= sign * lots
+        self._lots_out += lots
+        if self.lots:
+            return None
+        closed = ClosedTrade(self._lots_out, self._profit2, now_us - self.opened_us)
+        self._clear()
+        return closed
+
+    def settle(self, lots: int, bid_ticks: int, ask_ticks: int, now_us: int) -> int:
+        """Make the position what the desk says; returns by how many lots that differs.
+
+        More lots come in at the mid, fewer leave at their average cost: nothing is earned here.
+        """
+        difference = lots - self.lots
+        if difference == 0:
+            return 0
+        held = abs(self.lots)
+        if lots == 0:
+            self._clear()
+        elif self.lots == 0 or (self.lots > 0) != (lots > 0):
+            self.adopt(lots)
+            self.mark(bid_ticks, ask_ticks, now_us)
+        elif abs(lots) > held:
+            if not self.priced:
+                self.mark(bid_ticks, ask_ticks, now_us)
+            self.cost2 += (bid_ticks + ask_ticks) * (abs(lots) - held)
+            self.lots = lots
+        else:
+            self.cost2 = self.cost2 * abs(lots) // held
+            self.lots = lots
+        return difference
+
+    def decide(self, bid_ticks: int, ask_ticks: int, now_us: int) -> ExitReason:
+        """Whether to leave now, if what we hold could be closed at the touch. O(1)."""
+        lots = self.lots
+        if lots == 0:
+            return ExitReason.NONE
+        if not self.priced:
+            self.mark(bid_ticks, ask_ticks, now_us)
+        rules = self.rules
+        cost2 = self.cost2
+        if lots > 0:
+            value2 = 2 * bid_ticks * lots
+            gain2 = value2 - cost2
+        else:
+            value2 = -2 * ask_ticks * lots
+            gain2 = cost2 - value2
+        gain2_e6 = gain2 * _E6
+        if gain2_e6 <= -rules.stop_loss_e6 * cost2:
+            return ExitReason.STOP_LOSS
+        net2_e6 = gain2_e6 - self.fee_e6 * (cost2 + value2)
+        if net2_e6 >= rules.profit_target_e6 * cost2:
+            return ExitReason.PROFIT_TARGET
+        age_us = now_us - self.opened_us
+        if age_us >= rules.max_hold_us:
+            return ExitReason.MAX_HOLD
+        if age_us >= rules.min_hold_us and net2_e6 >= rules.min_profit_e6 * cost2:
+            return ExitReason.MIN_PROFIT
+        return ExitReason.NONE

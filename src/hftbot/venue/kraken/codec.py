@@ -1,0 +1,243 @@
+"""Kraken's JSON as exact Python: parsing of cold and private frames, building of requests.
+
+Numbers never pass through a float. A JSON integer stays an ``int``; every other number keeps its
+text as a ``Number`` until ``units`` turns it into a whole count of 10**-precision, or refuses.
+Whatever is not as documented raises BadFrame, and nothing else is raised.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+from hftbot.errors import BadFrame
+from hftbot.words.instrument import Instrument
+from hftbot.words.market import Side
+from hftbot.words.order import CLIENT_ID_MAX
+
+FRAME_BYTES_MAX = 1 << 20
+TEXT_MAX = 256
+INT64_MAX = (1 << 63) - 1
+AMOUNT_MAX = 10**30
+E10_PRECISION = 10
+_NUMBER = re.compile(r"(-?)(\d{1,40})(?:\.(\d{1,40}))?(?:[eE]([+-]?\d{1,3}))?")
+_STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
+_DIGITS36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+_DAYS_TO_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
+
+Row = Mapping[str, Any]
+
+
+class Number(str):
+    """The text of a JSON number that has a fraction or an exponent."""
+
+    __slots__ = ()
+
+
+def _constant(token: str) -> NoReturn:
+    raise ValueError(f"{token} is not a number")
+
+
+def parse(frame: bytes | bytearray | memoryview) -> dict[str, Any]:
+    """One text frame as an object, numbers exact. Raises BadFrame."""
+    if len(frame) > FRAME_BYTES_MAX:
+        raise BadFrame(f"frame of {len(frame)} bytes, the limit is {FRAME_BYTES_MAX}")
+    try:
+        message = json.loads(str(frame, "utf-8"), parse_float=Number, parse_constant=_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadFrame(f"not JSON: {error}") from None
+    if not isinstance(message, dict):
+        raise BadFrame("not a JSON object")
+    return message
+
+
+def text(row: Row, key: str) -> str:
+    """A required short printable string. Raises BadFrame."""
+    value = row.get(key)
+    if isinstance(value, Number) or not isinstance(value, str) or len(value) > TEXT_MAX \
+            or not value.isprintable():
+        raise BadFrame(f"{key} is not a short text")
+    return value
+
+
+def text_or(row: Row, key: str, default: str = "") -> str:
+    """An optional short printable string. Raises BadFrame if it is there and something else."""
+    return default if row.get(key) is None else text(row, key)
+
+
+def integer(row: Row, key: str) -> int:
+    """A required JSON integer. Raises BadFrame."""
+    value = row.get(key)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadFrame(f"{key} is not an integer")
+    return value
+
+
+def rows(message: Row, key: str = "data") -> Iterator[dict[str, Any]]:
+    """The objects of a required array. Raises BadFrame."""
+    value = message.get(key)
+    if not isinstance(value, list):
+        raise BadFrame(f"{key} is not an array")
+    for row in value:
+        if not isinstance(row, dict):
+            raise BadFrame(f"{key} holds something that is not an object")
+        yield row
+
+
+def inner(message: Row, key: str) -> dict[str, Any]:
+    """A required object. Raises BadFrame."""
+    value = message.get(key)
+    if not isinstance(value, dict):
+        raise BadFrame(f"{key} is not an object")
+    return value
+
+
+def flag(row: Row, key: str) -> bool:
+    """An optional boolean, False if it is missing. Raises BadFrame."""
+    value = row.get(key, False)
+    if not isinstance(value, bool):
+        raise BadFrame(f"{key} is not a boolean")
+    return value
+
+
+def units(value: object, precision: int, limit: int = INT64_MAX) -> int:
+    """A JSON number as a whole count of 10**-precision.
+
+    Raises BadFrame if it is no number, has more digits than that, or passes the limit.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | Number):
+        raise BadFrame(f"{value!r:.40} is not a number")
+    count: int
+    if isinstance(value, int):
+        count = value * 10**precision
+    else:
+        count = _scaled(value, precision)
+    if not -limit <= count <= limit:
+        raise BadFrame(f"number {value!s:.40} is too large")
+    return count
+
+
+def _scaled(token: str, precision: int) -> int:
+    match = _NUMBER.fullmatch(token)
+    if match is None:
+        raise BadFrame(f"number {token:.40} has too many digits")
+    sign, whole, fraction, exponent = match.groups(default="")
+    digits = int(whole + fraction)
+    if digits == 0:
+        return 0
+    count: int
+    shift = int(exponent or 0) - len(fraction) + precision
+    if shift >= 0:
+        count, rest = digits * 10**shift, 0
+    else:
+        count, rest = divmod(digits, 10**-shift)
+    if rest:
+        raise BadFrame(f"number {token:.40} has more than {precision} decimals")
+    return -count if sign else count
+
+
+def number(row: Row, key: str, precision: int, limit: int = INT64_MAX) -> int:
+    """A required number of a row in units of 10**-precision. Raises BadFrame."""
+    try:
+        return units(row.get(key), precision, limit)
+    except BadFrame as error:
+        raise BadFrame(f"{key}: {error}") from None
+
+
+def e10(row: Row, key: str) -> int:
+    """A required amount of money in 1e-10 units. Raises BadFrame."""
+    return number(row, key, E10_PRECISION, AMOUNT_MAX)
+
+
+def ticks(row: Row, key: str, instrument: Instrument) -> int:
+    """A required price above zero, in ticks. Raises BadFrame if it is off the grid."""
+    return _steps(row, key, instrument.price_precision, instrument.tick_units, 1)
+
+
+def lots(row: Row, key: str, instrument: Instrument) -> int:
+    """A required size, in lots. Raises BadFrame if it is negative or off the grid."""
+    return _steps(row, key, instrument.qty_precision, instrument.lot_units, 0)
+
+
+def _steps(row: Row, key: str, precision: int, step: int, least: int) -> int:
+    whole, rest = divmod(number(row, key, precision), step)
+    if rest or whole < least:
+        raise BadFrame(f"{key} {row.get(key)!s:.40} is not on the grid")
+    return whole
+
+
+def side(row: Row, key: str = "side") -> Side:
+    """A required ``buy`` or ``sell``. Raises BadFrame."""
+    value = _SIDES.get(text(row, key))
+    if value is None:
+        raise BadFrame(f"{key} is neither buy nor sell")
+    return value
+
+
+def time_us(stamp: str) -> int:
+    """RFC 3339 UTC text with up to 9 fractional digits, as wall-clock us. Raises BadFrame."""
+    match = _STAMP.fullmatch(stamp)
+    if match is None:
+        raise BadFrame(f"{stamp!r:.40} is not a UTC time")
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    if not (year >= 1970 and 1 <= month <= 12 and 1 <= day <= 31
+            and hour < 24 and minute < 60 and second <= 60):
+        raise BadFrame(f"{stamp!r} is not a UTC time")
+    leaps = year - (month < 3)
+    days = ((year - 1970) * 365 + leaps // 4 - leaps // 100 + leaps // 400 - 477
+            + _DAYS_TO_MONTH[month - 1] + day - 1)
+    seconds = ((days * 24 + hour) * 60 + minute) * 60 + second
+    return seconds * 1_000_000 + int((match.group(7) or "").ljust(6, "0")[:6])
+
+
+def stamp_us(row: Row, key: str = "timestamp", default_us: int = 0) -> int:
+    """An optional time of a row in wall-clock us. Raises BadFrame if it is there and no time."""
+    return default_us if row.get(key) is None else time_us(text(row, key))
+
+
+def client_id_text(client_id: int) -> str:
+    """A ClientId as Kraken's cl_ord_id: ``h`` and base 36."""
+    digits = ""
+    rest = client_id
+    while rest:
+        rest, digit = divmod(rest, 36)
+        digits = _DIGITS36[digit] + digits
+    return "h" + (digits or "0")
+
+
+def client_id_parse(name: str) -> int:
+    """The ClientId in a cl_ord_id, or 0 if the name is not one of ours."""
+    if len(name) < 2 or len(name) > 12 or not (name.isascii() and name.isalnum()):
+        return 0
+    client_id = int(name[1:], 36)
+    if client_id >= CLIENT_ID_MAX or client_id_text(client_id) != name:
+        return 0
+    return client_id
+
+
+def request(method: str, params: Mapping[str, Any] | None = None,
+            req_id: int | None = None) -> bytes:
+    """One request frame, compact."""
+    message: dict[str, Any] = {"method": method}
+    if params is not None:
+        message["params"] = params
+    if req_id is not None:
+        message["req_id"] = req_id
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def subscribe(channel: str, symbols: Sequence[str] = (), *, undo: bool = False,
+              **params: Any) -> bytes:
+    """A subscribe frame, or with ``undo`` an unsubscribe frame."""
+    asked: dict[str, Any] = {"channel": channel}
+    if symbols:
+        asked["symbol"] = list(symbols)
+    return request("unsubscribe" if undo else "subscribe", {**asked, **params})
+
+
+def ping(req_id: int) -> bytes:
+    """An application-level ping frame."""
+    return request("ping", None, req_id)

@@ -1,0 +1,280 @@
+"""Kraken's public stream: routes hot frames to their lanes and reads the cold ones.
+
+Sans-IO: frames come in through ``on_frame``; what has to be sent waits in the outbox, what the
+engine should know in the events. A book that fails its checksum is subscribed afresh, that symbol
+alone; repeated failures are asked again ever more slowly.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fastcore.lane.lane import (
+    EVENT_BAD,
+    EVENT_BOOK,
+    EVENT_COLD,
+    EVENT_HEARTBEAT,
+    EVENT_OTHER,
+    EVENT_RESYNC,
+    EVENT_SNAPSHOT,
+    EVENT_TRADE,
+)
+
+from hftbot.errors import BadFrame
+from hftbot.venue.kraken import codec, rules
+from hftbot.words.events import Event, ModeChanged, TrustChanged, VenueError
+from hftbot.words.instrument import Instrument
+from hftbot.words.market import BookTrust, VenueMode
+
+HOT = EVENT_BOOK | EVENT_SNAPSHOT | EVENT_TRADE | EVENT_RESYNC
+RARE = EVENT_SNAPSHOT | EVENT_TRADE | EVENT_RESYNC | EVENT_COLD | EVENT_BAD | EVENT_HEARTBEAT
+SECOND_NS = 1_000_000_000
+ANSWER_NS = 5 * SECOND_NS
+CALM_NS = 10 * SECOND_NS
+DELAY_NS_MAX = 30 * SECOND_NS
+BAD_FRAMES_MAX = 10
+BAD_WINDOW_NS = 60 * SECOND_NS
+TRADE_WORDS = 5
+_BENIGN = ("Already subscribed", "Subscription Not Found")
+
+
+class Recovery:
+    """When one symbol's book is asked for again. Times are monotonic ns; 0 means never."""
+
+    __slots__ = ("asked_ns", "due_ns", "synced", "tries", "waiting_ns")
+
+    def __init__(self) -> None:
+        self.synced = False
+        self.waiting_ns = 0
+        self.asked_ns = 0
+        self.due_ns = 0
+        self.tries = 0
+
+    def broke(self, now_ns: int) -> None:
+        """The book cannot be trusted: ask at once, or later if we asked a moment ago."""
+        self.synced = False
+        if self.due_ns:
+            return
+        if not self.asked_ns or now_ns - self.asked_ns > CALM_NS:
+            self.tries = 0
+            self.due_ns = now_ns
+        else:
+            self.due_ns = now_ns + min(SECOND_NS << min(self.tries, 5), DELAY_NS_MAX)
+            self.tries += 1
+
+    def arrived(self) -> None:
+        """A verified snapshot is in."""
+        self.synced = True
+        self.due_ns = self.waiting_ns = 0
+
+    def due(self, now_ns: int) -> bool:
+        """True if the book has to be asked for now; an answer that stays away counts too."""
+        if not self.synced and not self.due_ns:
+            self.waiting_ns = self.waiting_ns or now_ns
+            if now_ns - self.waiting_ns > ANSWER_NS:
+                self.due_ns = now_ns
+        return 0 < self.due_ns <= now_ns
+
+    def asked(self, now_ns: int) -> None:
+        """The request for a new snapshot is on its way."""
+        self.asked_ns = self.waiting_ns = now_ns
+        self.due_ns = 0
+
+
+class Feed:
+    """Market data of the given instruments over one public connection.
+
+    ``lanes[i]`` belongs to ``instruments[i]`` and all share one decoder, whose symbols were added
+    in the same order. ``touched`` is the index of the last hot frame's instrument.
+    """
+
+    def __init__(self, instruments: Sequence[Instrument], lanes: Sequence[Any],
+                 depth: int = 10) -> None:
+        if not instruments or len(instruments) != len(lanes):
+            raise ValueError("one lane for each instrument")
+        if [instrument.index for instrument in instruments] != list(range(len(lanes))):
+            raise ValueError("instruments come in the order of their indexes, from 0")
+        self.instruments = tuple(instruments)
+        self.lanes = tuple(lanes)
+        self.depth = depth
+        self.touched = 0
+        self.last_seen_ns = 0
+        self.mode: VenueMode | None = None
+        self.frames = self.bad_frames = self.resyncs = self.trade_gaps = self.unknown = 0
+        self._first = lanes[0]
+        self._decoder = lanes[0].decoder
+        self._index = {instrument.symbol: instrument.index for instrument in instruments}
+        self._recovery = [Recovery() for _ in instruments]
+        self._trade_id = [0] * len(instruments)
+        self._bad_ns: deque[int] = deque(maxlen=BAD_FRAMES_MAX)
+        self._system = VenueMode.DOWN
+        self._pairs: dict[str, VenueMode] = {}
+        self._outbox: list[bytes] = []
+        self._events: list[Event] = []
+
+    @property
+    def ready(self) -> bool:
+        """True if the venue's mode is known and every book has a verified snapshot."""
+        return self.mode is not None and all(entry.synced for entry in self._recovery)
+
+    def connected(self) -> list[bytes]:
+        """The subscriptions to send on a new connection."""
+        symbols = [instrument.symbol for instrument in self.instruments]
+        return [codec.subscribe("instrument", snapshot=True),
+                codec.subscribe("book", symbols, depth=self.depth, snapshot=True),
+                codec.subscribe("trade", symbols, snapshot=False)]
+
+    def disconnected(self) -> None:
+        """The connection is gone: books are emptied until the next snapshot."""
+        for instrument, lane in zip(self.instruments, self.lanes, strict=True):
+            if lane.book.trust != BookTrust.EMPTY:
+                self._trust(instrument.index, BookTrust.EMPTY, "disconnected")
+            lane.book.clear()
+        self._recovery = [Recovery() for _ in self.instruments]
+        self._trade_id = [0] * len(self.instruments)
+        self._outbox.clear()
+        self._bad_ns.clear()
+        self._pairs.clear()
+        self._system = VenueMode.DOWN
+        self.mode = None
+
+    def on_frame(self, view: bytes | memoryview, padding: int, recv_ns: int) -> int:
+        """One text frame; never raises. Returns the event bits of the lane it belonged to.
+
+        ``padding`` is how many bytes after the view may be read; ``recv_ns`` is monotonic.
+        """
+        bits: int = self._first.on_frame(view, padding, recv_ns)
+        self.last_seen_ns = recv_ns
+        self.frames += 1
+        if bits & EVENT_OTHER:
+            self.touched = self._decoder.instrument
+            bits = self.lanes[self.touched].apply(recv_ns)
+        elif bits & HOT:
+            self.touched = 0
+        if bits & RARE:
+            self._rare(bits, view, recv_ns)
+        return bits
+
+    def take_outbox(self) -> list[bytes]:
+        """Frames that have to be sent now."""
+        taken, self._outbox = self._outbox, []
+        return taken
+
+    def take_events(self) -> list[Event]:
+        """What happened since the last call, oldest first."""
+        taken, self._events = self._events, []
+        return taken
+
+    def trades(self) -> Iterator[tuple[int, ...]]:
+        """(side, ticks, lots, trade_id, ts_us) of each trade in the last trade frame."""
+        words = iter(self._decoder.trades[:TRADE_WORDS * self._decoder.trade_count])
+        return zip(words, words, words, words, words, strict=True)
+
+    def statistics(self) -> dict[str, int]:
+        """Counters for the summary."""
+        return {"frames": self.frames, "bad_frames": self.bad_frames, "resyncs": self.resyncs,
+                "trade_gaps": self.trade_gaps, "unknown_messages": self.unknown}
+
+    def _rare(self, bits: int, view: bytes | memoryview, recv_ns: int) -> None:
+        if bits & EVENT_TRADE:
+            self._check_trades()
+        if bits & EVENT_RESYNC:
+            self._broke(self.touched, recv_ns, "checksum mismatch, crossed or inexact book")
+        elif bits & EVENT_SNAPSHOT:
+            self._recovery[self.touched].arrived()
+            self._trust(self.touched, BookTrust.TRUSTED, "snapshot verified")
+        if bits & EVENT_BAD:
+            self._bad(view, recv_ns)
+        if bits & EVENT_COLD:
+            try:
+                self._cold(codec.parse(view))
+            except BadFrame:
+                self._bad(view, recv_ns)
+        for index, entry in enumerate(self._recovery):
+            if entry.due(recv_ns):
+                self._ask(index, recv_ns)
+
+    def _check_trades(self) -> None:
+        index = self.touched
+        for _side, _ticks, _lots, trade_id, _ts_us in self.trades():
+            if 0 < self._trade_id[index] < trade_id - 1:
+                self.trade_gaps += 1
+            self._trade_id[index] = max(trade_id, self._trade_id[index])
+
+    def _broke(self, index: int, now_ns: int, reason: str) -> None:
+        if self._recovery[index].synced:
+            self._trust(index, BookTrust.SUSPECT, reason)
+        self._recovery[index].broke(now_ns)
+
+    def _ask(self, index: int, now_ns: int) -> None:
+        symbols = [self.instruments[index].symbol]
+        self._outbox += [codec.subscribe("book", symbols, undo=True, depth=self.depth),
+                         codec.subscribe("book", symbols, depth=self.depth, snapshot=True)]
+        self._recovery[index].asked(now_ns)
+        self.resyncs += 1
+
+    def _bad(self, view: bytes | memoryview, now_ns: int) -> None:
+        self.bad_frames += 1
+        if bytes(view[:len(rules.PROXY_RESTART)]) == rules.PROXY_RESTART.encode():
+            self._say(rules.PROXY_RESTART, 0)
+            return
+        self._bad_ns.append(now_ns)
+        if len(self._bad_ns) == BAD_FRAMES_MAX and now_ns - self._bad_ns[0] < BAD_WINDOW_NS:
+            self._bad_ns.clear()
+            self._say(f"{BAD_FRAMES_MAX} unreadable frames within a minute", 0)
+            for instrument in self.instruments:
+                self._broke(instrument.index, now_ns, "unreadable frames")
+
+    def _cold(self, message: dict[str, Any]) -> None:
+        channel = message.get("channel")
+        if channel == "status":
+            for row in codec.rows(message):
+                self._system = rules.mode_of(codec.text(row, "system"))
+                self._mode_moved(announce=self.mode is None)
+        elif channel == "instrument":
+            self._instruments(message)
+        elif message.get("error") is not None or message.get("Error") is not None:
+            self._refused(message)
+        elif "method" not in message and channel != "heartbeat":
+            self.unknown += 1
+
+    def _instruments(self, message: dict[str, Any]) -> None:
+        for row in rules.instruments_from(message):
+            index = self._index.get(row.symbol)
+            if index is None:
+                continue
+            ours = self.instruments[index]
+            if (row.price_precision, row.qty_precision, row.tick_units, row.lot_units) != (
+                    ours.price_precision, ours.qty_precision, ours.tick_units, ours.lot_units):
+                # Our ticks no longer mean the venue's: nothing may be sent on this pair.
+                self._pairs[row.symbol] = VenueMode.DOWN
+                self._say(f"{row.symbol}: the venue changed its price or size grid; restart", 0)
+            else:
+                self._pairs[row.symbol] = rules.pair_mode_of(row.status)
+        self._mode_moved(announce=False)
+
+    def _mode_moved(self, announce: bool) -> None:
+        """Tell the strictest of the system's mode and our pairs' modes, if it changed."""
+        if self.mode is None and not announce:
+            return
+        mode = max(self._system, *self._pairs.values(), VenueMode.OPEN)
+        if announce or mode != self.mode:
+            self.mode = mode
+            self._events.append(ModeChanged(mode, self._decoder.ts_us))
+
+    def _refused(self, message: dict[str, Any]) -> None:
+        key = "error" if message.get("error") is not None else "Error"
+        code = codec.text(message, key)
+        symbol = codec.text_or(message, "symbol")
+        if code.startswith(_BENIGN):
+            return
+        self._say(f"{code} ({symbol})" if symbol and symbol not in code else code,
+                  codec.stamp_us(message, "time_out"))
+
+    def _say(self, code: str, ts_us: int) -> None:
+        self._events.append(VenueError(code, ts_us or self._decoder.ts_us))
+
+    def _trust(self, index: int, trust: BookTrust, reason: str) -> None:
+        self._events.append(TrustChanged(index, trust, reason, self._decoder.ts_us))

@@ -1,0 +1,288 @@
+"""What Kraken's words mean: error strings, modes, grids, the token request."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from hftbot.errors import (
+    BadFrame,
+    BadNonce,
+    Denied,
+    EngineDown,
+    NoFunds,
+    PostOnlyWouldTake,
+    RateLimited,
+    TransportError,
+    VenueReject,
+)
+from hftbot.venue.kraken import codec, sign
+from hftbot.words.instrument import Instrument
+from hftbot.words.market import VenueMode
+from hftbot.words.secret import Secret
+
+VENUE = "kraken"
+TOKEN_PATH = "/0/private/GetWebSocketsToken"
+FEES_PATH = "/0/private/TradeVolume"
+PRECISION_MAX = 15
+
+# Kraken's own words. A longer text is cut at colons, blanks and dots until it matches.
+ERRORS: dict[str, type[VenueReject]] = {
+    "EGeneral:Invalid arguments": VenueReject,
+    "EGeneral:Temporary lockout": Denied,
+    "EGeneral:Permission denied": Denied,
+    "EGeneral:Internal error": EngineDown,
+    "EGeneral:Too many requests": RateLimited,
+    "EGeneral:Unknown method": VenueReject,
+    "EService:Unavailable": EngineDown,
+    "EService:Timeout": EngineDown,
+    "EService:Busy": EngineDown,
+    "EService:Market in cancel_only mode": EngineDown,
+    "EService:Market in post_only mode": EngineDown,
+    "EService:Market in limit_only mode": EngineDown,
+    "EService:Deadline elapsed": VenueReject,
+    "EService:Throttled": RateLimited,
+    "EAPI:Invalid key": Denied,
+    "EAPI:Invalid signature": Denied,
+    "EAPI:Invalid nonce": BadNonce,
+    "EAPI:Rate limit exceeded": RateLimited,
+    "EAPI:Invalid token": VenueReject,
+    "EAPI:Feature disabled": Denied,
+    "EQuery:Unknown asset pair": VenueReject,
+    "EQuery:Invalid asset pair": VenueReject,
+    "EQuery:Unknown asset": VenueReject,
+    "EOrder:Insufficient funds": NoFunds,
+    "EOrder:Insufficient margin": NoFunds,
+    "EOrder:Margin allowance exceeded": NoFunds,
+    "EOrder:Margin level too low": NoFunds,
+    "EOrder:Margin position size exceeded": NoFunds,
+    "EOrder:Cannot open position": VenueReject,
+    "EOrder:Cannot open opposing position": VenueReject,
+    "EOrder:Order minimum not met": VenueReject,
+    "EOrder:Cost minimum not met": VenueReject,
+    "EOrder:Tick size check failed": VenueReject,
+    "EOrder:Invalid price": VenueReject,
+    "EOrder:Invalid order": VenueReject,
+    "EOrder:Unknown order": VenueReject,
+    "EOrder:Post only order": PostOnlyWouldTake,
+    "EOrder:Orders limit exceeded": RateLimited,
+    "EOrder:Rate limit exceeded": RateLimited,
+    "EOrder:Domain rate limit exceeded": RateLimited,
+    "EOrder:Scheduled orders limit exceeded": RateLimited,
+    "EOrder:Positions limit exceeded": RateLimited,
+    "EOrder:Unknown position": VenueReject,
+    "EOrder:Reduce only": VenueReject,
+    "EAuth:Account temporary disabled": Denied,
+    "EAuth:Account unconfirmed": Denied,
+    "EAuth:Rate limit exceeded": RateLimited,
+    "EAuth:Too many requests": RateLimited,
+    "EAccount:Invalid permissions": Denied,
+    "ETrade:Invalid request": VenueReject,
+    "ETrade:User Locked": Denied,
+    "EBM:limit exceeded:CAL": NoFunds,
+    "EFunding:Max fee exceeded": VenueReject,
+    "ESession:Invalid session": VenueReject,
+    "Token(s) not found": VenueReject,
+    "Currency pair not supported": VenueReject,
+    "Subscription depth not supported": VenueReject,
+    "Subscription ohlc interval not supported": VenueReject,
+    "Subscription ohlc requires interval": VenueReject,
+    "Subscription name invalid": VenueReject,
+    "Already subscribed": VenueReject,
+    "Subscription Not Found": VenueReject,
+    "Symbol(s) not found": VenueReject,
+    "Unsupported event": VenueReject,
+    "Unsupported field": VenueReject,
+    "Malformed request": VenueReject,
+    "Limit_price field must be a number_float": VenueReject,
+    "Cash_order_qty field must be a number_float": VenueReject,
+    "price(s) not found": VenueReject,
+    "Private data and trading are unavailable on this endpoint": VenueReject,
+    "Public market data subscriptions are unavailable on this endpoint": VenueReject,
+    "Exceeded msg rate": RateLimited,
+    "Invalid timeout argument": VenueReject,
+    "No amendable parameters": VenueReject,
+}
+POST_ONLY_REASON = "Post only order"
+POST_ONLY = "EOrder:" + POST_ONLY_REASON
+PROXY_RESTART = "CloudFlare WebSocket proxy restarting"
+# The order may have been placed although the answer says no.
+_UNKNOWN = ("EService:Unavailable", "EService:Timeout", "EService:Busy",
+            "EGeneral:Internal error")
+_TOKEN = ("ESession:Invalid session", "EAPI:Invalid token", "Token(s) not found")
+_SYSTEM = {"online": VenueMode.OPEN, "post_only": VenueMode.POST_ONLY,
+           "cancel_only": VenueMode.CANCEL_ONLY, "maintenance": VenueMode.DOWN}
+_PAIR = {"online": VenueMode.OPEN, "limit_only": VenueMode.OPEN,
+         "post_only": VenueMode.POST_ONLY, "cancel_only": VenueMode.CANCEL_ONLY,
+         "reduce_only": VenueMode.CANCEL_ONLY}
+
+
+def error_for(code: str) -> type[VenueReject]:
+    """The error class of one of Kraken's error strings; unmapped ones are VenueReject."""
+    known = code
+    while known:
+        if known in ERRORS:
+            return ERRORS[known]
+        known = known[:max(known.rfind(":"), known.rfind(" "), known.rfind("."), 0)]
+    return VenueReject
+
+
+def outcome_unknown(code: str) -> bool:
+    """True if an order answered like this may exist all the same: ask, never resend."""
+    return code.startswith(_UNKNOWN)
+
+
+def token_refused(code: str) -> bool:
+    """True if a new WebSocket token is needed."""
+    return code.startswith(_TOKEN)
+
+
+def mode_of(system: str) -> VenueMode:
+    """The mode in a status frame; a word not documented counts as DOWN."""
+    return _SYSTEM.get(system, VenueMode.DOWN)
+
+
+def pair_mode_of(status: str) -> VenueMode:
+    """What one pair accepts; a word not documented counts as DOWN."""
+    return _PAIR.get(status, VenueMode.DOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """One pair of the instrument channel, numbers exact.
+
+    ``tick_units`` and ``lot_units`` are increments in units of the precisions; ``qty_min_units``
+    too; ``cost_min`` in quote units.
+    """
+
+    symbol: str
+    base: str
+    quote: str
+    status: str
+    price_precision: int
+    qty_precision: int
+    tick_units: int
+    lot_units: int
+    qty_min_units: int
+    cost_min: Decimal
+
+
+def instruments_from(message: dict[str, Any]) -> list[PairRow]:
+    """The pairs of an instrument snapshot or update. Raises BadFrame.
+
+    A row that cannot be read is left out: the snapshot lists 1,400 pairs and one odd pair must
+    not hide the others; a symbol that is wanted and missing is refused by the session.
+    """
+    if message.get("channel") != "instrument":
+        raise BadFrame("not an instrument message")
+    found = []
+    for row in codec.rows(codec.inner(message, "data"), "pairs"):
+        try:
+            found.append(_pair(row))
+        except BadFrame:
+            continue
+    return found
+
+
+def _pair(row: codec.Row) -> PairRow:
+    price_precision = codec.integer(row, "price_precision")
+    qty_precision = codec.integer(row, "qty_precision")
+    if not (0 <= price_precision <= PRECISION_MAX and 0 <= qty_precision <= PRECISION_MAX):
+        raise BadFrame("precision out of range")
+    increment = "price_increment" if row.get("price_increment") is not None else "tick_size"
+    tick_units = codec.number(row, increment, price_precision)
+    lot_units = codec.number(row, "qty_increment", qty_precision)
+    qty_min_units = codec.number(row, "qty_min", qty_precision)
+    cost_min = Decimal(codec.number(row, "cost_min", PRECISION_MAX, codec.AMOUNT_MAX))
+    if tick_units < 1 or lot_units < 1 or qty_min_units < 0 or cost_min < 0:
+        raise BadFrame("increment or minimum out of range")
+    return PairRow(
+        symbol=codec.text(row, "symbol"), base=codec.text(row, "base"),
+        quote=codec.text(row, "quote"), status=codec.text_or(row, "status", "online"),
+        price_precision=price_precision, qty_precision=qty_precision, tick_units=tick_units,
+        lot_units=lot_units, qty_min_units=qty_min_units,
+        cost_min=cost_min.scaleb(-PRECISION_MAX).normalize())
+
+
+def instrument_from_row(row: PairRow, index: int, maker_fee_e6: int = 0,
+                        taker_fee_e6: int = 0) -> Instrument:
+    """The Instrument of one pair. Fees are millionths of the traded value."""
+    return Instrument(
+        index=index, venue=VENUE, symbol=row.symbol, base=row.base, quote=row.quote,
+        price_precision=row.price_precision, qty_precision=row.qty_precision,
+        tick_units=row.tick_units, lot_units=row.lot_units,
+        lots_min=max(1, math.ceil(row.qty_min_units / row.lot_units)),
+        cost_min=row.cost_min, maker_fee_e6=maker_fee_e6, taker_fee_e6=taker_fee_e6)
+
+
+def private_request(path: str, params: dict[str, str], key: Secret, secret: Secret,
+                    nonce: int) -> tuple[str, dict[str, str], bytes]:
+    """(path, headers, body) of one signed REST request."""
+    body = urlencode({"nonce": str(nonce), **params}).encode()
+    headers = {"API-Key": key.reveal(),
+               "API-Sign": sign.api_sign(path, nonce, body, secret),
+               "Content-Type": "application/x-www-form-urlencoded",
+               "User-Agent": "hftbot"}
+    return path, headers, body
+
+
+def token_request(key: Secret, secret: Secret,
+                  nonce: int) -> tuple[str, dict[str, str], bytes]:
+    """(path, headers, body) of the request for a WebSocket token."""
+    return private_request(TOKEN_PATH, {}, key, secret, nonce)
+
+
+def token_response(status: int, body: bytes) -> Secret:
+    """The token in the answer.
+
+    Raises the mapped VenueReject, TransportError if the API was not reached, BadFrame.
+    """
+    token = codec.text(_result(status, body), "token")
+    if not token:
+        raise BadFrame("the token is empty")
+    return Secret(token)
+
+
+def fees_request(key: Secret, secret: Secret, nonce: int,
+                 symbols: tuple[str, ...]) -> tuple[str, dict[str, str], bytes]:
+    """(path, headers, body) of the request for the account's own fees (TradeVolume)."""
+    return private_request(FEES_PATH, {"pair": ",".join(symbols)}, key, secret, nonce)
+
+
+def fees_response(status: int, body: bytes) -> list[tuple[str, int, int]]:
+    """(REST pair name, maker, taker) in millionths of the traded value. Raises as token_response.
+
+    Kraken names pairs here by their REST names (XXBTZUSD), not by their symbols.
+    """
+    result = _result(status, body)
+    taker = codec.inner(result, "fees")
+    maker = codec.inner(result, "fees_maker") if result.get("fees_maker") else taker
+    return [(name, _percent_e6(maker, name), _percent_e6(taker, name)) for name in taker]
+
+
+def _percent_e6(fees: dict[str, Any], name: str) -> int:
+    percent = codec.text(codec.inner(fees, name), "fee")
+    # Percent with four decimals are millionths.
+    return codec.units(codec.Number(percent), 4)
+
+
+def _result(status: int, body: bytes) -> dict[str, Any]:
+    if status == 429:
+        raise RateLimited("HTTP 429: too many requests")
+    if status >= 500:
+        raise TransportError(f"HTTP {status}: the request did not reach the API")
+    if status != 200:
+        raise VenueReject(f"HTTP {status}")
+    message = codec.parse(body)
+    errors = message.get("error")
+    if not isinstance(errors, list):
+        raise BadFrame("the answer has no error list")
+    for code in errors:
+        if isinstance(code, str) and code.startswith("W"):
+            continue
+        shown = code[:codec.TEXT_MAX] if isinstance(code, str) else repr(code)[:80]
+        raise error_for(shown)(shown)
+    return codec.inner(message, "result")

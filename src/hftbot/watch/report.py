@@ -1,0 +1,226 @@
+"""What a run prints: banner, progress lines, summary, and the JSON object. Pure functions.
+
+Facts come in as dataclasses; text goes out. Money is floats here: these are figures for people.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from hftbot import __version__
+from hftbot.config.schema import Settings
+from hftbot.watch.logs import stamp
+from hftbot.watch.markouts import Markout
+
+MODE_SIMULATED, MODE_REPLAY, MODE_DRY, MODE_LIVE = "sim", "replay", "live-dry", "live"
+_BANNERS = {
+    MODE_SIMULATED: "SIMULATED: no key, no network, no real money",
+    MODE_REPLAY: "SIMULATED on recorded data: no key, no network, no real money",
+    MODE_DRY: "LIVE MARKET, DRY RUN: orders are printed and journaled, none is sent",
+    MODE_LIVE: "LIVE: REAL MONEY",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BannerFacts:
+    """What the banner says beside the settings.
+
+    ``mode`` one of the MODE_ words; ``market`` one line on where prices come from; ``urls`` the
+    venue's addresses; ``latency`` one line on the latency model; ``journal`` where the hot journal
+    lies; ``core`` compiled or interpreted.
+    """
+
+    mode: str
+    market: str
+    latency: str
+    state_dir: str
+    origin: str = "defaults"
+    urls: tuple[str, ...] = ()
+    journal: str = ""
+    core: str = "compiled"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PositionLine:
+    """One open position. Size in base units, signed; prices and profit in quote units."""
+
+    symbol: str
+    size: float
+    average_price: float
+    mark_price: float
+    unrealised_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Counts and money of a run so far. Quote units; ``realised_usd`` is before fees."""
+
+    mode: str
+    venues: tuple[str, ...]
+    duration_s: float
+    orders_sent: int = 0
+    fills: int = 0
+    rejects: int = 0
+    doubts: int = 0
+    denied: Mapping[str, int] = field(default_factory=dict)
+    positions: tuple[PositionLine, ...] = ()
+    realised_usd: float = 0.0
+    unrealised_usd: float = 0.0
+    fees_usd: float = 0.0
+    open_orders: int = 0
+    halted: str = ""
+    ended: str = ""
+    strategy: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def pnl_usd(self) -> float:
+        """Realised plus unrealised at mid, minus fees."""
+        return self.realised_usd + self.unrealised_usd - self.fees_usd
+
+    @property
+    def synthetic(self) -> bool:
+        """True if no real money was involved."""
+        return self.mode != MODE_LIVE
+
+
+def banner(settings: Settings, facts: BannerFacts) -> str:
+    """The first thing a user sees: what is real here and what is not."""
+    rows = [("market", facts.market), ("addresses", " ".join(facts.urls)),
+            ("fees", _fees(settings, facts.mode)), ("latency", facts.latency),
+            ("strategy", f"{settings.strategy} on {', '.join(settings.symbols)}"),
+            ("limits", _limits(settings)), ("settings", f"{facts.origin} ({settings.digest()})"),
+            ("state", facts.state_dir), ("journal", facts.journal), ("core", facts.core)]
+    lines = [f"hftbot {__version__}  {_BANNERS[facts.mode]}"]
+    lines += [f"  {name:<10} {text}" for name, text in rows if text]
+    lines += [f"  {'note':<10} {note}" for note in facts.notes]
+    lines.append("Ctrl-C stops: no new orders, all orders cancelled, positions kept.")
+    return "\n".join(lines)
+
+
+def _fees(settings: Settings, mode: str) -> str:
+    if mode in (MODE_DRY, MODE_LIVE):
+        return "the account's own, as the venue reports them"
+    if settings.fees == "free":
+        return ("0: the embedded account trades free, as the strategy's premise is; a real base "
+                "account pays (--fees kraken)")
+    return "Kraken's public schedule, base tier: 0.25 % maker, 0.40 % taker"
+
+
+def _limits(settings: Settings) -> str:
+    return (f"order {settings.order_value_usd_max} USD, position {settings.position_usd_max} USD, "
+            f"all {settings.gross_usd_max} USD, loss {settings.loss_usd_day_max} USD a day, "
+            f"{settings.max_orders_per_min} messages a minute")
+
+
+def simulated_latency(settings: Settings) -> str:
+    """The latency model of the embedded exchange in one line."""
+    jitter, engine_jitter = settings.sim_network_jitter_us, settings.sim_engine_jitter_us
+    return (f"modelled: network {settings.sim_network_us:,} µs each way (+{jitter:,} µs jitter), "
+            f"matching engine {settings.sim_engine_us:,} µs (+{engine_jitter:,} µs jitter)")
+
+
+def progress_line(now_us: int, totals: Totals, tops: Sequence[tuple[str, str, str]] = (),
+                  latency: Mapping[str, Mapping[str, float]] | None = None) -> str:
+    """One line with a microsecond stamp. ``tops`` are (symbol, bid text, ask text)."""
+    parts = [f"{stamp(now_us)}  {totals.duration_s:.1f} s"]
+    parts += [f"{symbol} {bid}/{ask}" for symbol, bid, ask in tops]
+    parts.append(f"orders {totals.orders_sent}, fills {totals.fills}")
+    if totals.rejects or totals.doubts:
+        parts.append(f"rejects {totals.rejects}, doubts {totals.doubts}")
+    held = ", ".join(f"{line.size:+.8g} {line.symbol.split('/')[0]}" for line in totals.positions)
+    parts.append(f"position {held or 'flat'}")
+    parts.append(f"pnl {_money(totals.pnl_usd)}{' synthetic' if totals.synthetic else ''}")
+    row = (latency or {}).get("loop_iteration")
+    if row and row.get("count"):
+        parts.append(f"loop latency p50 {row['p50_us']:.1f}µs p99 {row['p99_us']:.1f}µs")
+    return "  ".join(parts)
+
+
+def summary(totals: Totals, markouts: Sequence[Markout] = (), files: Sequence[str] = ()) -> str:
+    """The end of a run, for people."""
+    title = "SUMMARY (simulated)" if totals.synthetic else "SUMMARY"
+    ended = f": {totals.ended}" if totals.ended else ""
+    lines = ["=" * 80, title, "=" * 80, f"Ran        {totals.duration_s:.1f} s{ended}"]
+    if totals.halted:
+        lines.append(f"HALTED     {totals.halted}")
+    lines.append(f"Orders     {totals.orders_sent:,} sent, {totals.fills:,} fills, "
+                 f"{totals.rejects:,} rejected, {totals.doubts:,} in doubt, "
+                 f"{totals.open_orders:,} open at exit")
+    if totals.denied:
+        denied = ", ".join(f"{name} {count:,}" for name, count in
+                           sorted(totals.denied.items(), key=lambda item: -item[1]))
+        lines.append(f"Denied     {denied} (by our own guard; never sent)")
+    lines += _positions(totals)
+    lines += _profit(totals, markouts)
+    for name, counters in totals.strategy.items():
+        text = ", ".join(f"{key} {_plain(value)}" for key, value in counters.items())
+        lines.append(f"Strategy   {name}: {text or 'no figures'}")
+    lines += [f"{'Files' if not index else '':<10} {file}" for index, file in enumerate(files)]
+    lines.append("=" * 80)
+    return "\n".join(lines)
+
+
+def _positions(totals: Totals) -> list[str]:
+    if not totals.positions:
+        return ["Positions  flat"]
+    return [f"{'Positions' if not index else '':<10} {line.size:+.8g} {line.symbol} at "
+            f"{line.average_price:,.8g}, now {line.mark_price:,.8g}: {_money(line.unrealised_usd)}"
+            for index, line in enumerate(totals.positions)]
+
+
+def _profit(totals: Totals, markouts: Sequence[Markout]) -> list[str]:
+    kind = ", synthetic: our own market made it, not a real one" if totals.synthetic else ""
+    if totals.mode in (MODE_REPLAY, MODE_DRY):
+        kind = ", synthetic: real prices, simulated fills"
+    lines = [f"Profit     {_money(totals.pnl_usd)} USD net of fees{kind}",
+             f"           realised {_money(totals.realised_usd)}, unrealised at mid "
+             f"{_money(totals.unrealised_usd)}, fees {totals.fees_usd:.6f}"]
+    for row in markouts:
+        if row.horizon_s == 0:
+            when = "at the fill"
+        else:
+            when = f"{row.horizon_s:>3} s later"
+        figures = (f"{row.bps_mean:+.3f} bps, {row.quote_mean:+.6f} USD a fill "
+                   f"({row.count:,} fills)" if row.count else "no fill is that old")
+        lines.append(f"Markout    {when:<11} {figures}")
+    return lines
+
+
+def run_json(totals: Totals, latency: Mapping[str, Mapping[str, float]],
+             extra: Mapping[str, Any] | None = None) -> str:
+    """The one JSON object of ``--json``, on one line. ``extra`` adds keys; it replaces none."""
+    content: dict[str, Any] = {
+        "mode": totals.mode, "venues": list(totals.venues), "duration_s": totals.duration_s,
+        "orders_sent": totals.orders_sent, "fills": totals.fills, "rejects": totals.rejects,
+        "doubts": totals.doubts, "positions": [asdict(line) for line in totals.positions],
+        "pnl_usd": totals.pnl_usd, "fees_usd": totals.fees_usd,
+        "open_orders_at_exit": totals.open_orders,
+        "latency": {name: dict(row) for name, row in latency.items()}}
+    return json.dumps(_finite({**(extra or {}), **content}), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: what is not a number becomes null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _money(amount: float) -> str:
+    """Signed, with cents or, for small amounts, with as many digits as it needs to be seen."""
+    return f"{amount:+,.2f}" if abs(amount) >= 100 else f"{amount:+.6f}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} {_plain(item)}" for key, item in value.items()) + "}"
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)
