@@ -37,6 +37,6 @@ def gate() -> Gate:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The table, whether green or red."""
-    if GATE.rows or GATE.budgets:
+    if GATE.rows or GATE.budgets or GATE.notes:
         terminalreporter.write_line("\n" + GATE.table())
         GATE.keep()

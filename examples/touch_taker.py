@@ -12,12 +12,11 @@ What it shows:
 - the desk is the only thing you speak to: ``self.desk.place(...)`` answers with the order's id,
   or with a negative number if the guard said no (``hftbot.Verdict`` tells why);
 - prices are whole ticks and sizes are whole lots; ``Instrument`` converts them exactly;
-- handlers never wait: time passes in ``on_timer``, and what became of an order arrives in
-  ``on_fill`` and ``on_order``.
+- handlers never wait: time passes in ``on_timer``, what an order did arrives in ``on_fill``, and
+  ``self.desk.open_orders()`` are the ones that may still do something.
 """
 
 from hftbot import Side, Strategy, Tif
-from hftbot.words.events import OrderDone, OrderRejected
 
 HOLD_US = 2_000_000
 PAUSE_US = 1_000_000
@@ -33,7 +32,6 @@ class TouchTaker(Strategy):
     def on_start(self, desk):
         self.desk = desk
         self.markets = {instrument.index: instrument for instrument in desk.instruments()}
-        self.waiting = {}
         self.bought_us = {}
         self.next_us = {}
         self.buys = self.sells = self.denied = 0
@@ -41,9 +39,9 @@ class TouchTaker(Strategy):
     def on_book(self, book):
         index = book.instrument
         now_us = self.desk.now_us()
-        if index in self.waiting.values() or now_us < self.next_us.get(index, 0):
+        if now_us < self.next_us.get(index, 0) or self.busy(index):
             return
-        if self.desk.position_lots(index) > 0:
+        if self.desk.position_lots(index) >= self.markets[index].lots_min:
             return
         if book.best_bid_lots() > ONE_SIDED * book.best_ask_lots():
             ticks = book.best_ask()
@@ -52,7 +50,7 @@ class TouchTaker(Strategy):
     def on_timer(self, now_us):
         for index, instrument in self.markets.items():
             held = self.desk.position_lots(index)
-            if held < instrument.lots_min or index in self.waiting.values():
+            if held < instrument.lots_min or self.busy(index):
                 continue
             self.bought_us.setdefault(index, now_us)
             if now_us - self.bought_us[index] >= HOLD_US and now_us >= self.next_us.get(index, 0):
@@ -65,13 +63,11 @@ class TouchTaker(Strategy):
         else:
             self.sells += 1
 
-    def on_order(self, event):
-        # Whatever ended an order, filled or not, frees the place for the next one.
-        if isinstance(event, OrderDone | OrderRejected):
-            self.waiting.pop(event.client_id, None)
-
     def statistics(self):
         return {"buys": self.buys, "sells": self.sells, "denied": self.denied}
+
+    def busy(self, index):
+        return any(order.instrument == index for order in self.desk.open_orders())
 
     def lots(self, index, ticks):
         instrument = self.markets[index]
@@ -83,5 +79,3 @@ class TouchTaker(Strategy):
         client_id = self.desk.place(index, side, ticks, lots, Tif.IOC, reason=reason)
         if client_id < 0:
             self.denied += 1
-        else:
-            self.waiting[client_id] = index

@@ -136,7 +136,7 @@ PLANTED = {
                                       "self.words[self.row + 2]", "return value"),
     "unit ignored": ("unit_bits = int(lowest).bit_length() - 1", "unit_bits = 0"),
     "corrects once too often": ("least = expected_interval", "least = 1"),
-    "middle left out": ("+ ((self.most_at(i) - self.least_at(i) + 1) >> 1)", "+ 0"),
+    "middle left out": ("self.most_at(index) - self.least_at(index) + 1", "0"),
 }
 
 

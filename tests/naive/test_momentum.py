@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from math import sqrt
 
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ WINDOW_US, IMBALANCE_US, FLOW_US = 1_000_000, 10_000, 200_000
 def averaged(values, times, window_us):
     """Time-weighted mean where each value stood until the next time; the newest counts nothing."""
     shares = [Fraction(1)]
-    for earlier, later in zip(times, times[1:], strict=False):
+    for earlier, later in pairwise(times):
         kept = Fraction(window_us, window_us + later - earlier)
         shares = [share * kept for share in shares]
         shares.append(1 - kept)
@@ -41,7 +42,7 @@ def naive_flow(trades, now_us):
         typical = lots if position == 0 else typical + (lots - typical) / 16
         kept = 1.0
         stamps = [at for _, _, at in trades[position:]] + [now_us]
-        for earlier, later in zip(stamps, stamps[1:], strict=False):
+        for earlier, later in pairwise(stamps):
             kept *= FLOW_US / (FLOW_US + later - earlier)
         sums[side] += lots * kept
     volume = sum(sums) + typical

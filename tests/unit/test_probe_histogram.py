@@ -195,8 +195,8 @@ def states(room, highest, figures, calls):
 
 
 @pytest.mark.skipif(not fastcore.compiled, reason="everything is interpreted here")
-@settings(max_examples=60, deadline=None)
-@given(highest=st.sampled_from([2, 1000, 1 << 20, 3_600_000_000]),
+@settings(max_examples=100, deadline=None)
+@given(highest=st.sampled_from([2, 1000, 1 << 20, 3_600_000_000, INT64_MAX]),
        figures=st.integers(1, 2), calls=operations)
 def test_compiled_and_interpreted_agree_bit_for_bit(highest, figures, calls):
     compiled, interpreted = (states(room, highest, figures, calls) for room in ROOMS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from decimal import Decimal
 
@@ -264,7 +265,9 @@ def test_dust_is_carried_into_the_next_position():
     desk.run(desk.delay_us)
     desk.run(SECOND)
     assert len(desk.placed) == 1
-    calm(desk, 599_000)
+    desk.run(298 * SECOND)
+    assert len(desk.placed) == 1
+    desk.run(2 * SECOND)
     desk.run(desk.delay_us)
     assert desk.held[0] == 0
 
@@ -277,6 +280,39 @@ def test_a_fill_that_was_not_told_is_settled_from_the_desk():
     desk.run(desk.delay_us)
     assert desk.held[0] == 0
     assert desk.strategy.statistics()["settled_lots"] > 0
+
+
+def test_a_position_that_is_gone_is_not_sold():
+    desk = begin()
+    enter(desk)
+    desk.held[0] = 0
+    calm(desk, 599_000)
+    assert len(desk.placed) == 1
+
+
+def test_the_end_of_a_full_order_need_not_be_told():
+    desk = begin()
+    push(desk)
+    order = desk.open.pop(0)
+    desk.match(order, order.lots)
+    desk.waiting.clear()
+    calm(desk, 599_000)
+    desk.run(desk.delay_us)
+    assert desk.held[0] == 0
+
+
+def test_attempts_to_leave_are_spaced_and_slow_down():
+    desk = begin(answers=("fill", "none", "none", "none", "none", "fill"))
+    enter(desk)
+    times = []
+    for _ in range(300):
+        calm(desk, 599_000)
+        if len(desk.placed) - 1 > len(times):
+            times.append(desk.clock_us)
+        desk.run(SECOND // 100)
+    steps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert steps == [SECOND // 4, SECOND // 2, SECOND, SECOND]
+    assert desk.held[0] == 0
 
 
 def test_a_position_larger_than_an_order_may_be_leaves_in_slices():

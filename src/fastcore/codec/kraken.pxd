@@ -5,6 +5,20 @@ cdef enum:
     LEVEL_WORDS = 3        # side, ticks, lots
     TRADE_WORDS = 5        # side, ticks, lots, trade_id, ts_us
 
+# What decode() returns.
+cpdef enum:
+    KIND_COLD = 0          # valid JSON of no hot channel
+    KIND_BOOK_UPDATE = 1
+    KIND_BOOK_SNAPSHOT = 2
+    KIND_TRADE = 3
+    KIND_HEARTBEAT = 4
+    BAD_JSON = -1          # not a JSON object in UTF-8, or a number beyond double or 64 bits
+    BAD_SHAPE = -2         # a key is missing, twice there or of the wrong type
+    BAD_NUMBER = -3        # negative, a price of 0, beyond int64
+    TOO_LARGE = -4         # over 1 MiB, deeper than 16, more than 2048 levels or 1024 trades
+    INEXACT = -5           # beyond the pair's precision or off its grid
+    UNKNOWN_SYMBOL = -6
+
 
 cdef class KrakenDecoder:
     cdef void* parser

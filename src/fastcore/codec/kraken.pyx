@@ -26,8 +26,6 @@ cdef extern from "kraken.hpp" namespace "fastcore" nogil:
     int exact_units "fastcore::exact" (const char*, const char*, int, int64_t*)
 
 
-KIND_COLD, KIND_BOOK_UPDATE, KIND_BOOK_SNAPSHOT, KIND_TRADE, KIND_HEARTBEAT = range(5)
-BAD_JSON, BAD_SHAPE, BAD_NUMBER, TOO_LARGE, INEXACT, UNKNOWN_SYMBOL = range(-1, -7, -1)
 FRAME_MAX = 1 << 20
 DEPTH_MAX = 16
 PADDING = 64

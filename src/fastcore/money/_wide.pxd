@@ -4,7 +4,6 @@ cdef extern from * nogil:
     """
     #include <stdint.h>
     #define FASTCORE_AMOUNT_MAX (INT64_C(1) << 61)
-    #define FASTCORE_INT64_MAX INT64_MAX
 
     /* a * b / c for a, b >= 0 and c > 0, rounded down; INT64_MAX if it does not fit. */
     static inline int64_t fastcore_muldiv(int64_t a, int64_t b, int64_t c) {
@@ -36,7 +35,6 @@ cdef extern from * nogil:
     """
     # Same meaning as fastcore.money.wide, for the compiled rooms.
     int64_t AMOUNT_MAX "FASTCORE_AMOUNT_MAX"
-    int64_t INT64_MAX "FASTCORE_INT64_MAX"
     int64_t muldiv "fastcore_muldiv" (int64_t a, int64_t b, int64_t c)
     int64_t muldiv_up "fastcore_muldiv_up" (int64_t a, int64_t b, int64_t c)
     uint64_t mix "fastcore_mix" (uint64_t digest, int64_t word)

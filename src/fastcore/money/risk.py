@@ -14,9 +14,9 @@ except ImportError:
 from array import array
 
 if cython.compiled:
-    from cython.cimports.fastcore.money._wide import AMOUNT_MAX, INT64_MAX, mix, muldiv_up
+    from cython.cimports.fastcore.money._wide import AMOUNT_MAX, mix, muldiv_up
 else:
-    from fastcore.money.wide import AMOUNT_MAX, INT64_MAX, mix, muldiv_up
+    from fastcore.money.wide import AMOUNT_MAX, mix, muldiv_up
 
 if not cython.compiled:
     (DENY_INVALID, DENY_HALTED, DENY_REDUCING, DENY_MODE, DENY_UNTRUSTED_BOOK, DENY_STALE_BOOK,

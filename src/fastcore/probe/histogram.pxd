@@ -41,6 +41,7 @@ cdef class Histogram:
     cpdef int64_t least_at(self, int64_t index) noexcept nogil
     @cython.locals(shift=int)
     cpdef int64_t most_at(self, int64_t index) noexcept nogil
+    cpdef double middle_at(self, int64_t index) noexcept nogil
     cpdef int64_t count_at(self, int64_t index) noexcept nogil
     cpdef int add_at(self, int64_t index, int64_t times) noexcept nogil
 
@@ -49,7 +50,7 @@ cdef class Histogram:
     @cython.locals(need=int64_t, seen=int64_t, i=int64_t, value=int64_t,
                    target=double, whole=double)
     cpdef int64_t value_at_percentile(self, double percentile) noexcept nogil
-    @cython.locals(i=int64_t, end=int64_t, total=double, middle=double)
+    @cython.locals(i=int64_t, end=int64_t, total=double, centre=double)
     cpdef double mean(self) noexcept nogil
     @cython.locals(i=int64_t, end=int64_t, total=double, centre=double, gap=double)
     cpdef double stddev(self) noexcept nogil

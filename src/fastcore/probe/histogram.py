@@ -150,6 +150,10 @@ class Histogram:
             shift = 0
         return self.least_at(index) + ((self.mask & -self.mask) << shift) - 1
 
+    def middle_at(self, index: int) -> float:
+        """Value that stands for a bucket in mean and deviation."""
+        return float(self.least_at(index) + ((self.most_at(index) - self.least_at(index) + 1) >> 1))
+
     def count_at(self, index: int) -> int:
         """How many values a bucket holds; 0 beyond the last."""
         if index < 0 or index >= self.buckets:
@@ -231,14 +235,13 @@ class Histogram:
         end = self.index_of(self.words[self.row + 2]) + 1
         for i in range(self.index_of(self.words[self.row + 1]), end):
             if self.words[self.row + HEADER_WORDS + i]:
-                middle = self.least_at(i) + ((self.most_at(i) - self.least_at(i) + 1) >> 1)
-                total += middle * self.words[self.row + HEADER_WORDS + i]
-        middle = total / self.words[self.row]
-        if middle < self.words[self.row + 1]:
-            return self.words[self.row + 1]
-        if middle > self.words[self.row + 2]:
-            return self.words[self.row + 2]
-        return middle
+                total += self.middle_at(i) * self.words[self.row + HEADER_WORDS + i]
+        centre = total / self.words[self.row]
+        if centre < self.words[self.row + 1]:
+            return float(self.words[self.row + 1])
+        if centre > self.words[self.row + 2]:
+            return float(self.words[self.row + 2])
+        return centre
 
     def stddev(self) -> float:
         """Standard deviation, from the middle of each bucket; 0.0 if empty."""
@@ -249,8 +252,7 @@ class Histogram:
         end = self.index_of(self.words[self.row + 2]) + 1
         for i in range(self.index_of(self.words[self.row + 1]), end):
             if self.words[self.row + HEADER_WORDS + i]:
-                gap = self.least_at(i) + ((self.most_at(i) - self.least_at(i) + 1) >> 1)
-                gap -= centre
+                gap = self.middle_at(i) - centre
                 total += gap * gap * self.words[self.row + HEADER_WORDS + i]
         return sqrt(total / self.words[self.row])
 

@@ -319,8 +319,8 @@ class Matcher:
               post_only: int = 0, stp: int = 0, expire_us: int = 0) -> int:
         """A new order; ``ticks`` 0 is a market order. Returns its id, or a negative refusal.
 
-        ``expire_us`` counts for code.GTD only. An order that cannot rest (code.IOC, code.FOK, market) is done when
-        this returns.
+        ``expire_us`` counts for GTD only. An order that cannot rest (IOC, FOK, market) is done
+        when this returns.
         """
         self.clear_events()
         if lots <= 0 or ticks < 0 or side < 0 or side > 1 or tif < 0 or tif > code.GTD:

@@ -28,6 +28,7 @@ from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.store.ledger_db import LedgerDb
 from hftbot.store.state_dir import StateDir
+from hftbot.timing import LATENCY_TRACKERS
 from hftbot.watch import logs as logging_room
 from hftbot.watch import report
 from hftbot.watch.logs import Logs
@@ -89,11 +90,13 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     instruments = await discover(endpoint.ws_url, ws.connect, settings.symbols, maker, taker)
     run_number = state.next_run()
     journal_path = state.journal / f"run-{run_number:05d}.journal"
+    state.journal.mkdir(mode=0o700, exist_ok=True)
     journal = Journal(str(journal_path), JOURNAL_BYTES, _header(settings, run_number))
     store = LedgerDb(state.database)
     http = HttpClient()
     try:
-        world = World(settings, instruments, clock, logs, journal, run_number)
+        world = World(settings, instruments, clock, logs, journal, run_number,
+                      LATENCY_TRACKERS.trackers)
         world.add_strategy(build_strategy(settings))
         tokens = TokenSource(http, endpoint.rest_url, endpoint.api_key, endpoint.api_secret, clock)
         session = Session(world, tokens.fetch, settings.loop_interval_us,

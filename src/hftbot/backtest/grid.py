@@ -13,15 +13,22 @@ ROUNDED_FREE = 20
 ROUNDED_ONE_IN = 50
 INT64_MAX = (1 << 63) - 1
 _CACHE_MAX = 1 << 16
+_DIGITS_MAX = 27
 
 
 def exact_units(number: str | int) -> int:
     """A decimal text in units of 10**-12. Raises ValueError if it is not one, or is finer."""
     try:
-        scaled = Decimal(number).scaleb(PLACES)
-        units = int(scaled)
-    except (InvalidOperation, TypeError, OverflowError) as error:
+        exact = Decimal(number)
+    except (InvalidOperation, TypeError) as error:
         raise ValueError(f"{str(number)[:40]!r} is not a number") from error
+    if not exact.is_finite():
+        raise ValueError(f"{str(number)[:40]!r} is not a number")
+    # Beyond this, decimal arithmetic would round, and an exponent could fill the memory.
+    if exact.adjusted() >= _DIGITS_MAX or len(exact.as_tuple().digits) > _DIGITS_MAX:
+        raise ValueError(f"{str(number)[:40]!r} is too large or too long")
+    scaled = exact.scaleb(PLACES)
+    units = int(scaled)
     if units != scaled:
         raise ValueError(f"{str(number)[:40]!r} has more than {PLACES} decimal places")
     return units

@@ -6,10 +6,11 @@ Rooms in order: lane (decoded and applied before we are called) -> strategy -> d
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from fastcore.lane.lane import EVENT_BOOK, EVENT_RESYNC, EVENT_SNAPSHOT, EVENT_TRADE
+from fastcore.lane.lane import EVENT_BOOK, EVENT_RESYNC, EVENT_SNAPSHOT, EVENT_TOP, EVENT_TRADE
 
 from fastcore.probe.clock import mono_ns
 from fastcore.probe.trackers import INTENT_GENERATION, LOOP_ITERATION
@@ -24,6 +25,11 @@ from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust, Trade, VenueMode
 from hftbot.words.order import OrderState
 from hftbot.words.ports import Clock, Notes, Strategy
+
+
+def fill_key(fill_id: str) -> int:
+    """63 bits that name a fill in the journal's fixed rows."""
+    return int.from_bytes(hashlib.blake2b(fill_id.encode(), digest_size=8).digest()) >> 1
 
 
 class Observer(Protocol):
@@ -105,6 +111,9 @@ class Engine:
         """One hot frame was applied to a lane: wake the strategies."""
         if bits & (EVENT_SNAPSHOT | EVENT_RESYNC):
             self._trust_moved(index, bits)
+        if bits & EVENT_TOP:
+            book = self.books[index]
+            self.desks[index].gate.observe(book.best_bid(), book.best_ask(), recv_ns)
         if self.trading:
             if bits & EVENT_BOOK and self.books[index].trust == BookTrust.TRUSTED:
                 self._wake(index)
@@ -141,6 +150,7 @@ class Engine:
         start_ns = mono_ns()
         now_us = self.clock.now_us()
         self.rows.sweep(now_us)
+        self.guard.check_journal()
         self.guard.check_loss(self.profit_net(), now_us)
         if self.trading and self.guard.state != HALTED:
             for strategy, desk in self.voices:
@@ -208,7 +218,7 @@ class Engine:
         handle = self.table.find(event.client_id)
         if handle < 0:
             return
-        self.desks[self.table.instrument(handle)].acked(handle)
+        self.desks[self.table.instrument(handle)].acked(handle, self.clock.now_us())
         self._tell_order(event, handle)
 
     def _rejected(self, event: ev.OrderRejected) -> None:
@@ -217,7 +227,7 @@ class Engine:
         self.notes.warn(f"order {event.client_id} rejected: {event.code}")
         if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
             return
-        self.desks[self.table.instrument(handle)].rejected(handle)
+        self.desks[self.table.instrument(handle)].rejected(handle, self.clock.now_us())
         self._finish(handle, event, OrderState.REJECTED, event.code)
 
     def _filled(self, event: ev.OrderFilled) -> None:
@@ -225,12 +235,19 @@ class Engine:
             return
         handle = self.table.find(event.client_id) if event.client_id else -1
         desk = self.desks[event.instrument]
+        now_us = self.clock.now_us()
         if handle >= 0:
-            desk.fill(handle, event.ticks, event.lots, event.fee_e10)
+            code = desk.fill(handle, event.ticks, event.lots, event.fee_e10,
+                             fill_key(event.fill_id), now_us)
         else:
             self.external_fills += 1
-            desk.position.apply(event.side, event.ticks, event.lots, event.fee_e10)
-        fill = self.ledger.book(event, self.clock.now_us())
+            code = desk.stray_fill(event.client_id, event.side, event.ticks, event.lots,
+                                   event.fee_e10, fill_key(event.fill_id), now_us)
+        if code < 0:
+            self.guard.halt(f"impossible fill {event.fill_id}: {event.lots} lots at "
+                            f"{event.ticks} ticks")
+            return
+        fill = self.ledger.book(event, now_us)
         book = self.books[event.instrument]
         grid = self.ledger.instruments[event.instrument]
         for observer in self.observers:
@@ -245,14 +262,16 @@ class Engine:
         handle = self.table.find(event.client_id)
         if handle < 0:
             return
-        self.desks[self.table.instrument(handle)].amended(handle, event.ticks, event.lots)
+        desk = self.desks[self.table.instrument(handle)]
+        desk.amended(handle, event.ticks, event.lots, self.clock.now_us())
         self._tell_order(event, handle)
 
     def _done(self, event: ev.OrderDone) -> None:
         handle = self.table.find(event.client_id)
         if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
             return
-        self.desks[self.table.instrument(handle)].done(handle, int(event.state))
+        desk = self.desks[self.table.instrument(handle)]
+        desk.done(handle, int(event.state), self.clock.now_us())
         self._finish(handle, event, event.state, event.reason)
 
     def _finish(self, handle: int, event: Any, state: OrderState, reason: str) -> None:
@@ -268,13 +287,15 @@ class Engine:
             return
         self.doubts += 1
         self.notes.warn(f"order {event.client_id} in doubt: {event.reason}")
-        self.desks[self.table.instrument(handle)].doubt(handle)
+        self.desks[self.table.instrument(handle)].doubt(handle, self.clock.now_us())
         self._tell_order(event, handle)
 
     def _cancel_rejected(self, event: ev.CancelRejected) -> None:
         self.notes.info(f"cancel or amend of order {event.client_id} refused: {event.code}")
         handle = self.table.find(event.client_id)
         if handle >= 0:
+            if event.amend:
+                self.desks[self.table.instrument(handle)].amend_rejected(handle)
             self._tell_order(event, handle)
 
     def _balance(self, event: ev.BalanceSeen) -> None:

@@ -84,6 +84,12 @@ class Guard:
         else:
             self.raise_to(REDUCING, sentence)
 
+    def check_journal(self) -> None:
+        """The hot path halts the account when the journal refuses a record: say so, once."""
+        if self.account.state == HALTED and not self.reason:
+            self.reason = "the journal refused a record"
+            self._on_state(HALTED, self.reason)
+
     def halt(self, reason: str) -> None:
         """Stop taking risk at once; only a human clears it."""
         self.raise_to(HALTED, reason)

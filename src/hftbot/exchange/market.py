@@ -17,7 +17,6 @@ from fastcore.sim.codes import GTC, IOC
 from fastcore.sim.matcher import Matcher
 from fastcore.sim.replay_matcher import ReplayMatcher
 from fastcore.sim.rng import SplitMix
-
 from hftbot.exchange.settings import Listing
 
 CROWD = 0
@@ -33,6 +32,8 @@ class Batch:
     cancels: list[Row] = field(default_factory=list)
     # Trades that are not fills of ours: (taker side, ticks, lots), recorded data only.
     prints: list[tuple[int, int, int]] = field(default_factory=list)
+    # What the trade channel shows: (taker side, ticks, lots, trade id).
+    trades: list[tuple[int, int, int, int]] = field(default_factory=list)
 
     def take(self, matcher: Matcher | ReplayMatcher) -> None:
         """Add what the matcher's last call did."""
@@ -48,8 +49,13 @@ class Market(Protocol):
     """What the face drives: a matcher and whoever else trades in it."""
 
     listing: Listing
-    matcher: Matcher | ReplayMatcher
     finished: bool
+    # Whether fills are everybody's trades; recorded markets show the recorded trades instead.
+    fills_are_public: bool
+
+    @property
+    def matcher(self) -> Matcher | ReplayMatcher:
+        """The book and who waits in it."""
 
     def open(self, now_us: int) -> Batch:
         """Begin. What is already on the book comes as changes."""
@@ -108,6 +114,7 @@ class SyntheticMarket:
         self.rng = SplitMix(seed)
         self.matcher = Matcher(8192, 4096)
         self.finished = False
+        self.fills_are_public = True
         self.value = float(start_ticks or listing.start_ticks or 100_000)
         self.seen = self.value
         self.regime = 0

@@ -21,7 +21,6 @@ from fastcore.sim.codes import (
     RESTING,
     WOULD_TAKE,
 )
-
 from hftbot.exchange import reports
 from hftbot.exchange.accounts import Account
 from hftbot.exchange.kraken_text import ListingText, Stamps
@@ -203,18 +202,27 @@ class OrderDesk:
     def book(self, index: int, batch: Batch, now_us: int) -> None:
         """Book our part of a batch: fills of ours, orders of ours that the engine took out."""
         stamp = self.stamps.micro(now_us)
+        public = self.markets[index].fills_are_public
         for row in batch.fills:
             if row[1] == OWNER:
                 self.fill(index, row, row[0], 1 - row[4], True, stamp)
             if row[3] == OWNER:
                 self.fill(index, row, row[2], row[4], False, stamp)
-            self.trade_ids[index] += 1
+            if public:
+                self.publish_trade(index, batch, row[4], row[5], row[6])
+        for side, ticks, lots in batch.prints:
+            self.publish_trade(index, batch, side, ticks, lots)
         for order_id, owner, reason, _left in batch.cancels:
             order = self.matched.get((index, order_id))
             if owner == OWNER and order is not None:
                 kind = "expired" if reason == REASON_EXPIRED else "canceled"
                 why = "" if kind == "expired" else self.reason_text(reason)
                 self.end(index, order, kind, why, stamp)
+
+    def publish_trade(self, index: int, batch: Batch, side: int, ticks: int, lots: int) -> None:
+        """Number a trade that everybody sees."""
+        batch.trades.append((side, ticks, lots, self.trade_ids[index]))
+        self.trade_ids[index] += 1
 
     def fill(self, index: int, row: Row, matcher_id: int, side: int, maker: bool,
              stamp: str) -> None:
@@ -307,8 +315,8 @@ class OrderDesk:
                 "trade_ids": {market.listing.symbol: self.trade_ids[i]
                               for i, market in enumerate(self.markets)}}
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Bring open orders back onto the books, without trading if that is possible."""
+    def restore(self, saved: Mapping[str, Any], now_us: int) -> None:
+        """Bring open orders back onto the books; one that the market has passed trades at once."""
         self.ids.count = int(saved["ids"])
         self.recent_trades.extend(saved["recent_trades"])
         for symbol, count in saved["trade_ids"].items():
@@ -330,3 +338,4 @@ class OrderDesk:
             self.matched[index, order.matcher_id] = order
             self.remember(order)
             self.hold(order, asset, amount)
+            self.after_match(index, order, Batch(), now_us)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fastcore.sim.replay_matcher import ReplayMatcher
-
 from hftbot.exchange.market import Batch
 from hftbot.exchange.settings import Listing
 
@@ -22,6 +21,7 @@ class ReplayMarket:
         self.events: Iterator[Event] = iter(events)
         self.pace = pace
         self.finished = False
+        self.fills_are_public = False
         self.ahead: Event | None = next(self.events, None)
         # Recorded time that the clock time `origin_us` stands for.
         self.origin_ns = self.ahead[0] if self.ahead else 0

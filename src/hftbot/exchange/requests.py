@@ -19,10 +19,13 @@ from fastcore.sim.codes import (
     GTD,
     IOC,
 )
-
 from hftbot.exchange.settings import Listing
 
 FRAME_BYTES_MAX = 1 << 20
+WRONG_HOST = {
+    "public": "Private data and trading are unavailable on this endpoint. Try ws-auth.kraken.com",
+    "private": "Public market data subscriptions are unavailable on this endpoint. "
+               "Try ws.kraken.com"}
 TIFS = {"gtc": GTC, "ioc": IOC, "fok": FOK, "gtd": GTD}
 STPS = {"cancel_newest": CANCEL_NEWEST, "cancel_oldest": CANCEL_OLDEST, "cancel_both": CANCEL_BOTH}
 ADD_FIELDS = frozenset((
@@ -125,7 +128,7 @@ def wall_us(text: str, name: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
         zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return int(round(zoned.timestamp() * 1_000_000))
+        return round(zoned.timestamp() * 1_000_000)
     except (ValueError, OverflowError) as error:
         raise Refused(f"{ARGUMENTS}{name}") from error
 

@@ -10,6 +10,10 @@ from typing import Literal
 
 from hftbot.errors import ConfigError
 
+# How long the venue takes for a public answer, and to check a token.
+PUBLIC_ANSWER_US = 50
+TOKEN_CHECK_US = 2_000
+
 FeeSchedule = Literal["free", "kraken"]
 Mode = Literal["synthetic", "replay"]
 

@@ -47,13 +47,13 @@ class World:
     """
 
     def __init__(self, settings: Settings, instruments: Sequence[Instrument], clock: Clock,
-                 notes: Notes, journal: Any, run: int) -> None:
+                 notes: Notes, journal: Any, run: int, trackers: Any = None) -> None:
         self.settings = settings
         self.instruments = tuple(instruments)
         self.clock = clock
         self.notes = notes
         self.journal = journal
-        self.trackers = Trackers()
+        self.trackers = Trackers() if trackers is None else trackers
         self.decoder = KrakenDecoder()
         self.table = OrderTable(ROWS)
         self.table.set_run(run)

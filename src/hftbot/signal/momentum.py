@@ -43,10 +43,10 @@ class Momentum:
                  "_window_us", "direction", "drift", "flow", "imbalance", "score", "strength",
                  "until_us", "updates")
 
-    def __init__(self, *, window_us: int = 1_000_000, imbalance_us: int = 10_000,
-                 flow_us: int = 200_000, drift_weight: float = 0.35,
-                 imbalance_weight: float = 0.40, flow_weight: float = 0.25,
-                 threshold_e6: int = 200_000, imbalance_min_e6: int = 0,
+    def __init__(self, *, window_us: int = 300_000, imbalance_us: int = 10_000,
+                 flow_us: int = 200_000, drift_weight: float = 0.2,
+                 imbalance_weight: float = 0.5, flow_weight: float = 0.3,
+                 threshold_e6: int = 150_000, imbalance_min_e6: int = 0,
                  warm_up_us: int = 500_000, updates_min: int = 5,
                  gap_us: int = 10_000_000) -> None:
         times = (window_us, imbalance_us, flow_us, gap_us)

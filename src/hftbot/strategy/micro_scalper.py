@@ -112,6 +112,8 @@ class MicroScalper(Strategy):
         self._momentum = dict(momentum or {})
         self._new_momentum()
         self._markets: dict[int, _Market] = {}
+        # Lots that each order in flight may still trade; at 0 nothing more can happen to it.
+        self._open_lots: dict[int, int] = {}
         self._orders: dict[int, _Market] = {}
         self._early: set[int] = set()
         self._placing = False
@@ -140,6 +142,7 @@ class MicroScalper(Strategy):
         self._stopped = False
         self._markets.clear()
         self._orders.clear()
+        self._open_lots.clear()
         for instrument in desk.instruments():
             fee_check(instrument, self.rules.profit_target_e6)
             if self.order_size < instrument.cost_min:
@@ -200,6 +203,12 @@ class MicroScalper(Strategy):
             cycler.opened_us = now_us
         if closed is not None:
             self._count_trade(market, closed)
+        left = self._open_lots.get(fill.client_id)
+        if left is not None:
+            self._open_lots[fill.client_id] = left - fill.lots
+            if left <= fill.lots:
+                # Filled to the last lot: its end need not be waited for.
+                self._over(fill.client_id, rejected=False)
 
     def on_timer(self, now_us: int) -> None:
         """Positions age although the book stands still."""
@@ -323,6 +332,7 @@ class MicroScalper(Strategy):
             self._last_denial = explain(client_id)
         elif client_id not in self._early:
             self._orders[client_id] = market
+            self._open_lots[client_id] = lots
             market.sent_us = now_us
         return client_id
 
@@ -330,6 +340,7 @@ class MicroScalper(Strategy):
         if rejected:
             self._counts["rejected"] += 1
         market = self._orders.pop(client_id, None)
+        self._open_lots.pop(client_id, None)
         if market is None:
             if self._placing:
                 self._early.add(client_id)

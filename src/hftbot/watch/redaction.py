@@ -13,6 +13,8 @@ from urllib.parse import quote, quote_plus
 from hftbot.words.secret import Secret
 
 HIDDEN = "***"
+_HEX = re.compile(r"[0-9a-fA-F]+")
+_ESCAPES = re.compile(r"(%(?:25)?|\\\\u)([0-9a-fA-F]{4}|[0-9a-fA-F]{2})")
 LENGTH_MIN = 4  # a shorter secret would take ordinary words out of every line
 
 
@@ -37,11 +39,18 @@ class Redactor:
         self._spellings.update(spelling for spelling in _spellings(plain)
                                if len(spelling) >= LENGTH_MIN)
         longest_first = sorted(self._spellings, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        self._pattern = re.compile("|".join(map(_pattern, longest_first)))
 
     def __call__(self, text: str) -> str:
         """The text without the secrets."""
         return self._pattern.sub(HIDDEN, text) if self._pattern is not None else text
+
+
+def _pattern(spelling: str) -> str:
+    """The spelling as a regular expression; hexadecimal digits of escapes in either case."""
+    if _HEX.fullmatch(spelling):
+        return f"(?i:{spelling})"
+    return _ESCAPES.sub(r"\1(?i:\2)", re.escape(spelling))
 
 
 def _spellings(plain: str) -> Iterator[str]:
@@ -66,15 +75,14 @@ def _text_spellings(plain: str) -> Iterator[str]:
     yield json.dumps(plain, ensure_ascii=False)[1:-1]
     yield repr(plain)[1:-1]
     yield html.escape(plain)
-    for quoted in (quote(plain), quote(plain, safe=""), quote_plus(plain)):
+    for quoted in (quote(plain), quote(plain, safe=""), quote(plain, safe="!*'()"),
+                   quote_plus(plain)):
         yield quoted
-        yield re.sub(r"%[0-9A-F]{2}", lambda found: found.group().lower(), quoted)
         yield quote(quoted, safe="")
 
 
 def _byte_spellings(raw: bytes) -> Iterator[str]:
     yield raw.hex()
-    yield raw.hex().upper()
     for altchars in (None, b"-_"):
         for shift in range(3):
             # Inside a longer text (key:secret) the alignment differs, and the characters at both

@@ -81,11 +81,12 @@ class OrderDoubt:
 
 @dataclass(slots=True, frozen=True)
 class CancelRejected:
-    """The venue refused a cancel or an amend; the order itself may still live."""
+    """The venue refused a cancel (or an ``amend``); the order itself may still live."""
 
     client_id: int
     code: str
     ts_us: int
+    amend: bool = False
 
 
 @dataclass(slots=True, frozen=True)

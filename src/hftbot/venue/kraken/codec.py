@@ -12,10 +12,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
+from fastcore.codec.text import client_id_parse, client_id_text
 from hftbot.errors import BadFrame
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
-from hftbot.words.order import CLIENT_ID_MAX
+
+__all__ = ["Number", "Row", "client_id_parse", "client_id_text", "e10", "flag", "inner", "integer",
+           "lots", "number", "parse", "ping", "request", "rows", "side", "stamp_us", "subscribe",
+           "text", "text_or", "ticks", "time_us", "units"]
 
 FRAME_BYTES_MAX = 1 << 20
 TEXT_MAX = 256
@@ -24,7 +28,6 @@ AMOUNT_MAX = 10**30
 E10_PRECISION = 10
 _NUMBER = re.compile(r"(-?)(\d{1,40})(?:\.(\d{1,40}))?(?:[eE]([+-]?\d{1,3}))?")
 _STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
-_DIGITS36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _DAYS_TO_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
@@ -196,26 +199,6 @@ def time_us(stamp: str) -> int:
 def stamp_us(row: Row, key: str = "timestamp", default_us: int = 0) -> int:
     """An optional time of a row in wall-clock us. Raises BadFrame if it is there and no time."""
     return default_us if row.get(key) is None else time_us(text(row, key))
-
-
-def client_id_text(client_id: int) -> str:
-    """A ClientId as Kraken's cl_ord_id: ``h`` and base 36."""
-    digits = ""
-    rest = client_id
-    while rest:
-        rest, digit = divmod(rest, 36)
-        digits = _DIGITS36[digit] + digits
-    return "h" + (digits or "0")
-
-
-def client_id_parse(name: str) -> int:
-    """The ClientId in a cl_ord_id, or 0 if the name is not one of ours."""
-    if len(name) < 2 or len(name) > 12 or not (name.isascii() and name.isalnum()):
-        return 0
-    client_id = int(name[1:], 36)
-    if client_id >= CLIENT_ID_MAX or client_id_text(client_id) != name:
-        return 0
-    return client_id
 
 
 def request(method: str, params: Mapping[str, Any] | None = None,

@@ -20,8 +20,8 @@ from fastcore.lane.lane import (
     EVENT_RESYNC,
     EVENT_SNAPSHOT,
     EVENT_TRADE,
+    REASONS,
 )
-
 from hftbot.errors import BadFrame
 from hftbot.venue.kraken import codec, rules
 from hftbot.words.events import Event, ModeChanged, TrustChanged, VenueError
@@ -109,6 +109,7 @@ class Feed:
         self._recovery = [Recovery() for _ in instruments]
         self._trade_id = [0] * len(instruments)
         self._bad_ns: deque[int] = deque(maxlen=BAD_FRAMES_MAX)
+        self._ts_us = 0
         self._system = VenueMode.DOWN
         self._pairs: dict[str, VenueMode] = {}
         self._outbox: list[bytes] = []
@@ -129,9 +130,8 @@ class Feed:
     def disconnected(self) -> None:
         """The connection is gone: books are emptied until the next snapshot."""
         for instrument, lane in zip(self.instruments, self.lanes, strict=True):
-            if lane.book.trust != BookTrust.EMPTY:
+            if lane.reset() != BookTrust.EMPTY:
                 self._trust(instrument.index, BookTrust.EMPTY, "disconnected")
-            lane.book.clear()
         self._recovery = [Recovery() for _ in self.instruments]
         self._trade_id = [0] * len(self.instruments)
         self._outbox.clear()
@@ -178,10 +178,11 @@ class Feed:
                 "trade_gaps": self.trade_gaps, "unknown_messages": self.unknown}
 
     def _rare(self, bits: int, view: bytes | memoryview, recv_ns: int) -> None:
+        self._ts_us = self._decoder.ts_us or self._ts_us
         if bits & EVENT_TRADE:
             self._check_trades()
         if bits & EVENT_RESYNC:
-            self._broke(self.touched, recv_ns, "checksum mismatch, crossed or inexact book")
+            self._broke(self.touched, recv_ns, REASONS[self.lanes[self.touched].resync_reason])
         elif bits & EVENT_SNAPSHOT:
             self._recovery[self.touched].arrived()
             self._trust(self.touched, BookTrust.TRUSTED, "snapshot verified")
@@ -224,8 +225,9 @@ class Feed:
         if len(self._bad_ns) == BAD_FRAMES_MAX and now_ns - self._bad_ns[0] < BAD_WINDOW_NS:
             self._bad_ns.clear()
             self._say(f"{BAD_FRAMES_MAX} unreadable frames within a minute", 0)
-            for instrument in self.instruments:
-                self._broke(instrument.index, now_ns, "unreadable frames")
+            for index, lane in enumerate(self.lanes):
+                lane.reset()
+                self._broke(index, now_ns, "unreadable frames")
 
     def _cold(self, message: dict[str, Any]) -> None:
         channel = message.get("channel")
@@ -262,7 +264,7 @@ class Feed:
         mode = max(self._system, *self._pairs.values(), VenueMode.OPEN)
         if announce or mode != self.mode:
             self.mode = mode
-            self._events.append(ModeChanged(mode, self._decoder.ts_us))
+            self._events.append(ModeChanged(mode, self._ts_us))
 
     def _refused(self, message: dict[str, Any]) -> None:
         key = "error" if message.get("error") is not None else "Error"
@@ -274,7 +276,7 @@ class Feed:
                   codec.stamp_us(message, "time_out"))
 
     def _say(self, code: str, ts_us: int) -> None:
-        self._events.append(VenueError(code, ts_us or self._decoder.ts_us))
+        self._events.append(VenueError(code, ts_us or self._ts_us))
 
     def _trust(self, index: int, trust: BookTrust, reason: str) -> None:
-        self._events.append(TrustChanged(index, trust, reason, self._decoder.ts_us))
+        self._events.append(TrustChanged(index, trust, reason, self._ts_us))

@@ -285,7 +285,7 @@ class Gateway:
             self.reports.dismiss(call.client_id)
             found.append(OrderRejected(call.client_id, code, ts_us))
         elif method in (AMEND, CANCEL) and call.client_id:
-            found.append(CancelRejected(call.client_id, code, ts_us))
+            found.append(CancelRejected(call.client_id, code, ts_us, method == AMEND))
 
     def _subscription(self, message: dict[str, Any], code: str, ts_us: int,
                       found: list[Event]) -> None:

@@ -1,0 +1,228 @@
+"""One WebSocket connection to the venue: requests, acks, subscriptions, frames on their way."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from hftbot.exchange import subscriptions, trading
+from hftbot.exchange.kraken_text import quoted
+from hftbot.exchange.requests import FRAME_BYTES_MAX, WRONG_HOST, Refused, parse
+from hftbot.exchange.settings import PUBLIC_ANSWER_US
+
+if TYPE_CHECKING:
+    from hftbot.exchange.face_kraken import KrakenFace
+
+HEARTBEAT_US = 1_000_000
+HEARTBEAT = '{"channel":"heartbeat"}'
+INT64_MAX = (1 << 63) - 1
+# Streams of one connection; each keeps its own order.
+DATA, ACKS, REPORTS = 0, 1, 2
+
+
+class Connection:
+    """``on_text`` takes a frame, ``take`` gives the frames that are due."""
+
+    def __init__(self, face: KrakenFace, kind: str, connection_id: int) -> None:
+        self.face = face
+        self.kind = kind
+        self.connection_id = connection_id
+        self.closed = False
+        # (channel, symbol) to the depth of a book, else 1.
+        self.subscriptions: dict[tuple[str, str], int] = {}
+        self.sequences: dict[str, int] = {}
+        self.tokens: list[str] = []
+        self.heartbeats = False
+        # Frames on their way: due time, order, text.
+        self.out: list[tuple[int, int, str]] = []
+        self.last_due = [0, 0, 0]
+        self.last_arrival_us = 0
+        self.data(self.status_frame(), face.now_us)
+
+    # Frames out.
+
+    def send(self, text: str, written_us: int, stream: int) -> None:
+        """Put a frame on its way; it arrives after the network's delay, in its stream's order."""
+        due = max(self.last_due[stream], written_us + self.face.network_us())
+        self.last_due[stream] = due
+        heapq.heappush(self.out, (due, next(self.face.order_of_actions), text))
+
+    def data(self, text: str, written_us: int) -> None:
+        """Send market data."""
+        self.send(text, written_us, DATA)
+
+    def sequenced(self, channel: str, kind: str, rows: str, written_us: int) -> None:
+        """Send a private frame if the channel is subscribed; counts its sequence."""
+        if (channel, "") not in self.subscriptions:
+            return
+        self.sequences[channel] += 1
+        text = (f'{{"channel":"{channel}","type":"{kind}","data":[{rows}],'
+                f'"sequence":{self.sequences[channel]}}}')
+        if not self.face.settings.switches.reports_before_ack:
+            self.last_due[REPORTS] = max(self.last_due[REPORTS], self.last_due[ACKS])
+        self.send(text, written_us, REPORTS)
+
+    def take(self) -> list[str]:
+        """Frames that have arrived at the client by now, in order."""
+        frames = []
+        now_us = self.face.now_us
+        while self.out and self.out[0][0] <= now_us:
+            frames.append(heapq.heappop(self.out)[2])
+        self.face.counts["frames_out"] += len(frames)
+        return frames
+
+    def next_due_us(self) -> int | None:
+        """When the next frame arrives, or None."""
+        return self.out[0][0] if self.out else None
+
+    def status_frame(self) -> str:
+        """The status message that is pushed on connect."""
+        return (f'{{"channel":"status","type":"update","data":[{{"version":"2.0.10",'
+                f'"system":"{self.face.system}","api_version":"v2",'
+                f'"connection_id":{self.connection_id},"upcoming_maintenance":[],'
+                f'"emergency":[]}}]}}')
+
+    # Acks.
+
+    def ack(self, method: str, req_id: int | None, result: str, in_us: int, out_us: int) -> None:
+        """A positive answer; ``result`` is JSON."""
+        stamps = self.face.stamps
+        number = "" if req_id is None else f'"req_id":{req_id},'
+        self.send(f'{{"method":"{method}",{number}"result":{result},"success":true,'
+                  f'"time_in":"{stamps.micro(in_us)}","time_out":"{stamps.micro(out_us)}"}}',
+                  out_us, ACKS)
+
+    def refuse(self, error: str, method: str, req_id: int | None, in_us: int, out_us: int,
+               symbol: str = "", channel: str = "") -> None:
+        """A negative answer, keys in the venue's alphabetical order."""
+        stamps = self.face.stamps
+        number = "" if req_id is None else f'"req_id":{req_id},'
+        named = f'"symbol":{quoted(symbol)},' if symbol else ""
+        verb = f'"method":{quoted(method)},' if method else ""
+        head = f'"channel":"{channel}",' if channel else ""
+        state = '"status":"error",' if channel else ""
+        self.send(f'{{{head}"error":{quoted(error)},{verb}{number}{state}"success":false,{named}'
+                  f'"time_in":"{stamps.micro(in_us)}","time_out":"{stamps.micro(out_us)}"}}',
+                  out_us, ACKS)
+
+    # Frames in.
+
+    def on_text(self, frame: str | bytes) -> None:
+        """A frame leaves the client now; the venue sees it after the network's delay."""
+        face = self.face
+        face.counts["frames_in"] += 1
+        sent_us = max(face.now_us, face.clock.now_us())
+        arrival = max(self.last_arrival_us, sent_us + face.network_us())
+        self.last_arrival_us = arrival
+        face.later(arrival, lambda now_us: self.arrived(frame, now_us))
+
+    def arrived(self, frame: str | bytes, now_us: int) -> None:
+        """The venue reads a frame."""
+        if self.closed:
+            return
+        message = None
+        if isinstance(frame, str) and len(frame) <= FRAME_BYTES_MAX:
+            message = parse(frame)
+        if message is None:
+            self.refuse("Malformed request", "", None, now_us, now_us + PUBLIC_ANSWER_US)
+            return
+        req_id = message.get("req_id")
+        method = message.get("method")
+        if (req_id is not None and (isinstance(req_id, bool) or not isinstance(req_id, int)
+                                   or abs(req_id) > INT64_MAX)) or not isinstance(method, str):
+            self.refuse("Malformed request", "", None, now_us, now_us + PUBLIC_ANSWER_US)
+            return
+        params = message.get("params")
+        try:
+            if method == "ping":
+                self.ping(req_id, "params" in message, now_us)
+                return
+            if not isinstance(params, dict):
+                raise Refused("Malformed request")
+            self.dispatch(method, req_id, params, now_us)
+        except Refused as refusal:
+            self.refuse(str(refusal), method, req_id, now_us, now_us + PUBLIC_ANSWER_US)
+
+    def ping(self, req_id: int | None, has_params: bool, now_us: int) -> None:
+        """Answer a ping."""
+        if has_params:
+            raise Refused("Unsupported field: 'params' for the given msg type: ping")
+        stamps = self.face.stamps
+        number = "" if req_id is None else f'"req_id":{req_id},'
+        self.send(f'{{"method":"pong",{number}"time_in":"{stamps.micro(now_us)}",'
+                  f'"time_out":"{stamps.micro(now_us + PUBLIC_ANSWER_US)}"}}',
+                  now_us + PUBLIC_ANSWER_US, ACKS)
+
+    def dispatch(self, method: str, req_id: int | None, params: dict[str, Any],
+                 now_us: int) -> None:
+        """Route a request to its handler."""
+        if method in ("subscribe", "unsubscribe"):
+            subscriptions.handle(self, method, req_id, params, now_us)
+            return
+        handler = trading.METHODS.get(method)
+        if handler is None:
+            raise Refused("Unsupported event")
+        if self.kind == "public":
+            raise Refused(WRONG_HOST["public"])
+        self.check_token(params, now_us)
+        self.at_engine(method, req_id, now_us,
+                       lambda at_us: handler(self, method, req_id, params, now_us, at_us))
+
+    def check_token(self, params: dict[str, Any], now_us: int) -> str:
+        """The request's token; raises Refused."""
+        token = params.get("token")
+        if not isinstance(token, str) or not token:
+            raise Refused("Token(s) not found")
+        if not self.face.gate.valid(token, now_us):
+            raise Refused("ESession:Invalid session")
+        return token
+
+    def at_engine(self, method: str, req_id: int | None, in_us: int,
+                  work: Callable[[int], None]) -> None:
+        """Do a trading request when the engine gets to it."""
+        def run(at_us: int) -> None:
+            try:
+                work(at_us)
+            except Refused as refusal:
+                self.refuse(str(refusal), method, req_id, in_us, at_us)
+        self.face.later(in_us + self.face.engine_us(), run)
+
+    # The connection's life.
+
+    def beat(self, now_us: int) -> None:
+        """Start the heartbeat grid with the first subscription."""
+        if self.heartbeats:
+            return
+        self.heartbeats = True
+
+        def tick(at_us: int) -> None:
+            if self.closed or not self.subscriptions:
+                self.heartbeats = False
+                return
+            self.data(HEARTBEAT, at_us)
+            self.face.later(at_us + HEARTBEAT_US, tick)
+        self.face.later(now_us + HEARTBEAT_US, tick)
+
+    def close(self) -> None:
+        """The client is gone; what is on its way is lost."""
+        if self.closed:
+            return
+        self.closed = True
+        self.out.clear()
+        for (channel, symbol), depth in self.subscriptions.items():
+            if channel == "book":
+                self.face.views[self.face.desk.index[symbol]].unwatch(depth)
+        self.subscriptions.clear()
+        for token in self.tokens:
+            self.face.gate.let_go(token)
+        if self in self.face.connections:
+            self.face.connections.remove(self)
+
+
+def whole(value: Any) -> int | None:
+    """A JSON integer, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    return int(value) if value == int(value) else None

@@ -1,0 +1,258 @@
+"""Kraken as its clients see it: text in, text out, in the time and with the chance it is given.
+
+No sockets and no sleeping here: the server (or a test in virtual time) calls ``advance`` when
+``next_due_us`` comes, hands in frames and requests, and takes the frames that are due.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+from typing import Any, Literal
+
+from fastcore.sim.rng import SplitMix
+from hftbot.exchange.accounts import Gatekeeper, new_account
+from hftbot.exchange.book_view import BookView
+from hftbot.exchange.connection import Connection
+from hftbot.exchange.kraken_text import ListingText, Stamps
+from hftbot.exchange.market import Batch, Market, SyntheticMarket
+from hftbot.exchange.order_desk import Identifiers, OrderDesk
+from hftbot.exchange.rate_counter import RateCounter
+from hftbot.exchange.replay_market import Event, ReplayMarket
+from hftbot.exchange.reports import SIDES
+from hftbot.exchange.rest import Rest
+from hftbot.exchange.settings import ExchangeSettings
+from hftbot.words.ports import Clock, Rng
+
+Kind = Literal["public", "private"]
+SKIP_US = 5_000_000
+
+
+class KrakenFace:
+    """The whole venue: markets, one account, connections, REST.
+
+    ``secrets`` makes keys and tokens (a server passes the system's randomness); ``rng`` makes
+    everything else, so that a seed repeats a run. ``saved`` is what ``saved()`` returned before.
+    """
+
+    def __init__(self, settings: ExchangeSettings, clock: Clock, rng: Rng,
+                 saved: Mapping[str, Any] | None = None,
+                 events: Iterable[Event] | None = None, secrets: Rng | None = None) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.now_us = clock.now_us()
+        self.stamps = Stamps()
+        self.delays = SplitMix(rng.getrandbits(63))
+        self.listings = {listing.symbol: listing for listing in settings.listed()}
+        self.runs = int(saved["runs"]) + 1 if saved else 1
+        self.markets = self.make_markets(saved or {}, events)
+        self.texts = [ListingText(market.listing) for market in self.markets]
+        self.views = [BookView(text) for text in self.texts]
+        self.account = new_account(settings.balances, settings.fees)
+        self.gate = Gatekeeper(secrets or rng, saved["gate"] if saved else None)
+        self.desk = OrderDesk(self.account, self.markets, self.texts, settings.switches,
+                              Identifiers(rng), self.stamps, RateCounter(settings.rate_tier))
+        self.rest = Rest(self)
+        self.system = "online"
+        self.connections: list[Connection] = []
+        self.actions: list[tuple[int, int, Callable[[int], None]]] = []
+        self.order_of_actions = count()
+        self.connection_ids = rng.getrandbits(63)
+        self.public_trades: list[list[str]] = [[] for _ in self.markets]
+        self.dead_man = 0
+        self.counts = {"frames_in": 0, "frames_out": 0, "events": 0}
+        self.open(saved)
+
+    def make_markets(self, saved: Mapping[str, Any],
+                     events: Iterable[Event] | None) -> list[Market]:
+        """One market per listing."""
+        settings = self.settings
+        if settings.mode == "replay":
+            return [ReplayMarket(settings.listed()[0], events or (), settings.pace)]
+        last = saved.get("last_ticks", {})
+        return [SyntheticMarket(listing, settings.seed * 1_000 + 7 * i + self.runs * 1_000_003,
+                                int(last.get(listing.symbol, 0)))
+                for i, listing in enumerate(settings.listed())]
+
+    def open(self, saved: Mapping[str, Any] | None) -> None:
+        """Books, money and orders as they were; the crowd arrives around them."""
+        if saved:
+            self.account.balances.update(
+                {asset: int(text) for asset, text in saved["balances"].items()})
+            self.account.fees_paid_e10 = int(saved["fees_paid_e10"])
+            if self.settings.mode == "synthetic":
+                self.desk.restore(saved["desk"], self.now_us)
+        for i, market in enumerate(self.markets):
+            matcher = market.matcher
+            kept = [(side, ticks, lots) for side in (0, 1)
+                    for ticks, lots in matcher.levels(side, 4_096)]
+            batch = market.open(self.now_us)
+            batch.changes[:0] = kept
+            self.publish(i, batch, self.now_us)
+        if saved and self.settings.mode == "replay":
+            self.desk.restore(saved["desk"], self.now_us)
+        self.desk.drain()
+        for order in self.desk.orders.values():
+            if order.expire_us:
+                self.expire_later(self.desk.index[order.symbol], order.expire_us)
+
+    # Time.
+
+    @property
+    def finished(self) -> bool:
+        """True if the recorded data is over."""
+        return all(market.finished for market in self.markets)
+
+    def later(self, due_us: int, action: Callable[[int], None]) -> None:
+        """Do something at a time."""
+        heapq.heappush(self.actions, (due_us, next(self.order_of_actions), action))
+
+    def expire_later(self, index: int, due_us: int) -> None:
+        """Look for GTD orders when one is due."""
+        def look(now_us: int) -> None:
+            self.publish(index, self.desk.expire(index, now_us), now_us)
+            self.tell(now_us)
+        self.later(due_us, look)
+
+    def next_due_us(self) -> int | None:
+        """Time of the next thing to do or frame to send, or None."""
+        due: int | None = self.actions[0][0] if self.actions else None
+        for market in self.markets:
+            at = market.next_due_us()
+            if at is not None and (due is None or at < due):
+                due = at
+        for connection in self.connections:
+            if connection.out and (due is None or connection.out[0][0] < due):
+                due = connection.out[0][0]
+        return due
+
+    def advance(self, now_us: int) -> None:
+        """Do everything that is due, in the order of time. Time never goes back."""
+        while True:
+            due = self.actions[0][0] if self.actions else now_us + 1
+            index = -1
+            for i, market in enumerate(self.markets):
+                at = market.next_due_us()
+                if at is not None and at < due:
+                    due, index = at, i
+            if due > now_us:
+                break
+            self.now_us = max(self.now_us, due)
+            if index < 0:
+                heapq.heappop(self.actions)[2](due)
+            else:
+                self.market_event(index, due)
+        self.now_us = max(self.now_us, now_us)
+
+    def skip(self, now_us: int) -> None:
+        """After a pause longer than five seconds: markets go on from now."""
+        for market in self.markets:
+            due = market.next_due_us()
+            if due is not None and now_us - due > SKIP_US:
+                market.skip(now_us)
+
+    def network_us(self) -> int:
+        """One way through the network."""
+        latency = self.settings.latency
+        return latency.network_us + int(self.delays.exponential() * latency.network_jitter_us)
+
+    def engine_us(self) -> int:
+        """Through the engine."""
+        latency = self.settings.latency
+        return latency.engine_us + int(self.delays.exponential() * latency.engine_jitter_us)
+
+    # Public channels.
+
+    def market_event(self, index: int, now_us: int) -> None:
+        """Let a market do its next event and tell everybody."""
+        self.counts["events"] += 1
+        batch = self.markets[index].step(now_us)
+        if batch.fills or batch.cancels or batch.prints:
+            self.desk.book(index, batch, now_us)
+        self.publish(index, batch, now_us)
+        if self.desk.reports:
+            self.tell(now_us)
+
+    def publish(self, index: int, batch: Batch, now_us: int) -> None:
+        """Book updates and trades of one engine event."""
+        stamp = self.stamps.micro(now_us)
+        text = self.texts[index]
+        if batch.trades:
+            rows = [f'{{"symbol":{text.symbol},"side":"{SIDES[side]}","price":{text.price(ticks)},'
+                    f'"qty":{text.qty(lots)},"ord_type":"limit","trade_id":{trade_id},'
+                    f'"timestamp":"{stamp}"}}' for side, ticks, lots, trade_id in batch.trades]
+            self.public_trades[index] = (self.public_trades[index] + rows)[-50:]
+            frame = f'{{"channel":"trade","type":"update","data":[{",".join(rows)}]}}'
+            for connection in self.connections:
+                if ("trade", text.listing.symbol) in connection.subscriptions:
+                    connection.data(frame, now_us)
+        if batch.changes:
+            frames = self.views[index].apply(batch.changes, now_us, stamp)
+            if frames:
+                for connection in self.connections:
+                    depth = connection.subscriptions.get(("book", text.listing.symbol), 0)
+                    if depth in frames:
+                        connection.data(frames[depth], now_us)
+
+    # Private channels.
+
+    def tell(self, now_us: int) -> None:
+        """Send the desk's reports and ledger rows to whoever subscribed."""
+        found, ledger = self.desk.drain()
+        for connection in self.connections:
+            if connection.kind != "private":
+                continue
+            for report in found:
+                connection.sequenced("executions", "update", report, now_us)
+            for row in ledger:
+                connection.sequenced("balances", "update", row, now_us)
+
+    def set_system(self, system: str) -> None:
+        """Change the engine's mode: online, post_only, cancel_only or maintenance."""
+        self.system = system
+        for connection in self.connections:
+            connection.data(connection.status_frame(), self.now_us)
+
+    def cancel_everything(self, now_us: int) -> int:
+        """Cancel all open orders; returns how many."""
+        orders = list(self.desk.orders.values())
+        for order in orders:
+            index = self.desk.index[order.symbol]
+            self.publish(index, self.desk.cancel(order, now_us), now_us)
+        self.tell(now_us)
+        return len(orders)
+
+    # What the server calls.
+
+    def connect(self, kind: Kind) -> Connection:
+        """A new WebSocket connection; its first frame is the status."""
+        self.now_us = max(self.now_us, self.clock.now_us())
+        self.connection_ids += 1
+        connection = Connection(self, kind, self.connection_ids)
+        self.connections.append(connection)
+        return connection
+
+    def http(self, method: str, path: str, headers: Mapping[str, str],
+             body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """One REST request, answered at once."""
+        self.advance(max(self.now_us, self.clock.now_us()))
+        return self.rest.answer(method, path, headers, body)
+
+    def status(self) -> dict[str, Any]:
+        """For GET /sim/status."""
+        return {"mode": self.settings.mode, "finished": self.finished, "system": self.system,
+                "market_time_us": max(market.market_time_us(self.now_us)
+                                      for market in self.markets),
+                "now_us": self.now_us, "symbols": list(self.listings),
+                "open_orders": len(self.desk.orders), "connections": len(self.connections),
+                "fees": self.settings.fees, "runs": self.runs, **self.desk.counts, **self.counts}
+
+    def saved(self) -> dict[str, Any]:
+        """Everything that the next run must know, as plain data."""
+        return {"version": 1, "runs": self.runs, "mode": self.settings.mode,
+                "gate": self.gate.saved(),
+                "balances": {asset: str(e10) for asset, e10 in self.account.balances.items()},
+                "fees_paid_e10": str(self.account.fees_paid_e10), "desk": self.desk.saved(),
+                "last_ticks": {market.listing.symbol: market.mid_ticks()
+                               for market in self.markets}}

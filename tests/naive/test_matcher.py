@@ -1,0 +1,318 @@
+"""Matcher against lists of orders, sorted and searched anew for every request.
+
+The compiled matcher, its interpreted twin and the naive one do the same requests; after each, fills,
+outcome, cancellations and book must agree, and both twins must have the same state hash.
+"""
+
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twins import both, interpreted
+
+from fastcore.sim import codes
+
+MATCHERS = both("fastcore.sim.matcher")
+REPLAYS = both("fastcore.sim.replay_matcher")
+
+
+@dataclass
+class Waiting:
+    name: int
+    owner: int
+    side: int
+    ticks: int
+    lots: int
+    rank: int
+    expire_us: int = 0
+
+
+class NaiveMatcher:
+    """All orders in one list; the queue is a sort."""
+
+    def __init__(self):
+        self.orders = []
+        self.names = 0
+        self.ranks = 0
+        self.fills = []
+        self.cancels = []
+
+    def queue(self, side):
+        best_first = -1 if side == 0 else 1
+        return sorted((o for o in self.orders if o.side == side),
+                      key=lambda o: (best_first * o.ticks, o.rank))
+
+    def levels(self, side):
+        found = {}
+        for order in self.queue(side):
+            found[order.ticks] = found.get(order.ticks, 0) + order.lots
+        return list(found.items())
+
+    def reachable(self, side, ticks):
+        for order in self.queue(1 - side):
+            if ticks == 0 or (order.ticks <= ticks if side == 0 else order.ticks >= ticks):
+                yield order
+
+    def take(self, name, owner, side, ticks, lots, stp, dry=False):
+        left, stopped = lots, False
+        for maker in list(self.reachable(side, ticks)):
+            if left == 0:
+                break
+            if owner and maker.owner == owner:
+                if stp != codes.CANCEL_NEWEST and not dry:
+                    self.orders.remove(maker)
+                    self.cancels.append((maker.name, codes.REASON_SELF_TRADE, maker.lots))
+                if stp != codes.CANCEL_OLDEST:
+                    stopped = True
+                    break
+                continue
+            part = min(left, maker.lots)
+            left -= part
+            if not dry:
+                maker.lots -= part
+                self.fills.append((maker.name, name, maker.ticks, part, maker.lots))
+                if maker.lots == 0:
+                    self.orders.remove(maker)
+        return left, stopped
+
+    def place(self, owner, side, ticks, lots, tif, post_only, stp, expire_us):
+        self.fills, self.cancels = [], []
+        if lots <= 0 or (ticks == 0 and post_only):
+            return codes.INVALID
+        if post_only and any(self.reachable(side, ticks)):
+            return codes.WOULD_TAKE
+        self.names += 1
+        if tif == codes.FOK and self.take(0, owner, side, ticks, lots, stp, dry=True)[0]:
+            return (self.names, codes.CANCELED, codes.REASON_FOK, lots)
+        left, stopped = self.take(self.names, owner, side, ticks, lots, stp)
+        keep = ticks > 0 and tif in (codes.GTC, codes.GTD)
+        expiry = expire_us if tif == codes.GTD else 0
+        return self.settle(self.names, owner, side, ticks, left, stopped, keep, expiry)
+
+    def settle(self, name, owner, side, ticks, left, stopped, keep, expire_us):
+        if left == 0:
+            return (name, codes.FILLED, codes.REASON_NONE, 0)
+        if stopped:
+            return (name, codes.CANCELED, codes.REASON_SELF_TRADE, left)
+        if not keep:
+            return (name, codes.CANCELED, codes.REASON_IOC, left)
+        self.ranks += 1
+        self.orders.append(Waiting(name, owner, side, ticks, left, self.ranks, expire_us))
+        return (name, codes.RESTING, codes.REASON_NONE, left)
+
+    def find(self, name):
+        return next((o for o in self.orders if o.name == name), None)
+
+    def amend(self, name, ticks, lots, post_only, stp):
+        self.fills, self.cancels = [], []
+        order = self.find(name)
+        if order is None:
+            return codes.UNKNOWN
+        if ticks == order.ticks and lots <= order.lots:
+            order.lots = lots
+            return (name, codes.RESTING, codes.REASON_NONE, lots)
+        if post_only and any(self.reachable(order.side, ticks)):
+            return codes.WOULD_TAKE
+        self.orders.remove(order)
+        left, stopped = self.take(name, order.owner, order.side, ticks, lots, stp)
+        return self.settle(name, order.owner, order.side, ticks, left, stopped, True,
+                           order.expire_us)
+
+    def cancel(self, name):
+        self.fills, self.cancels = [], []
+        order = self.find(name)
+        if order is None:
+            return codes.UNKNOWN
+        self.orders.remove(order)
+        return (name, codes.CANCELED, codes.REASON_USER, order.lots)
+
+    def expire(self, now_us):
+        self.fills = []
+        due = [o for o in self.orders if 0 < o.expire_us <= now_us]
+        self.cancels = [(o.name, codes.REASON_EXPIRED, o.lots) for o in due]
+        self.orders = [o for o in self.orders if o not in due]
+        return len(due)
+
+
+places = st.tuples(st.just("place"), st.integers(0, 2), st.integers(0, 1),
+                   st.sampled_from([0, *range(95, 106)]), st.integers(0, 9), st.integers(0, 3),
+                   st.sampled_from([0, 0, 0, 1]), st.integers(0, 2), st.integers(1, 60))
+amends = st.tuples(st.just("amend"), st.integers(0, 30), st.integers(95, 105), st.integers(1, 9),
+                   st.integers(0, 1), st.integers(0, 2))
+cancels = st.tuples(st.just("cancel"), st.integers(0, 30))
+expiries = st.tuples(st.just("expire"), st.integers(0, 60))
+requests = st.lists(st.one_of(places, places, places, amends, cancels, expiries), max_size=60)
+
+
+def outcome(matcher, code, name):
+    if code < 0:
+        return code
+    return (name, matcher.state, matcher.reason, matcher.remaining)
+
+
+def check_same(matcher, naive, names):
+    assert [(names[f[0]], names[f[2]], f[5], f[6], f[7]) for f in matcher.fills()] == naive.fills
+    told = [(names[c[0]], c[2], c[3]) for c in matcher.cancels()]
+    assert sorted(told) == sorted(naive.cancels)
+    for side in (0, 1):
+        assert matcher.levels(side, 99) == naive.levels(side)
+    assert matcher.open_orders == len(naive.orders)
+
+
+def one(matcher, naive, request, ids, names):
+    kind, *rest = request
+    if kind == "expire":
+        assert matcher.expire(*rest) == naive.expire(*rest)
+        return
+    if kind == "place":
+        code = matcher.place(*rest)
+        expected = naive.place(*rest)
+        name = naive.names
+        if code > 0:
+            ids[name], names[code] = code, name
+    else:
+        name = rest[0]
+        real = ids.get(name, 77)
+        if kind == "amend":
+            code = matcher.amend(real, *rest[1:])
+            expected = naive.amend(*rest)
+        else:
+            code = matcher.cancel(real)
+            expected = naive.cancel(*rest)
+    assert outcome(matcher, code, name) == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(requests)
+def test_matcher_equals_naive(stream):
+    matchers = [(room.Matcher(64, 32), NaiveMatcher(), {}, {}) for room in MATCHERS]
+    for request in stream:
+        for matcher, naive, ids, names in matchers:
+            one(matcher, naive, request, ids, names)
+            check_same(matcher, naive, names)
+            shown = {}
+            for side, ticks, lots in matcher.changes():
+                shown[side, ticks] = lots
+            for (side, ticks), lots in shown.items():
+                assert matcher.lots_at(side, ticks) == lots
+        assert len({matcher.state_hash() for matcher, *_ in matchers}) == 1
+
+
+class NaiveReplay:
+    """The recorded book as two dicts, our orders as a list with what stands before them."""
+
+    def __init__(self):
+        self.book = ({}, {})
+        self.orders = []
+        self.fills = []
+
+    def best(self, side):
+        return (max if side == 0 else min)(self.book[side], default=0)
+
+    def fill(self, order, lots):
+        order.lots -= lots
+        self.fills.append((order.name, order.ticks, lots))
+
+    def done(self):
+        self.orders = [o for o in self.orders if o.lots]
+
+    def depth(self, side, ticks, lots):
+        self.fills = []
+        before = self.best(side)
+        if lots:
+            for other in list(self.book[1 - side]):
+                if other <= ticks if side == 0 else other >= ticks:
+                    del self.book[1 - side][other]
+            self.book[side][ticks] = lots
+        else:
+            self.book[side].pop(ticks, None)
+        for order in self.orders:
+            if order.side == side and order.ticks == ticks:
+                order.rank = min(order.rank, lots)
+        after = self.best(side)
+        better = after > before if side == 0 else after and (not before or after < before)
+        for order in self.orders:
+            if better and order.side != side and (
+                    order.ticks <= after if side == 0 else order.ticks >= after):
+                self.fill(order, order.lots)
+        self.done()
+
+    def trade(self, side, ticks, lots):
+        self.fills = []
+        given = 0
+        for order in self.orders:
+            if order.side == side:
+                continue
+            if order.ticks == ticks:
+                beyond = lots - order.rank
+                order.rank = max(0, -beyond)
+                part = max(0, min(beyond, lots - given, order.lots))
+                if part:
+                    given += part
+                    self.fill(order, part)
+            elif (order.ticks < ticks) == (side == 0):
+                self.fill(order, order.lots)
+        self.done()
+
+    def place(self, name, side, ticks, lots, tif):
+        self.fills = []
+        reachable = sorted((t for t in self.book[1 - side] if ticks == 0 or (
+            t <= ticks if side == 0 else t >= ticks)), reverse=side == 1)
+        if tif == codes.FOK and sum(self.book[1 - side][t] for t in reachable) < lots:
+            return
+        left = lots
+        for price in reachable:
+            part = min(left, self.book[1 - side][price])
+            if part:
+                left -= part
+                self.fills.append((name, price, part))
+        if left and ticks and tif in (codes.GTC, codes.GTD):
+            self.orders.append(Waiting(name, 0, side, ticks, left, self.book[side].get(ticks, 0)))
+
+
+prices = st.integers(95, 105)
+recorded = st.one_of(
+    st.tuples(st.just("depth"), st.integers(0, 1), prices, st.integers(0, 9)),
+    st.tuples(st.just("trade"), st.integers(0, 1), prices, st.integers(1, 9)),
+    st.tuples(st.just("place"), st.integers(0, 1), st.sampled_from([0, *range(95, 106)]),
+              st.integers(1, 9), st.integers(0, 2)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(recorded, max_size=60))
+def test_replay_matcher_equals_naive(stream):
+    rooms = [room.ReplayMatcher(64, 32) for room in REPLAYS]
+    naive = NaiveReplay()
+    for kind, *rest in stream:
+        ids = [0]
+        for matcher in rooms:
+            if kind == "place":
+                side, ticks, lots, tif = rest
+                ids.append(matcher.place(0, side, ticks, lots, tif))
+            else:
+                getattr(matcher, kind)(*rest)
+        if kind == "place":
+            naive.place(ids[-1], *rest)
+        else:
+            getattr(naive, kind)(*rest)
+        for matcher in rooms:
+            assert [(f[0] or f[2], f[5], f[6]) for f in matcher.fills()] == naive.fills
+            for side in (0, 1):
+                assert dict(matcher.levels(side, 99)) == naive.book[side]
+            assert matcher.open_orders == len(naive.orders)
+            for order in naive.orders:
+                assert matcher.leaves_of(order.name) == order.lots
+                assert matcher.ahead_of(order.name) == order.rank
+        assert len({matcher.state_hash() for matcher in rooms}) == 1
+
+
+def test_codes_are_the_same_for_compiled_code():
+    numbers = {name: value for name, value in vars(codes).items() if name.isupper()}
+    source = interpreted("fastcore.sim.codes").__file__.replace("codes.py", "_codes.pxd")
+    told = {}
+    with open(source) as file:
+        for line in file:
+            name, equals, value = line.strip().partition(" = ")
+            if equals:
+                told[name] = int(value)
+    assert told == numbers

@@ -1,0 +1,179 @@
+"""venue.kraken.rules: every documented error, modes, grids, the token."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from kraken_frames import FIXTURES, fixture_lines, needs_fixtures
+
+from hftbot import errors
+from hftbot.venue.kraken import codec, rules
+from hftbot.words.market import VenueMode
+from hftbot.words.secret import Secret
+
+KEY, SECRET = Secret("the-key"), Secret("c2VjcmV0")
+
+
+@pytest.mark.parametrize(("code", "expected"), [
+    ("EOrder:Insufficient funds", errors.NoFunds),
+    ("EOrder:Post only order", errors.PostOnlyWouldTake),
+    ("EOrder:Rate limit exceeded", errors.RateLimited),
+    ("EService:Market in post_only mode", errors.EngineDown),
+    ("EService:Throttled: 1716116000", errors.RateLimited),
+    ("EGeneral:Internal error:EX-17", errors.EngineDown),
+    ("EGeneral:Invalid arguments:no_mpp order option is only available when ordertype = market",
+     errors.VenueReject),
+    ("EAPI:Invalid nonce", errors.BadNonce), ("EAPI:Invalid key", errors.Denied),
+    ("Currency pair not supported XBT/USD", errors.VenueReject),
+    ("Private data and trading are unavailable on this endpoint. Try ws-auth.kraken.com",
+     errors.VenueReject),
+    ("EOrder:Something new", errors.VenueReject), ("", errors.VenueReject),
+    (":", errors.VenueReject), ("   ", errors.VenueReject)])
+def test_error_strings_map_to_the_error_tree(code, expected):
+    assert rules.error_for(code) is expected
+
+
+def test_only_a_lost_answer_is_an_unknown_outcome():
+    unknown = {code for code in rules.ERRORS if rules.outcome_unknown(code)}
+    assert unknown == {"EService:Unavailable", "EService:Timeout", "EService:Busy",
+                       "EGeneral:Internal error"}
+    assert not rules.outcome_unknown("EService:Deadline elapsed")
+
+
+def test_token_errors():
+    assert {code for code in rules.ERRORS if rules.token_refused(code)} == {
+        "ESession:Invalid session", "EAPI:Invalid token", "Token(s) not found"}
+
+
+@pytest.mark.parametrize(("system", "mode"), [
+    ("online", VenueMode.OPEN), ("post_only", VenueMode.POST_ONLY),
+    ("cancel_only", VenueMode.CANCEL_ONLY), ("maintenance", VenueMode.DOWN),
+    ("a new word", VenueMode.DOWN)])
+def test_modes(system, mode):
+    assert rules.mode_of(system) is mode
+
+
+def instrument_frame(**changes):
+    pair = {"symbol": "BTC/USD", "base": "BTC", "quote": "USD", "status": "online",
+            "qty_precision": 8, "qty_increment": "1e-08", "price_precision": 1,
+            "cost_precision": 5, "cost_min": "0.5", "tick_size": "0.1", "price_increment": "0.1",
+            "qty_min": "5e-05"}
+    pair.update(changes)
+    numeric = {"qty_increment", "cost_min", "tick_size", "price_increment", "qty_min",
+               "qty_precision", "price_precision", "cost_precision"}
+    text = ",".join(f'"{key}":{value if key in numeric else json.dumps(value)}'
+                    for key, value in pair.items())
+    return codec.parse(f'{{"channel":"instrument","type":"snapshot","data":{{"assets":[],'
+                       f'"pairs":[{{{text}}}]}}}}'.encode())
+
+
+def test_an_instrument_row_becomes_an_exact_instrument():
+    row, = rules.instruments_from(instrument_frame())
+    btc = rules.instrument_from_row(row, 3, maker_fee_e6=2500, taker_fee_e6=4000)
+    assert (btc.index, btc.symbol, btc.base, btc.quote) == (3, "BTC/USD", "BTC", "USD")
+    assert (btc.price_precision, btc.qty_precision) == (1, 8)
+    assert (btc.tick_units, btc.lot_units, btc.lots_min) == (1, 1, 5000)
+    assert btc.cost_min == Decimal("0.5")
+    assert (btc.maker_fee_e6, btc.taker_fee_e6) == (2500, 4000)
+
+
+def test_a_tick_is_the_increment_and_a_minimum_is_rounded_up_to_lots():
+    row, = rules.instruments_from(instrument_frame(
+        price_precision=2, price_increment="0.25", qty_precision=4, qty_increment="0.003",
+        qty_min="0.01"))
+    grid = rules.instrument_from_row(row, 0)
+    assert grid.tick_units == 25
+    assert grid.lot_units == 30
+    assert grid.lots_min == 4
+
+
+@pytest.mark.parametrize("changes", [
+    {"price_increment": "0.01"}, {"price_increment": "0"}, {"qty_increment": "-1e-08"},
+    {"price_precision": "-1"}, {"qty_precision": "99"}, {"symbol": None}, {"cost_min": '"x"'},
+    {"qty_min": "1e-09"}])
+def test_a_row_that_cannot_be_is_left_out(changes):
+    assert rules.instruments_from(instrument_frame(**changes)) == []
+
+
+def test_other_messages_are_not_instruments():
+    for frame in (b'{"channel":"book","data":{}}', b'{"channel":"instrument","data":[]}',
+                  b'{"channel":"instrument","data":{"pairs":1}}',
+                  b'{"channel":"instrument","data":{"pairs":[1]}}'):
+        with pytest.raises(errors.BadFrame):
+            rules.instruments_from(codec.parse(frame))
+
+
+def test_the_token_request_is_signed_and_its_body_holds_the_nonce():
+    path, headers, body = rules.token_request(KEY, SECRET, 1616492376594)
+    assert path == "/0/private/GetWebSocketsToken"
+    assert body == b"nonce=1616492376594"
+    assert headers["API-Key"] == "the-key"
+    assert len(headers["API-Sign"]) == 88
+    assert headers["User-Agent"]
+
+
+def test_the_token_response():
+    token = rules.token_response(200, b'{"error":[],"result":{"token":"abc","expires":900}}')
+    assert token.reveal() == "abc"
+
+
+@pytest.mark.parametrize(("status", "body", "error"), [
+    (200, b'{"error":["EAPI:Invalid key"]}', errors.Denied),
+    (200, b'{"error":["EAPI:Invalid nonce"]}', errors.BadNonce),
+    (200, b'{"error":["EGeneral:Permission denied"]}', errors.Denied),
+    (200, b'{"error":["EAPI:Rate limit exceeded"]}', errors.RateLimited),
+    (200, b'{"error":[1]}', errors.VenueReject),
+    (200, b'{"error":[],"result":{}}', errors.BadFrame),
+    (200, b'{"error":[],"result":{"token":""}}', errors.BadFrame),
+    (200, b'{"error":[]}', errors.BadFrame), (200, b"{}", errors.BadFrame),
+    (200, b"<html>", errors.BadFrame), (502, b"bad gateway", errors.TransportError),
+    (429, b"", errors.RateLimited), (404, b"", errors.VenueReject)])
+def test_bad_answers_raise_the_error_tree(status, body, error):
+    with pytest.raises(error):
+        rules.token_response(status, body)
+
+
+def test_a_warning_is_not_an_error():
+    body = b'{"error":["WGeneral:be careful"],"result":{"token":"abc"}}'
+    assert rules.token_response(200, body).reveal() == "abc"
+
+
+def test_the_accounts_own_fees():
+    path, _, body = rules.fees_request(KEY, SECRET, 5, ("BTC/USD", "ETH/USD"))
+    assert (path, body) == ("/0/private/TradeVolume", b"nonce=5&pair=BTC%2FUSD%2CETH%2FUSD")
+    answer = (b'{"error":[],"result":{"currency":"ZUSD","volume":"1.0","fees":{"XXBTZUSD":{"fee":'
+              b'"0.4000"}},"fees_maker":{"XXBTZUSD":{"fee":"0.2500"}}}}')
+    assert rules.fees_response(200, answer) == [("XXBTZUSD", 2500, 4000)]
+
+
+@needs_fixtures
+def test_recorded_instruments_are_read():
+    frames = [codec.parse(line) for line in fixture_lines(
+        "ws_public/asyncrs_instrument_snapshot_excerpt.jsonl", "docs_examples/instrument_03.json")]
+    pairs = {row.symbol: row for frame in frames for row in rules.instruments_from(frame)}
+    assert pairs["EUR/USD"].tick_units == 1
+    assert pairs["EUR/USD"].price_precision == 5
+    assert pairs["MATIC/GBP"].qty_min_units == 400_000_000
+    assert pairs["MATIC/GBP"].cost_min == Decimal("0.43")
+    row = codec.parse((FIXTURES / "ws_public/instrument_pair_row_btcusd_2026-08.json").read_bytes())
+    real = rules._pair(row)
+    assert (real.tick_units, real.lot_units, real.qty_min_units) == (1, 1, 5000)
+
+
+@needs_fixtures
+def test_recorded_errors_are_mapped():
+    for line in fixture_lines("ws_errors/*.jsonl", "rest/asyncrs_errors.jsonl"):
+        error = codec.parse(line)["error"]
+        code = error if isinstance(error, str) else error[0]
+        if "number_float" not in code:
+            assert any(code.startswith(known) for known in rules.ERRORS), code
+
+
+@needs_fixtures
+def test_recorded_rest_answers():
+    token = (FIXTURES / "rest/asyncrs_websockets_token.json").read_bytes()
+    assert rules.token_response(200, token).reveal().startswith("nmc39w")
+    volume = (FIXTURES / "rest/krakennet_Account_GetTradeVolume.txt").read_bytes()
+    assert rules.fees_response(200, volume[volume.index(b"{"):]) == [("XXBTZUSD", 0, 1000)]
