@@ -30,7 +30,7 @@ class ReferenceLane:
     """Decodes and applies one frame; keeps trust, top and fair price."""
 
     __slots__ = ("ask", "bid", "book", "checked", "decimals", "depth", "fair", "lots_scale",
-                 "mismatches", "recv_ns", "symbol", "ticks_scale", "top", "trust", "ts_us")
+                 "mismatches", "moved", "recv_ns", "symbol", "ticks_scale", "top", "trust", "ts_us")
 
     def __init__(self, symbol: str, price_precision: int, qty_precision: int, depth: int,
                  checked: bool) -> None:
@@ -41,9 +41,10 @@ class ReferenceLane:
         self.trust = self.bid = self.ask = self.ts_us = self.recv_ns = self.mismatches = 0
         self.top = (0, 0, 0, 0)
         self.fair = 0.0
+        self.moved = False
 
     def on_frame(self, frame: bytes, recv_ns: int) -> bool:
-        """Apply a book frame. True if the book is trusted and its top changed."""
+        """Apply a book frame. True if the book is trusted now."""
         message = orjson.loads(frame)
         if message["channel"] != "book":
             return False
@@ -72,10 +73,10 @@ class ReferenceLane:
         self.bid, self.ask = bid, ask
         bid_lots, ask_lots = book.bids[bid], book.asks[ask]
         top = (bid, bid_lots, ask, ask_lots)
-        changed = top != self.top
+        self.moved = top != self.top
         self.top = top
         self.fair = (bid * ask_lots + ask * bid_lots) / (bid_lots + ask_lots)
-        return changed
+        return True
 
     def checksum(self) -> int:
         """CRC32 of the digits of the top ten asks and bids."""
@@ -322,26 +323,32 @@ class ReferenceDesk:
                 f'"deadline":"{self.stamp}.{micros // 1000:03d}Z","token":"{self.token}"}},'
                 f'"req_id":{self.request}}}').encode()
 
-    def done(self, client_id: int) -> None:
-        """The order is over with nothing traded."""
+    def drop(self, client_id: int) -> None:
+        """The order is over with nothing traded: journal, guard, table."""
         row = self.orders.pop(client_id)
+        self.append(3, ROW.pack(client_id, row[1], 9, 0, 0, 0, 0, 0))
         self.gate.release(row[1], row[2], row[3])
 
 
 def replay(lane: ReferenceLane, desk: ReferenceDesk, frames: list[bytes], edge_ticks: int,
-           lots: int, now_us: int, now_ns: int) -> int:
-    """Each frame through the lane; an IOC whenever the fair price is off the mid by the edge."""
-    orders = 0
+           lots: int, now_ns: int) -> tuple[int, int]:
+    """As ``fastcore.lane.lane.replay``: an IOC whenever the fair price is off the mid by the edge.
+
+    Returns (orders, good frames).
+    """
+    orders = good = 0
     for frame in frames:
-        now_ns += 100_000_000
-        now_us += 100_000
+        now_ns += 1_000_000
+        good += lane.on_frame(frame, now_ns)
+        if lane.trust != 2:
+            continue
         desk.gate.link_seen_ns = now_ns
-        lane.on_frame(frame, now_ns)
-        away = lane.fair * 2 - (lane.bid + lane.ask)
-        if lane.trust == 2 and abs(away) >= edge_ticks * 2:
-            side, ticks = (0, lane.ask) if away > 0 else (1, lane.bid)
-            client_id = desk.place(0, side, ticks, lots, 1, False, now_us, 0, now_us, now_ns)
-            if client_id > 0:
-                orders += 1
-                desk.done(client_id)
-    return orders
+        gap = lane.fair * 2 - (lane.bid + lane.ask)
+        if -edge_ticks * 2 < gap < edge_ticks * 2:
+            continue
+        side, ticks = (0, lane.ask) if gap >= 0 else (1, lane.bid)
+        client_id = desk.place(0, side, ticks, lots, 1, False, lane.ts_us, 0, lane.ts_us, now_ns)
+        if client_id > 0:
+            orders += 1
+            desk.drop(client_id)
+    return orders, good

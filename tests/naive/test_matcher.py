@@ -182,7 +182,7 @@ def one(matcher, naive, request, ids, names):
     assert outcome(matcher, code, name) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(requests)
 def test_matcher_equals_naive(stream):
     matchers = [(room.Matcher(64, 32), NaiveMatcher(), {}, {}) for room in MATCHERS]
@@ -278,7 +278,7 @@ recorded = st.one_of(
               st.integers(1, 9), st.integers(0, 2)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(recorded, max_size=60))
 def test_replay_matcher_equals_naive(stream):
     rooms = [room.ReplayMatcher(64, 32) for room in REPLAYS]

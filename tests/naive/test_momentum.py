@@ -57,7 +57,7 @@ TOPS = st.lists(st.tuples(st.integers(599_000, 601_000), st.integers(1, 10**9),
 @settings(max_examples=60, deadline=None)
 @given(tops=TOPS)
 def test_drift_and_imbalance_equal_the_sums_written_out(tops):
-    signal = Momentum()
+    signal = Momentum(window_us=WINDOW_US, imbalance_us=IMBALANCE_US, flow_us=FLOW_US)
     now_us, times, mids2, spreads, sizes = 0, [], [], [], []
     for bid, bid_lots, spread, ask_lots, wait_us in tops:
         now_us += wait_us
@@ -75,7 +75,7 @@ def test_drift_and_imbalance_equal_the_sums_written_out(tops):
                                  st.integers(0, 2_000_000)), max_size=25),
        wait_us=st.integers(0, 2_000_000))
 def test_flow_equals_the_sums_written_out(trades, wait_us):
-    signal = Momentum()
+    signal = Momentum(window_us=WINDOW_US, imbalance_us=IMBALANCE_US, flow_us=FLOW_US)
     now_us, stamped = 1, []
     for side, lots, pause_us in trades:
         now_us += pause_us

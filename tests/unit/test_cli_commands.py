@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -12,9 +13,10 @@ import sys
 import types
 from typing import Any
 
+import pytest
+
 import hftbot
 import hftbot.app
-import pytest
 from fastcore.probe.trackers import LOOP_ITERATION, Trackers
 from hftbot.app import crash
 from hftbot.app.cli import build_parser, main
@@ -141,7 +143,8 @@ def test_run_hands_over_settings_and_options(composed: Composed) -> None:
     options, settings = composed.options, composed.settings
     assert (options.duration_s, options.replay, options.json, options.fresh) == (
         1.5, "d.npz", True, True)
-    assert (settings.state_dir, settings.symbols, settings.strategy) == ("s", ("ETH/USD",), "m.py:M")
+    assert (settings.state_dir, settings.symbols) == ("s", ("ETH/USD",))
+    assert settings.strategy == "m.py:M"
     assert (settings.fees, settings.seed, settings.busy_poll) == ("kraken", 9, "off")
     assert (settings.log_format, settings.collar_bps) == ("json", 100)
     assert main(["run", "--exchange", "http://localhost:8080/"]) == 5
@@ -171,8 +174,9 @@ def test_errors_become_exit_codes(composed: Composed, capsys: pytest.CaptureFixt
     assert complaint(capsys, "run", code=3).endswith("x is in use by pid 7")
     composed.answer = HftbotError("two\nlines")
     assert complaint(capsys, "run", code=1).endswith("two lines")
-    composed.answer = KeyboardInterrupt()
-    assert main(["run"]) == 130
+    for interruption in (KeyboardInterrupt(), asyncio.CancelledError()):
+        composed.answer = interruption
+        assert main(["run"]) == 130
     assert capsys.readouterr() == ("", "")
 
 
@@ -180,6 +184,8 @@ def test_a_core_that_is_not_compiled_is_one_line(composed: Composed,
                                                  capsys: pytest.CaptureFixture[str]) -> None:
     composed.answer = ImportError("fastcore was installed without its compiled core. Reinstall")
     assert "without its compiled core" in complaint(capsys, "run", code=1)
+    composed.answer = ModuleNotFoundError("No module named 'aiohttp.web'", name="aiohttp.web")
+    assert "the package aiohttp is missing" in complaint(capsys, "run", code=1)
 
 
 def test_a_fault_of_ours_leaves_its_traceback_in_a_file(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
 from typing import Any
 
-import hftbot
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hftbot
 from hftbot.app.load import Loaded, load, packaged_profiles
 from hftbot.config.schema import keys
 from hftbot.errors import ConfigError
@@ -180,7 +184,8 @@ def test_bad_lines_are_refused_with_their_place(tmp_path: pathlib.Path, text: st
 
 
 def test_the_lines_that_are_understood(tmp_path: pathlib.Path) -> None:
-    write(tmp_path / ".env", b"\xef\xbb\xbfSEED = 3\r\n  STATE_DIR=\"a # b\" # c\r\nFEES='kraken'\n")
+    write(tmp_path / ".env",
+          b"\xef\xbb\xbfSEED = 3\r\n  STATE_DIR=\"a # b\" # c\r\nFEES='kraken'\n")
     settings = read(tmp_path).settings
     assert (settings.seed, settings.state_dir, settings.fees) == (3, "a # b", "kraken")
 
@@ -318,3 +323,18 @@ def test_files_that_are_none(tmp_path: pathlib.Path) -> None:
     write(tmp_path / "big.json", " " * ((1 << 20) + 1))
     assert "longer than" in refusal(tmp_path, config=str(tmp_path / "big.json"))
     assert "null" in refusal(tmp_path, config="a\0b")
+
+
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode), st.lists(
+    st.tuples(st.sampled_from(["SEED", "SYMBOLS", "sed", "KRAKEN_API_SECRET", "[risk]", "{"]),
+              st.sampled_from(["=", " = ", ":", ""]), st.text(max_size=12)).map("".join),
+    max_size=6).map(lambda lines: "\n".join(lines).encode())))
+def test_no_file_brings_the_loader_down(tmp_path_factory: pytest.TempPathFactory,
+                                        content: bytes) -> None:
+    here = tmp_path_factory.getbasetemp() / "fuzz"
+    here.mkdir(exist_ok=True)
+    for name in (".env", "c.toml", "c.json"):
+        path = write(here / name, content)
+        with contextlib.suppress(ConfigError):
+            read(here, config=None if name == ".env" else str(path))
+        path.unlink()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from hftbot.errors import StoreError
 from hftbot.store.ledger_db import LedgerDb
 

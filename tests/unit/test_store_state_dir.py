@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+
 from hftbot.errors import StoreError
 from hftbot.store.state_dir import RUN_MAX, StateDir
 

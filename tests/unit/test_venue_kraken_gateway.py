@@ -131,8 +131,8 @@ def test_the_last_trade_may_say_partially_filled(bench):
 
 def test_a_fee_in_base_is_valued_at_the_fill(bench):
     fill, = bench.told(trade(NAME, "T1", "0.00100000", "0.00100000",
-                             fees=[{"asset": "BTC", "qty": Raw("0.0000025")}]))
-    assert fill.fee_e10 == 25_000 * 500001 // 10 + 1
+                             fees=[{"asset": "BTC", "qty": Raw("0.0000025001")}]))
+    assert fill.fee_e10 == 25_001 * 500001 // 10 + 1
 
 
 def test_a_fee_in_a_third_asset_uses_the_venues_own_value(bench):

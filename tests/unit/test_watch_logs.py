@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from hftbot.errors import StoreError
 from hftbot.watch import logs
 from hftbot.words.secret import Secret

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from hftbot.watch.markouts import HORIZONS_S, Markouts
 
 S = 1_000_000

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
-from hftbot.watch.redaction import Redactor
-from hftbot.words.secret import Secret
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hftbot.watch.redaction import Redactor
+from hftbot.words.secret import Secret
 
 PLAIN = 'k/ey+with "quotes"\\ & ünicode='
 RAW = bytes(range(200, 232)) + b"\x00\xffkraken private key"

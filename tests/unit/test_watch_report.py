@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+
 from hftbot.config.schema import Settings
 from hftbot.watch import report
 from hftbot.watch.markouts import Markout

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+
 from fastcore.probe.histogram_codec import LogReader
 from fastcore.probe.trackers import BOOK_UPDATE, LOOP_ITERATION, Trackers
 from hftbot.errors import HftbotError, StoreError

@@ -7,7 +7,7 @@ from fastcore.market.book cimport OrderBook
 cpdef int64_t mid2(int64_t bid, int64_t ask) noexcept nogil
 @cython.locals(x=double, power=double, square=double, term=double)
 cpdef double natural_log(double ratio) noexcept nogil
-@cython.locals(term=double, total=double, halvings=int64_t, i=int64_t)
+@cython.locals(term=double, total=double, power=int64_t, i=int64_t)
 cpdef double natural_exp(double x) noexcept nogil
 cpdef double normal_density(double x) noexcept nogil
 @cython.locals(term=double, total=double, i=double)

@@ -55,18 +55,19 @@ def natural_exp(x: float) -> float:
         return 0.0
     if x > 700.0:
         x = 700.0
-    halvings = 0
-    while x < -0.125 or x > 0.125:
-        x *= 0.5
-        halvings += 1
+    power = int(x * 1.4426950408889634 + (0.5 if x > 0.0 else -0.5))
+    x = x - power * 0.6931471803691238 - power * 1.9082149292705877e-10
     term = 1.0
     total = 1.0
-    for i in range(1, 12):
+    for i in range(1, 15):
         term *= x / i
         total += term
-    while halvings:
-        total *= total
-        halvings -= 1
+    while power > 0:
+        total *= 2.0
+        power -= 1
+    while power < 0:
+        total *= 0.5
+        power += 1
     return total
 
 
@@ -104,9 +105,9 @@ def digital_reference(spot: float, strike: float, tau_s: float, sigma: float) ->
     """
     if spot <= 0.0 or strike <= 0.0:
         return 0.0
-    if tau_s <= 0.0 or sigma <= 0.0:
+    root = sigma * sqrt(tau_s) if tau_s > 0.0 else 0.0
+    if not root > 1e-12:
         return 1.0 if spot >= strike else 0.0
-    root = sigma * sqrt(tau_s)
     return normal_series(natural_log(spot / strike) / root - 0.5 * root)
 
 
@@ -239,8 +240,8 @@ class DigitalFair:
         self.sigma = sigma
         self.inverse = 1.0 / strike
         self.scale = 0.0
-        if tau_s > 0.0 and sigma > 0.0:
-            root = sigma * sqrt(tau_s)
+        root = sigma * sqrt(tau_s) if tau_s > 0.0 else 0.0
+        if root > 1e-12:
             self.scale = 1.0 / root
             self.drift = 0.5 * root
         return 0

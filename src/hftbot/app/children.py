@@ -112,8 +112,12 @@ class ExchangeChild:
 
     @classmethod
     async def start(cls, arguments: Sequence[str], environment: dict[str, str],
-                    log: pathlib.Path) -> tuple[ExchangeChild, Endpoint]:
-        """Start ``python -m hftbot exchange`` and wait until it listens. Raises StoreError."""
+                    log: pathlib.Path,
+                    folder: pathlib.Path) -> tuple[ExchangeChild, Endpoint]:
+        """Start ``python -m hftbot exchange`` and wait until it listens.
+
+        ``folder`` is where it leaves endpoint.json. Raises StoreError.
+        """
         with open(log, "ab") as errors:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "hftbot", "exchange", *arguments,
@@ -122,8 +126,9 @@ class ExchangeChild:
         assert process.stdout is not None
         try:
             line = await asyncio.wait_for(process.stdout.readline(), START_S)
-            facts = json.loads(line)
-        except (TimeoutError, ValueError):
+            json.loads(line)
+            facts = json.loads((folder / "endpoint.json").read_text())
+        except (TimeoutError, ValueError, OSError):
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             await process.wait()

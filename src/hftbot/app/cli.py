@@ -43,11 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except ImportError as error:
-        if (error.name or str(error)).startswith("fastcore"):
-            return _complain(error, EXIT_FAILED)
-        return _unexpected(error, arguments)
+        return _missing(error, arguments)
     except Exception as error:
         return _unexpected(error, arguments)
+    except BaseException as error:
+        # By name: asyncio is not loaded for this. A signal cancels a run that has not begun.
+        if type(error).__name__ == "CancelledError":
+            return EXIT_INTERRUPTED
+        raise
 
 
 def _tolerate_narrow_terminals() -> None:
@@ -291,6 +294,17 @@ def _complain(error: BaseException, code: int) -> int:
     line = " ".join(str(error).split()) or type(error).__name__
     print(f"hftbot: error: {line}", file=sys.stderr)
     return code
+
+
+def _missing(error: ImportError, arguments: Sequence[str]) -> int:
+    """A core that is not compiled, or a package that is not installed: say so, not where."""
+    package = (error.name or "").split(".")[0]
+    if (error.name or str(error)).startswith("fastcore"):
+        return _complain(error, EXIT_FAILED)
+    if isinstance(error, ModuleNotFoundError) and package and package != "hftbot":
+        return _complain(HftbotError(f"the package {package} is missing; `hftbot doctor` says what "
+                                     "to install"), EXIT_FAILED)
+    return _unexpected(error, arguments)
 
 
 def _closed_pipe() -> int:

@@ -16,9 +16,11 @@ examples:
 
 exit codes:
   0    done
-  1    the run failed or was halted; `status`: no bot is running; `doctor`: a check failed
+  1    the run failed; `status`, `latency`: nothing to show; `doctor`: a check failed
   2    wrong flag, setting or data file; nothing was started
   3    the state directory cannot be used (in use, not writable, damaged)
+  4    the run ended and could not verify that no order is left open
+  5    the guard halted the run
   70   a fault of hftbot; the line printed says where its traceback is
   130  interrupted before trading began
   141  whoever read the output closed it"""

@@ -69,7 +69,8 @@ async def open_venue(settings: Settings, options: RunOptions, state: StateDir) -
     if options.fresh:
         archive(state)
     child, endpoint = await ExchangeChild.start(
-        _arguments(settings, options), settings.environment(), state.path / "exchange.log")
+        _arguments(settings, options), settings.environment(), state.path / "exchange.log",
+        state.exchange)
     venue = _described(endpoint, await status(endpoint.rest_url))
     venue.child = child
     return venue

@@ -39,6 +39,7 @@ class Connection:
         self.out: list[tuple[int, int, str]] = []
         self.last_due = [0, 0, 0]
         self.last_arrival_us = 0
+        self.last_engine_us = 0
         self.data(self.status_frame(), face.now_us)
 
     # Frames out.
@@ -187,7 +188,11 @@ class Connection:
                 work(at_us)
             except Refused as refusal:
                 self.refuse(str(refusal), method, req_id, in_us, at_us)
-        self.face.later(in_us + self.face.engine_us(), run)
+        at = in_us + self.face.engine_us()
+        if self.face.settings.switches.requests_in_order:
+            at = max(at, self.last_engine_us)
+        self.last_engine_us = at
+        self.face.later(at, run)
 
     # The connection's life.
 

@@ -44,8 +44,8 @@ class Momentum:
                  "until_us", "updates")
 
     def __init__(self, *, window_us: int = 300_000, imbalance_us: int = 10_000,
-                 flow_us: int = 200_000, drift_weight: float = 0.2,
-                 imbalance_weight: float = 0.5, flow_weight: float = 0.3,
+                 flow_us: int = 200_000, drift_weight: float = 0.25,
+                 imbalance_weight: float = 0.45, flow_weight: float = 0.3,
                  threshold_e6: int = 150_000, imbalance_min_e6: int = 0,
                  warm_up_us: int = 500_000, updates_min: int = 5,
                  gap_us: int = 10_000_000) -> None:

@@ -1,6 +1,6 @@
 """bot_hft.db: fills, orders and notes in SQLite, for people. The journal is the truth, not this.
 
-Rows are handed over in well under a microsecond and written by a thread in batches. If the thread
+Rows are handed over in about a microsecond and written by a thread in batches. If the thread
 falls behind by ``CAPACITY`` rows, or the disk refuses, rows are dropped and counted.
 """
 

@@ -32,7 +32,7 @@ HOT = EVENT_BOOK | EVENT_SNAPSHOT | EVENT_TRADE | EVENT_RESYNC
 RARE = EVENT_SNAPSHOT | EVENT_TRADE | EVENT_RESYNC | EVENT_COLD | EVENT_BAD | EVENT_HEARTBEAT
 SECOND_NS = 1_000_000_000
 ANSWER_NS = 5 * SECOND_NS
-CALM_NS = 10 * SECOND_NS
+CALM_NS = 60 * SECOND_NS
 DELAY_NS_MAX = 30 * SECOND_NS
 BAD_FRAMES_MAX = 10
 BAD_WINDOW_NS = 60 * SECOND_NS
@@ -221,13 +221,32 @@ class Feed:
         if bytes(view[:len(rules.PROXY_RESTART)]) == rules.PROXY_RESTART.encode():
             self._say(rules.PROXY_RESTART, 0)
             return
+        index = self._book_of(view)
+        if index >= 0:
+            self._lose(index, now_ns, "a frame of this book cannot be read")
         self._bad_ns.append(now_ns)
         if len(self._bad_ns) == BAD_FRAMES_MAX and now_ns - self._bad_ns[0] < BAD_WINDOW_NS:
             self._bad_ns.clear()
             self._say(f"{BAD_FRAMES_MAX} unreadable frames within a minute", 0)
-            for index, lane in enumerate(self.lanes):
-                lane.reset()
-                self._broke(index, now_ns, "unreadable frames")
+            for index in range(len(self.lanes)):
+                self._lose(index, now_ns, "unreadable frames")
+
+    def _book_of(self, view: bytes | memoryview) -> int:
+        """Whose book frame could not be applied; -1 if it was another frame or no JSON."""
+        try:
+            message = codec.parse(view)
+            if message.get("channel") == "book":
+                for row in codec.rows(message):
+                    return self._index.get(codec.text(row, "symbol"), -1)
+        except BadFrame:
+            pass
+        return -1
+
+    def _lose(self, index: int, now_ns: int, reason: str) -> None:
+        """An update is missing, although the book does not show it yet."""
+        if self._recovery[index].synced:
+            self.lanes[index].reset()
+        self._broke(index, now_ns, reason)
 
     def _cold(self, message: dict[str, Any]) -> None:
         channel = message.get("channel")

@@ -12,7 +12,7 @@ from hftbot.words.instrument import Instrument
 from hftbot.words.secret import Secret
 
 SHARED = pathlib.Path(os.environ.get(
-    "HFTBOT_SHARED", pathlib.Path(__file__).resolve().parents[2].parent / "shared"))
+    "HFTBOT_SHARED", pathlib.Path(__file__).resolve().parents[1].parent / "shared"))
 FIXTURES = SHARED / "fixtures" / "kraken"
 needs_fixtures = pytest.mark.skipif(not FIXTURES.is_dir(), reason="shared fixtures are absent")
 
