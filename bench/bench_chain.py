@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from core_chain import build_desk, build_lane
 from harness import Gate
-from kraken_frames import DEPTH, PRICE_PRECISION, QTY_PRECISION, SYMBOL, Market
+from kraken_market import DEPTH, PRICE_PRECISION, QTY_PRECISION, SYMBOL, Market
 from reference_chain import ReferenceDesk, ReferenceGate, ReferenceLane
 from reference_chain import replay as reference_replay
 

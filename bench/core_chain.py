@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kraken_frames import (
+from kraken_market import (
     DEPTH,
     LOT_UNITS,
     PRICE_PRECISION,

@@ -125,12 +125,14 @@ def block(side: Side, samples: int, clock: Callable[[], int]) -> array[int]:
     return times
 
 
-def _medians(rows: list[Percentiles]) -> Percentiles:
+def medians(rows: list[Percentiles]) -> Percentiles:
+    """The median of each column."""
     one, two, three = (statistics.median(column) for column in zip(*rows, strict=True))
     return one, two, three
 
 
-def _over(above: Percentiles, below: Percentiles) -> Percentiles:
+def over(above: Percentiles, below: Percentiles) -> Percentiles:
+    """Each percentile of one over that of the other."""
     one, two, three = (a / max(b, 1e-9) for a, b in zip(above, below, strict=True))
     return one, two, three
 
@@ -155,14 +157,14 @@ class Gate:
         ``before`` runs untimed ahead of each block. Raises AssertionError if it stays red.
         """
         bars = _three(at_least)
-        return self._settle(lambda: self._measure(bench, ours, theirs, reference, ops,
+        return self.settle(lambda: self._measure(bench, ours, theirs, reference, ops,
                                                   theirs_ops or ops, bars, "at least", before))
 
     def in_units(self, bench: str, *, ours: Side, unit: Side, reference: str, ops: int = 1,
                  at_most: Sequence[float | None], before: Side | None = None) -> Row:
         """Gate: each percentile of ours is at most that many times the unit's *median*."""
         bars = _three(at_most)
-        return self._settle(lambda: self._measure(bench, ours, unit, reference, ops, 1, bars,
+        return self.settle(lambda: self._measure(bench, ours, unit, reference, ops, 1, bars,
                                                   "at most", before))
 
     def budget(self, bench: str, figures: dict[str, float], budget_us: float) -> None:
@@ -172,7 +174,8 @@ class Gate:
         self.budgets.append(row)
         assert not row.failures(), "\n".join(row.failures())
 
-    def _settle(self, measure: Callable[[], Row]) -> Row:
+    def settle(self, measure: Callable[[], Row]) -> Row:
+        """Keep the row that ``measure`` returns, measured up to three times until it is green."""
         for attempt in range(1, ATTEMPTS + 1):
             row = measure()
             row.attempts = attempt
@@ -204,19 +207,19 @@ class Gate:
                     took[place] = percentiles(block(side, self.samples, self.clock), count)
                 for place in range(3):
                     seen[place].append(took[place])
-                ratios.append(_over(took[1], took[0]) if kind == "at least"
-                              else _over(took[0], (took[1][0],) * 3))
+                ratios.append(over(took[1], took[0]) if kind == "at least"
+                              else over(took[0], (took[1][0],) * 3))
                 gc.enable()
         finally:
             if enabled:
                 gc.enable()
             else:
                 gc.disable()
-        same = [_over(a, b) for a, b in zip(seen[1], seen[2], strict=True)]
+        same = [over(a, b) for a, b in zip(seen[1], seen[2], strict=True)]
         if kind == "at most":  # only the unit's median is used
             same = [(row[0],) * 3 for row in same]
-        return Row(bench, reference, _medians(seen[0]), _medians(seen[1]), _medians(ratios),
-                   _medians(same), bars, kind)
+        return Row(bench, reference, medians(seen[0]), medians(seen[1]), medians(ratios),
+                   medians(same), bars, kind)
 
     def table(self) -> str:
         """Everything measured, for people."""

@@ -266,7 +266,7 @@ class ReferenceDesk:
     def __init__(self, lane: ReferenceLane, gate: ReferenceGate, journal: memoryview,
                  token: str) -> None:
         self.lane, self.gate, self.journal, self.token = lane, gate, journal, token
-        self.head = (1 << 16 | 1) << 32
+        self.head = 1 << 32
         self.counter = self.request = self.sequence = self.at = 0
         self.orders: dict[int, list[int]] = {}
         self.seconds, self.stamp = -1, ""

@@ -11,7 +11,7 @@ import platform
 import time
 from collections.abc import Callable
 
-from kraken_frames import LOT_UNITS, PRICE_PRECISION, QTY_PRECISION, SYMBOL, TICK_UNITS, Market
+from kraken_market import LOT_UNITS, PRICE_PRECISION, QTY_PRECISION, SYMBOL, TICK_UNITS, Market
 from reference_book import changes, snapshot
 
 import fastcore

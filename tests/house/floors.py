@@ -56,15 +56,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 PURE = (*CORE, *WORDS, *MINDS, "hftbot.strategy", "hftbot.exchange")
 HANDS = {"asyncio", "socket", "ssl", "time", "random", "os", "threading", "uuid", "logging",
          "sqlite3", "subprocess", "selectors", "multiprocessing", "signal", "concurrent",
-         "secrets", "picows", "uvloop", "aiohttp", "ccxt", "socketserver", "http.client", "http.server",
-         "urllib.request"}
+         "secrets", "picows", "uvloop", "aiohttp", "ccxt", "socketserver",
+         "http.client", "http.server", "urllib.request"}
 # One module in a pure room may hold one hand; each line says why.
 HAND_GIVEN: dict[str, set[str]] = {
     "fastcore.probe.clock": {"time"},  # it is the clock
     "fastcore.money.journal": {"os"},  # it maps a file
     "fastcore": {"os"},  # FASTCORE_PURE chooses the interpreted rooms
-    "hftbot.exchange.server": {"asyncio", "aiohttp", "time", "os", "signal", "logging", "socket",
-                               "sys", "contextlib"},  # the exchange's only hands
+    # the exchange's only hands: its sockets, its clock, its seeded randomness
+    "hftbot.exchange.server": {"asyncio", "aiohttp", "time", "os", "signal", "random"},
+    "hftbot.exchange.state_file": {"os"},  # it keeps the accounts on disk
 }
 # What a third-party package or a sharp tool may be used for, and where.
 KEPT_TO: dict[str, tuple[str, ...]] = {

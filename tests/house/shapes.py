@@ -29,7 +29,7 @@ SHORT = {"cfg": "settings", "mgr": "the thing itself", "idx": "index", "msg": "m
 SHORT_ALLOWED = {"ord", "calc"}  # the builtin; the seed's tracker fair_price_calc
 MILLISECONDS = re.compile(r"(^|_)ms(_|$)")
 MILLISECOND_ROOMS = ("hftbot.config", "hftbot.app.load")
-WORD = re.compile(r"[A-Za-z_]\w*")
+WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 
 def small_enough(tree: Tree) -> Iterator[str]:
@@ -115,7 +115,7 @@ def class_names(tree: Tree) -> Iterator[str]:
 
 
 UNFINISHED = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK",
-                                           "NotImplemented" + "Error"]) + r")\b")
+                                           r"raise NotImplemented" + "Error"]) + r")\b")
 
 
 def finished(tree: Tree) -> Iterator[str]:

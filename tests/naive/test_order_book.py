@@ -1,9 +1,11 @@
 """The order books against a dictionary that is sorted at every question."""
 
+from array import array
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins import BOTH, both, interpreted
+from twins import BOTH, both
 
 import fastcore
 
@@ -64,7 +66,8 @@ def agree(book, naive):
 
 
 @pytest.mark.parametrize("room", both("fastcore.market.book"), ids=BOTH)
-@given(changes=CHANGES, depth=st.sampled_from([0, 1, 3, 10]), width=st.sampled_from([64, 128, 4096]))
+@given(changes=CHANGES, depth=st.sampled_from([0, 1, 3, 10]),
+       width=st.sampled_from([64, 128, 4096]))
 @settings(max_examples=60, deadline=None)
 def test_ladder_equals_naive_book(room, changes, depth, width):
     book = room.OrderBook(depth=depth, width=width)
@@ -101,19 +104,20 @@ SNAPSHOT = st.lists(st.tuples(st.integers(0, 1), st.integers(1, 30), st.integers
                     max_size=40)
 
 
-@pytest.mark.parametrize("room", both("fastcore.market.book"), ids=BOTH)
+@pytest.mark.parametrize(("room", "ladder_room"), [
+    pytest.param(*modules, id=name) for name, *modules in zip(
+        BOTH, both("fastcore.market.snapshot"), both("fastcore.market.book"), strict=True)])
 @given(levels=SNAPSHOT)
 @settings(max_examples=60, deadline=None)
-def test_snapshot_book_equals_naive_book_and_ladder(room, levels):
+def test_snapshot_book_equals_naive_book_and_ladder(room, ladder_room, levels):
     book = room.SnapshotBook(depth=30)
-    ladder = room.OrderBook()
+    ladder = ladder_room.OrderBook()
     naive = NaiveBook()
-    words = room.array("q", [word for level in levels for word in level])
+    words = array("q", [word for level in levels for word in level])
     assert book.replace(words, len(levels)) == 0
     for level in levels:
         naive.update(*level)
         ladder.update(*level)
     agree(book, naive)
     assert book.state_hash() == ladder.state_hash()
-    assert book.state_hash() == interpreted("fastcore.market.book").hash_levels(
-        naive.levels(0), naive.levels(1))
+    assert book.state_hash() == room.hash_levels(naive.levels(0), naive.levels(1))

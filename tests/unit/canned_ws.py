@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -14,16 +15,18 @@ Handler = Callable[[web.Request, web.WebSocketResponse], Awaitable[None]]
 LIMIT_S = 20.0
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
+def run(main: Coroutine[Any, Any, T],
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> T:
     """Run a test's coroutine; a hang fails instead of blocking."""
     async def bounded() -> T:
         async with asyncio.timeout(LIMIT_S):
             return await main
-    return asyncio.run(bounded())
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(bounded())
 
 
 @contextlib.asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
+async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve the handler; gives the URL."""
     async def upgrade(request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(compress=False, max_msg_size=0)
@@ -36,11 +39,11 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
     application.router.add_get("/ws", upgrade)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     port = runner.addresses[0][1]
     try:
-        yield f"ws://127.0.0.1:{port}/ws"
+        yield f"{'wss' if tls else 'ws'}://127.0.0.1:{port}/ws"
     finally:
         await runner.cleanup()
 

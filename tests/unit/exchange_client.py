@@ -90,7 +90,7 @@ class VirtualExchange:
             due = self.face.next_due_us()
             self.clock.us = end if due is None or due > end else max(due, self.clock.us)
             self.face.advance(self.clock.us)
-            for connection in connections:
+            for connection in self.face.connections:
                 connection.inbox += connection.take()
             if self.clock.us >= end and (due is None or due > end):
                 break

@@ -5,6 +5,8 @@ from twins import BOTH, both
 
 NO_ASK = (1 << 63) - 1
 
+snapshot_room = pytest.fixture(params=both("fastcore.market.snapshot"), ids=BOTH)(
+    lambda request: request.param)
 room = pytest.fixture(params=both("fastcore.market.book"), ids=BOTH)(lambda request: request.param)
 
 
@@ -113,13 +115,13 @@ def test_impossible_books_are_refused(room, keywords):
         room.OrderBook(**keywords)
 
 
-def test_snapshot_book_replaces_as_a_whole(room):
-    book = room.SnapshotBook(depth=2)
-    words = room.array("q", [0, 100, 5, 0, 99, 4, 0, 98, 3, 1, 101, 2])
+def test_snapshot_book_replaces_as_a_whole(snapshot_room):
+    book = snapshot_room.SnapshotBook(depth=2)
+    words = snapshot_room.array("q", [0, 100, 5, 0, 99, 4, 0, 98, 3, 1, 101, 2])
     assert book.replace(words, 4) == 0
     assert book.levels(0, 9) == [(100, 5), (99, 4)]
     assert (book.best_bid(), book.best_ask(), book.best_ask_lots()) == (100, 101, 2)
-    assert book.replace(room.array("q", [0, -5, 1]), 1) == -1
+    assert book.replace(snapshot_room.array("q", [0, -5, 1]), 1) == -1
     assert (book.count(0), book.best_ask(), book.updates) == (0, NO_ASK, 2)
     with pytest.raises(ValueError, match="depth"):
-        room.SnapshotBook(depth=0)
+        snapshot_room.SnapshotBook(depth=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,9 +28,9 @@ sys.stdin.readline()
 def state(tmp_path: pathlib.Path) -> Iterator[StateDir]:
     with StateDir(tmp_path / "state") as opened:
         yield opened
-        hot = opened.hot_journal()
-    if hot is not None and hot.is_dir() and not any(hot.iterdir()):
-        hot.rmdir()
+        hot = opened.hot_journal(create=False)
+    if hot is not None:
+        shutil.rmtree(hot)
 
 
 def hold(path: pathlib.Path) -> subprocess.Popen[str]:
@@ -81,11 +82,15 @@ def test_the_same_process_is_refused_too(state: StateDir) -> None:
 
 def test_a_child_does_not_inherit_the_lock(tmp_path: pathlib.Path) -> None:
     state = StateDir(tmp_path / "state")
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE,
-                             close_fds=False)
-    state.close()
-    StateDir(tmp_path / "state").close()
-    child.communicate(b"\n")
+    child = subprocess.Popen([sys.executable, "-c", "print(flush=True); input()"], close_fds=False,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"\n"
+        state.close()
+        StateDir(tmp_path / "state").close()
+    finally:
+        child.communicate(b"\n")
 
 
 def test_below_a_regular_file_it_is_refused(tmp_path: pathlib.Path) -> None:
@@ -156,6 +161,7 @@ def fill(state: StateDir) -> None:
 def test_fresh_moves_journal_and_account_together(state: StateDir) -> None:
     assert state.archive("one") is None
     assert not state.archive_dir.exists()
+    assert state.hot_journal(create=False) is None
     fill(state)
     state.next_run()
     assert state.archive("one") == state.archive_dir / "one"
@@ -195,8 +201,10 @@ def test_an_archive_cut_short_is_finished_by_the_next_bot(state: StateDir) -> No
 def test_no_archive_under_a_running_exchange(state: StateDir) -> None:
     fill(state)
     lingering = subprocess.Popen([sys.executable, "-c", "input('hftbot exchange')"],
-                                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        assert lingering.stdout is not None
+        assert lingering.stdout.read(6) == b"hftbot"
         state.endpoint.write_text(json.dumps({"pid": lingering.pid}))
         assert state.exchange_pid() == lingering.pid
         with pytest.raises(StoreError, match=f"still runs as pid {lingering.pid}"):

@@ -272,6 +272,21 @@ def test_dust_is_carried_into_the_next_position():
     assert desk.held[0] == 0
 
 
+def test_what_an_exit_left_over_does_not_age_the_next_position():
+    desk = begin()
+    enter(desk)
+    sold = desk.held[0] - 1_000
+    desk.held[0] = 1_000
+    desk.strategy.on_fill(OrderFilled(99, "", "", 0, Side.SELL, BID, sold, 0, False, 0))
+    desk.run(400 * SECOND)
+    push(desk)
+    desk.run(298 * SECOND)
+    assert len(desk.placed) == 2
+    desk.run(3 * SECOND)
+    desk.run(desk.delay_us)
+    assert desk.held[0] == 0
+
+
 def test_a_fill_that_was_not_told_is_settled_from_the_desk():
     desk = begin()
     enter(desk)

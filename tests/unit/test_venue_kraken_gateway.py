@@ -250,6 +250,28 @@ def test_what_is_not_answered_is_in_doubt_once(bench):
     assert types(found) == ["OrderAcked"]
 
 
+def test_a_report_answers_an_amend_and_a_cancel_too(bench):
+    bench.told(working(NAME))
+    bench.sent("amend_order")
+    bench.told(report("amended", order_qty=Raw("0.004"), limit_price=Raw("50000.1")))
+    bench.sent("cancel_order")
+    bench.told(report("canceled", reason="User requested"))
+    assert bench.gateway.overdue(bench.clock.ns + 6 * SECOND_NS) == []
+    assert bench.gateway.take_events() == []
+
+
+def test_asking_again_brings_the_list_without_losing_sight(bench):
+    bench.told(working(NAME))
+    bench.gateway.ask_again(bench.clock.ns)
+    assert [json.loads(frame)["method"] for frame in bench.gateway.take_outbox()] == [
+        "unsubscribe", "subscribe"]
+    assert bench.gateway.ready
+    bench.gateway.ask_again(bench.clock.ns)
+    assert bench.gateway.take_outbox() == []
+    seen, = bench.feed(executions(working(NAME, exec_type="new"), sequence=1, kind="snapshot"))
+    assert [order.client_id for order in seen.orders] == [OURS]
+
+
 def test_a_lost_connection_puts_unanswered_orders_in_doubt(bench):
     bench.sent()
     bench.sent(client_id=OURS + 1)

@@ -1,4 +1,4 @@
-"""venue.kraken.sign: Kraken's documented vector, nonces that only grow."""
+"""venue.kraken.sign: Kraken's documented vector."""
 
 from __future__ import annotations
 
@@ -22,10 +22,3 @@ def test_a_secret_that_is_not_base64_is_refused_without_showing_it():
     with pytest.raises(ConfigError, match="base64") as caught:
         sign.api_sign("/x", 1, b"nonce=1", Secret("not base64!"))
     assert "not base64!" not in str(caught.value)
-
-
-def test_nonces_only_grow_when_the_clock_steps_back():
-    nonces = sign.Nonces()
-    taken = [nonces.take(now_us) for now_us in (10, 10, 9, 11)]
-    assert taken == [10_000, 10_001, 10_002, 11_000]
-    assert sign.Nonces(last=50_000).take(1) == 50_001

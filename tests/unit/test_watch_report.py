@@ -19,7 +19,8 @@ TOTALS = report.Totals(
     rejects=1, doubts=2, denied={"DENY_DUPLICATE": 3, "DENY_MESSAGE_RATE": 40},
     positions=(report.PositionLine("BTC/USD", -0.0015, 60_000.5, 60_001.0, -0.00075),),
     realised_usd=1.5, unrealised_usd=-0.00075, fees_usd=0.25, open_orders=0, ended="duration",
-    strategy={"micro_scalper": {"entries": 5, "exits_by": {"target": 2}, "win_rate": 0.4}})
+    strategy={"micro_scalper": {"entries": 5, "exits_by": {"target": 2}, "win_rate": 0.4,
+                                "lost": 0, "refused": ""}, "other": {"entries": 0}})
 ISSUE_KEYS = ["mode", "venues", "duration_s", "orders_sent", "fills", "rejects", "doubts",
               "positions", "pnl_usd", "fees_usd", "open_orders_at_exit", "latency"]
 
@@ -80,7 +81,8 @@ def test_the_summary_calls_simulated_profit_synthetic() -> None:
     assert text.index("Profit") < text.index("Markout")
     assert "-0.0015 BTC/USD at 60,000.5, now 60,001" in text
     assert "DENY_MESSAGE_RATE 40, DENY_DUPLICATE 3" in text
-    assert "micro_scalper: entries 5, exits_by {target 2}, win_rate 0.4" in text
+    assert "micro_scalper: entries 5, exits_by {target 2}, win_rate 0.4\n" in text
+    assert "other: all figures are zero" in text
     assert "Files      hftbot-state/bot_hft.db\n           hftbot-state/x.log" in text
     assert "60.5 s: duration" in text
 

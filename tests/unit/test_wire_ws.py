@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shutil
 import ssl
+import subprocess
+import sys
 
 import pytest
-from canned_ws import Client, frame, run, serving
+from canned_ws import Client, frame, serving
+from canned_ws import run as run_on
 
 from hftbot.errors import ConfigError, Disconnected, TransportError
 from hftbot.wire import ws
 
+LOOPS = {"asyncio": None}
+with contextlib.suppress(ImportError):
+    import uvloop
+    LOOPS["uvloop"] = uvloop.new_event_loop
 LIBRARIES = ["aiohttp"]
-try:
+with contextlib.suppress(ImportError):
     import picows  # noqa: F401
     LIBRARIES.insert(0, "picows")
-except ImportError:
-    pass
+loop_factory = None
 
 
-@pytest.fixture(params=LIBRARIES, autouse=True)
+@pytest.fixture(params=[(library, loop) for library in LIBRARIES for loop in LOOPS],
+                ids=lambda pair: "-".join(pair), autouse=True)
 def library(request, monkeypatch):
-    monkeypatch.setenv("HFTBOT_WIRE", request.param)
-    return request.param
+    chosen, loop = request.param
+    monkeypatch.setenv("HFTBOT_WIRE", chosen)
+    monkeypatch.setattr(sys.modules[__name__], "loop_factory", LOOPS[loop])
+    return chosen
+
+
+def run(main):
+    return run_on(main, loop_factory)
 
 
 def test_the_environment_chooses_the_library(library, monkeypatch):
@@ -246,6 +261,40 @@ def test_a_server_that_never_answers_the_handshake_times_out():
                              deadline_s=0.05)
         done.set()
         server.close()
+    run(main())
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A self-signed certificate for 127.0.0.1."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+         "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem",
+         "-out", folder / "cert.pem"], check=True, capture_output=True)
+    return folder
+
+
+def test_wss_carries_frames_to_a_peer_that_is_trusted_and_to_no_other(certificate):
+    async def handler(_request, socket):
+        async for message in socket:
+            await socket.send_str(message.data)
+
+    async def main():
+        serving_tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        serving_tls.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+        trusting = ssl.create_default_context(cafile=str(certificate / "cert.pem"))
+        client = Client()
+        async with serving(handler, serving_tls) as url:
+            wire = await ws.connect(url, client.on_frame, client.on_close, ssl_context=trusting)
+            wire.send(b"secret")
+            await client.until(lambda: client.frames == [b"secret"])
+            wire.close()
+            await client.gone()
+            with pytest.raises(Disconnected, match=r"(?i)certificate"):
+                await ws.connect(url, client.on_frame, client.on_close)
     run(main())
 
 

@@ -318,8 +318,13 @@ class KrakenDecoder:
         if type(symbol) is not str:
             raise _Refused(BAD_SHAPE)
         rows = []
-        for side, key in ((0, "bids"), (1, "asks")):
-            for level in _array(item.get(key)):
+        if "bids" not in item or "asks" not in item:
+            raise _Refused(BAD_SHAPE)
+        for key in item:  # levels stay in the order of the text
+            if key not in ("bids", "asks"):
+                continue
+            side = int(key == "asks")
+            for level in _array(item[key]):
                 _item(level, _LEVEL_KEYS)
                 rows.append((side, _token(level, "price"), _token(level, "qty")))
         checksum = _token(item, "checksum")

@@ -35,7 +35,9 @@ class KrakenParser {
     if (dom_.parse(text, size, false).get(root)) return refuse(text, size);
     Seen keys;
     simdjson::dom::element channel, type, data;
-    for (simdjson::dom::key_value_pair field : simdjson::dom::object(root.get_object().value_unsafe())) {
+    simdjson::dom::object fields;
+    if (root.get_object().get(fields)) return refuse(text, size);
+    for (simdjson::dom::key_value_pair field : fields) {
       int bit = field.key == "channel" ? 1 : field.key == "type" ? 2 : field.key == "data" ? 4 : 0;
       if (bit && !keys.add(bit)) return BAD_SHAPE;
       if (bit == 1) channel = field.value;

@@ -19,7 +19,8 @@ constexpr int GIVE_UP = -100;
 class KrakenScanner {
  public:
   int scan(const char* frame, size_t size, Pairs& pairs, Frame& out) {
-    if (size == 23) return memcmp(frame, "{\"channel\":\"heartbeat\"}", 23) ? GIVE_UP : KIND_HEARTBEAT;
+    if (size == 23)
+      return memcmp(frame, "{\"channel\":\"heartbeat\"}", 23) ? GIVE_UP : KIND_HEARTBEAT;
     if (size < 120) return GIVE_UP;
     const char* p = frame;
     const char* end = frame + size;
@@ -54,7 +55,8 @@ class KrakenScanner {
     const char* stop = p + (18 - precision);
     uint64_t value = 0;
     unsigned digit;
-    while (p < stop && (digit = static_cast<unsigned>(*p - '0')) < 10) value = value * 10 + digit, ++p;
+    while (p < stop && (digit = static_cast<unsigned>(*p - '0')) < 10)
+      value = value * 10 + digit, ++p;
     if (p == start || (*start == '0' && p > start + 1)) return false;
     int fraction = 0;
     if (*p == '.') {
@@ -147,7 +149,8 @@ class KrakenScanner {
     for (;;) {
       if (p >= end || level == first + 3 * LEVELS_MAX) return false;
       FASTCORE_EXPECT("{\"price\":");
-      if (!steps(p, pair.price_precision, pair.tick_units, level + 1) || level[1] == 0) return false;
+      if (!steps(p, pair.price_precision, pair.tick_units, level + 1) || level[1] == 0)
+        return false;
       FASTCORE_EXPECT(",\"qty\":");
       if (!steps(p, pair.qty_precision, pair.lot_units, level + 2) || *p != '}') return false;
       level[0] = side;

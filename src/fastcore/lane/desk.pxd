@@ -79,7 +79,7 @@ cdef class LaneDesk:
     cpdef int64_t adopt(self, int64_t client_id, int side, int64_t ticks, int64_t lots,
                         int64_t filled_lots, int tif, int64_t now_us,
                         int64_t now_ns) noexcept nogil
-    cpdef int64_t drop(self, int64_t handle) noexcept nogil
+    cpdef int64_t discard(self, int64_t handle) noexcept nogil
 
     # inside
     @cython.locals(client_id=int64_t, handle=int64_t, deadline=int64_t, flags=int64_t)

@@ -329,9 +329,10 @@ class LaneDesk:
         self._note(ROW_ADOPT, handle, ticks, lots, filled_lots, 0, now_us)
         return handle
 
-    def drop(self, handle: int) -> int:
-        """End an order as EXPIRED and give its row back, in one call."""
-        self.done(handle, EXPIRED, 0)
+    def discard(self, handle: int) -> int:
+        """Take an order back whose frame was never sent; the journal keeps it as named."""
+        self.table.done(handle, EXPIRED)
+        self._settle(handle)
         return self.table.free(handle)
 
     # -- inside

@@ -14,7 +14,8 @@ cpdef double normal_density(double x) noexcept nogil
 cpdef double normal_series(double x) noexcept nogil
 cpdef double normal_cdf(double x) noexcept nogil
 @cython.locals(root=double)
-cpdef double digital_reference(double spot, double strike, double tau_s, double sigma) noexcept nogil
+cpdef double digital_reference(double spot, double strike, double tau_s,
+                               double sigma) noexcept nogil
 
 
 @cython.final

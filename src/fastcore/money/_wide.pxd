@@ -5,6 +5,12 @@ cdef extern from * nogil:
     #include <stdint.h>
     #define FASTCORE_AMOUNT_MAX (INT64_C(1) << 61)
 
+    /* a * b for a, b >= 0; INT64_MAX if it does not fit. */
+    static inline int64_t fastcore_product(int64_t a, int64_t b) {
+        int64_t product;
+        return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+    }
+
     /* a * b / c for a, b >= 0 and c > 0, rounded down; INT64_MAX if it does not fit. */
     static inline int64_t fastcore_muldiv(int64_t a, int64_t b, int64_t c) {
         unsigned __int128 product = (unsigned __int128)(uint64_t)a * (uint64_t)b;
@@ -18,6 +24,7 @@ cdef extern from * nogil:
 
     /* The same, rounded up. */
     static inline int64_t fastcore_muldiv_up(int64_t a, int64_t b, int64_t c) {
+        if (c == 1) return fastcore_product(a, b);
         unsigned __int128 product = (unsigned __int128)(uint64_t)a * (uint64_t)b
                                     + (uint64_t)(c - 1);
         if ((uint64_t)(product >> 64) == 0) {
@@ -35,6 +42,7 @@ cdef extern from * nogil:
     """
     # Same meaning as fastcore.money.wide, for the compiled rooms.
     int64_t AMOUNT_MAX "FASTCORE_AMOUNT_MAX"
+    int64_t product "fastcore_product" (int64_t a, int64_t b)
     int64_t muldiv "fastcore_muldiv" (int64_t a, int64_t b, int64_t c)
     int64_t muldiv_up "fastcore_muldiv_up" (int64_t a, int64_t b, int64_t c)
     uint64_t mix "fastcore_mix" (uint64_t digest, int64_t word)

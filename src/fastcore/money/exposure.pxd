@@ -13,7 +13,8 @@ cdef class Exposure:
     cdef int64_t[::1] values            # sum of ticks * open lots a side
 
     # changes: 0, or -1 and nothing changed
-    @cython.locals(key=int64_t, start=int64_t, end=int64_t, at=int64_t, i=int64_t)
+    @cython.locals(key=int64_t, start=int64_t, end=int64_t, at=int64_t, i=int64_t,
+                   value=int64_t)
     cpdef int add(self, int side, int64_t ticks, int64_t lots) noexcept nogil
     @cython.locals(key=int64_t, start=int64_t, end=int64_t, at=int64_t, i=int64_t)
     cpdef int remove(self, int side, int64_t ticks, int64_t lots) noexcept nogil

@@ -7,9 +7,9 @@ except ImportError:
 from array import array
 
 if cython.compiled:
-    from cython.cimports.fastcore.money._wide import AMOUNT_MAX, mix
+    from cython.cimports.fastcore.money._wide import AMOUNT_MAX, mix, product
 else:
-    from fastcore.money.wide import AMOUNT_MAX, mix
+    from fastcore.money.wide import AMOUNT_MAX, mix, product
 
 
 class Exposure:
@@ -31,10 +31,10 @@ class Exposure:
 
     def add(self, side: int, ticks: int, lots: int) -> int:
         """One more order at ``ticks`` that may trade ``lots`` (0 counts its price only)."""
-        if side < 0 or side > 1 or ticks <= 0 or lots < 0 or lots > AMOUNT_MAX // ticks:
+        if side < 0 or side > 1 or ticks <= 0 or lots < 0:
             return -1
-        if (lots > AMOUNT_MAX - self.lots[side]
-                or ticks * lots > AMOUNT_MAX - self.values[side]):
+        value = product(ticks, lots)
+        if lots > AMOUNT_MAX - self.lots[side] or value > AMOUNT_MAX - self.values[side]:
             return -1
         key = ticks * (1 - 2 * side)
         start = side * self.levels
@@ -54,7 +54,7 @@ class Exposure:
             self.orders[at] = 1
             self.counts[side] += 1
         self.lots[side] += lots
-        self.values[side] += ticks * lots
+        self.values[side] += value
         return 0
 
     def remove(self, side: int, ticks: int, lots: int) -> int:
@@ -114,9 +114,9 @@ class Exposure:
         return digest
 
     def _fits(self, side, ticks, lots):
-        if side < 0 or side > 1 or ticks <= 0 or lots < 0 or lots > AMOUNT_MAX // ticks:
+        if side < 0 or side > 1 or ticks <= 0 or lots < 0:
             return False
-        return lots <= self.lots[side] and ticks * lots <= self.values[side]
+        return lots <= self.lots[side] and product(ticks, lots) <= self.values[side]
 
     def _seek(self, side, key):
         # Index of the first key that is not below: most orders are at or near the best.

@@ -113,10 +113,11 @@ cdef class RiskGate:
     # orders of a moment ago: side, ticks, lots, time
     cdef int64_t[::1] recent
     cdef int64_t recent_at
-    cdef int64_t recent_ns
     # mids (doubled) of the drift window: slot number, low, high of each slot
     cdef int64_t[::1] drift
     cdef int64_t drift_slot
+    cdef int64_t drift_from_ns                  # when the present slot began
+    cdef int64_t drift_until_ns
     cdef int64_t drift_low                      # of the slots before the present one
     cdef int64_t drift_high
 
@@ -142,7 +143,7 @@ cdef class RiskGate:
     cpdef int filled(self, int side, int64_t ticks, int64_t lots) noexcept nogil
     cpdef int hold_more(self, int side, int64_t ticks, int64_t lots) noexcept nogil
     cpdef int release_more(self, int side, int64_t ticks, int64_t lots) noexcept nogil
-    @cython.locals(i=int64_t, at=int64_t)
+    @cython.locals(at=int64_t)
     cpdef void forget(self, int side, int64_t ticks, int64_t lots) noexcept nogil
     @cython.locals(now_e10=int64_t)
     cpdef void revalue(self) noexcept nogil
@@ -157,18 +158,18 @@ cdef class RiskGate:
     @cython.locals(mask=int64_t, usable=bint)
     cdef int64_t _market_rules(self, int64_t trust, int64_t bid, int64_t ask, int64_t ticks,
                                bint reducing, int64_t now_ns) noexcept nogil
-    @cython.locals(low=int64_t, high=int64_t, mid2=int64_t)
+    @cython.locals(low=int64_t, high=int64_t, mid2=int64_t, at=int64_t)
     cdef bint _drifted(self, int64_t bid, int64_t ask) noexcept nogil
     @cython.locals(mask=int64_t, value=int64_t, own=int64_t)
     cdef int64_t _order_rules(self, int side, int64_t ticks, int64_t lots) noexcept nogil
-    @cython.locals(mask=int64_t, worst_e10=int64_t)
+    @cython.locals(mask=int64_t, value=int64_t, worst_e10=int64_t)
     cdef int64_t _exposure_rules(self, int side, int64_t ticks,
                                  int64_t extra_lots) noexcept nogil
     @cython.locals(buys=int64_t, sells=int64_t)
     cdef int64_t _worst_e10(self, int64_t more_buys, int64_t more_sells) noexcept nogil
     @cython.locals(mask=int64_t)
     cdef int64_t _funds_rule(self, int side, int64_t ticks, int64_t extra_lots) noexcept nogil
-    @cython.locals(i=int64_t, at=int64_t)
+    @cython.locals(at=int64_t)
     cdef bint _sent_before(self, int side, int64_t ticks, int64_t lots,
                            int64_t now_ns) noexcept nogil
     @cython.locals(i=int64_t, left=int64_t)

@@ -1,7 +1,7 @@
 """The guard: every order passes ``RiskGate.check`` before it is named.
 
 All rules are evaluated and each that says no sets one bit of the mask (hftbot/words/verdict.py).
-Values are compared by division, so that no limit can be passed by overflow. A limit that was
+Products saturate instead of wrapping, so that no limit can be passed by overflow. A limit that was
 never set allows nothing; 0 switches a rule off only where its line says so. Orders that can only
 lower the position pass the rules of position, gross, open orders, drift, repeated fills, daily
 loss and REDUCING; no order passes HALTED, a suspect or silent book, or the price collar.
@@ -14,9 +14,9 @@ except ImportError:
 from array import array
 
 if cython.compiled:
-    from cython.cimports.fastcore.money._wide import AMOUNT_MAX, mix, muldiv_up
+    from cython.cimports.fastcore.money._wide import AMOUNT_MAX, mix, muldiv_up, product
 else:
-    from fastcore.money.wide import AMOUNT_MAX, mix, muldiv_up
+    from fastcore.money.wide import AMOUNT_MAX, mix, muldiv_up, product
 
 if not cython.compiled:
     (DENY_INVALID, DENY_HALTED, DENY_REDUCING, DENY_MODE, DENY_UNTRUSTED_BOOK, DENY_STALE_BOOK,
@@ -173,9 +173,9 @@ class RiskGate:
         self.denials = array("q", bytes(8 * 32))
         self.recent = array("q", bytes(8 * 4 * RECENT))
         self.recent_at = 0
-        self.recent_ns = 0
-        self.drift = array("q", [-1, 0, 0]) * DRIFT_SLOTS
+        self.drift = array("q", [-(1 << 62), 0, 0]) * DRIFT_SLOTS
         self.drift_slot = -1
+        self.drift_from_ns = self.drift_until_ns = 0
         self.drift_low = self.drift_high = 0
         self.revalue()
 
@@ -242,14 +242,17 @@ class RiskGate:
         if bid <= 0 or ask <= 0 or bid > AMOUNT_MAX or ask > AMOUNT_MAX or now_ns < 0:
             return
         mid2 = bid + ask
-        slot = now_ns // (self.drift_window_ns // DRIFT_SLOTS + 1)
-        at = slot % DRIFT_SLOTS * 3
-        if slot == self.drift_slot:
+        if now_ns >= self.drift_from_ns and now_ns < self.drift_until_ns:
+            at = self.drift_slot % DRIFT_SLOTS * 3
             if mid2 < self.drift[at + 1]:
                 self.drift[at + 1] = mid2
             if mid2 > self.drift[at + 2]:
                 self.drift[at + 2] = mid2
             return
+        slot = now_ns // (self.drift_window_ns // DRIFT_SLOTS + 1)
+        at = slot % DRIFT_SLOTS * 3
+        self.drift_from_ns = slot * (self.drift_window_ns // DRIFT_SLOTS + 1)
+        self.drift_until_ns = self.drift_from_ns + self.drift_window_ns // DRIFT_SLOTS + 1
         self.drift_slot = slot
         self.drift[at] = slot
         self.drift[at + 1] = mid2
@@ -272,8 +275,7 @@ class RiskGate:
         self.recent[self.recent_at + 1] = ticks
         self.recent[self.recent_at + 2] = lots
         self.recent[self.recent_at + 3] = now_ns
-        self.recent_at = (self.recent_at + 4) % (4 * RECENT)
-        self.recent_ns = now_ns
+        self.recent_at = (self.recent_at + 4) & (4 * RECENT - 1)
         self.revalue()
         return 0
 
@@ -311,11 +313,13 @@ class RiskGate:
 
     def forget(self, side: int, ticks: int, lots: int) -> None:
         """An order ended without a trade: sending the same again is a retry, no duplicate."""
-        for i in range(RECENT):
-            at = i * 4
-            if (self.recent[at] == side and self.recent[at + 1] == ticks
-                    and self.recent[at + 2] == lots):
+        at = self.recent_at
+        for _ in range(RECENT):
+            at = (at - 4) & (4 * RECENT - 1)
+            if (self.recent[at + 1] == ticks and self.recent[at + 2] == lots
+                    and self.recent[at] == side):
                 self.recent[at + 2] = 0
+                return
 
     def revalue(self) -> None:
         """Bring the gross exposure up to date; call it after the position was adopted."""
@@ -396,8 +400,9 @@ class RiskGate:
 
     def _drifted(self, bid, ask):
         mid2 = bid + ask
-        low = self.drift[self.drift_slot % DRIFT_SLOTS * 3 + 1]
-        high = self.drift[self.drift_slot % DRIFT_SLOTS * 3 + 2]
+        at = self.drift_slot % DRIFT_SLOTS * 3
+        low = self.drift[at + 1]
+        high = self.drift[at + 2]
         if self.drift_low < low:
             low = self.drift_low
         if self.drift_high > high:
@@ -407,14 +412,11 @@ class RiskGate:
 
     def _order_rules(self, side, ticks, lots):
         mask = 0
-        if lots > AMOUNT_MAX // ticks:
+        value = product(ticks, lots)
+        if value > self.order_value_max:
             mask |= DENY_ORDER_VALUE
-        else:
-            value = ticks * lots
-            if value > self.order_value_max:
-                mask |= DENY_ORDER_VALUE
-            if value < self.value_min:
-                mask |= DENY_BELOW_MINIMUM
+        if value < self.value_min:
+            mask |= DENY_BELOW_MINIMUM
         if lots > self.order_lots_max:
             mask |= DENY_ORDER_LOTS
         if lots < self.lots_min:
@@ -436,12 +438,10 @@ class RiskGate:
         elif extra_lots > (self.position_lots_max + self.position.lots
                            - self.exposure.lots[1]):
             mask |= DENY_POSITION
-        if extra_lots > AMOUNT_MAX // ticks:
+        value = product(ticks, extra_lots)
+        if value > AMOUNT_MAX:
             return mask | DENY_GROSS
-        if side == 0:
-            worst_e10 = self._worst_e10(ticks * extra_lots, 0)
-        else:
-            worst_e10 = self._worst_e10(0, ticks * extra_lots)
+        worst_e10 = self._worst_e10(value, 0) if side == 0 else self._worst_e10(0, value)
         if worst_e10 - self.gross_e10 > self.account.gross_e10_max - self.account.gross_e10:
             mask |= DENY_GROSS
         return mask
@@ -457,9 +457,7 @@ class RiskGate:
 
     def _funds_rule(self, side, ticks, extra_lots):
         if side == 0 and self.funds_value >= 0:
-            if extra_lots > AMOUNT_MAX // ticks:
-                return DENY_NO_FUNDS
-            if ticks * extra_lots > self.funds_value - self.exposure.values[0]:
+            if product(ticks, extra_lots) > self.funds_value - self.exposure.values[0]:
                 return DENY_NO_FUNDS
         if side == 1 and self.funds_lots >= 0:
             if extra_lots > self.funds_lots - self.exposure.lots[1]:
@@ -469,13 +467,14 @@ class RiskGate:
     def _sent_before(self, side, ticks, lots, now_ns):
         if self.same_order_window_ns == 0:
             return False
-        if now_ns - self.recent_ns >= self.same_order_window_ns:
-            return False
-        for i in range(RECENT):
-            at = i * 4
+        # The newest first: whatever is older than one out of the window is out of it, too.
+        at = self.recent_at
+        for _ in range(RECENT):
+            at = (at - 4) & (4 * RECENT - 1)
+            if now_ns - self.recent[at + 3] >= self.same_order_window_ns:
+                return False
             if (self.recent[at + 1] == ticks and self.recent[at + 2] == lots
-                    and self.recent[at] == side
-                    and now_ns - self.recent[at + 3] < self.same_order_window_ns):
+                    and self.recent[at] == side):
                 return True
         return False
 

@@ -5,6 +5,11 @@ AMOUNT_MAX = 1 << 61  # the largest amount kept anywhere: two of them add up wit
 _MASK = (1 << 64) - 1
 
 
+def product(a: int, b: int) -> int:
+    """a * b for a, b >= 0; INT64_MAX if it does not fit."""
+    return min(a * b, INT64_MAX)
+
+
 def muldiv(a: int, b: int, c: int) -> int:
     """a * b / c for a, b >= 0 and c > 0, rounded down; INT64_MAX if it does not fit."""
     return min(a * b // c, INT64_MAX)

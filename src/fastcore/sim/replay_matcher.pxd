@@ -48,8 +48,8 @@ cdef class ReplayMatcher:
     @cython.locals(ours=cython.int, taken=int64_t, i=int64_t, price=int64_t, reach=int64_t)
     cpdef void trade(self, int side, int64_t ticks, int64_t lots) noexcept nogil
     cdef void fill_ours(self, int64_t row, int64_t lots) noexcept nogil
-    @cython.locals(row=int64_t)
-    cpdef void clear(self, int side) noexcept nogil
+    @cython.locals(row=int64_t, best=int64_t)
+    cpdef void clear(self, int side, int64_t ticks=*) noexcept nogil
 
     @cython.locals(i=int64_t)
     cdef int64_t row_of(self, int64_t order_id) noexcept nogil

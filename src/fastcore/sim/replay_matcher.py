@@ -220,8 +220,11 @@ class ReplayMatcher:
         if self.leaves[row] == 0:
             self.drop(row)
 
-    def clear(self, side: int) -> None:
-        """The recorded book of a side is void; a snapshot follows. Our orders stay."""
+    def clear(self, side: int, ticks: int = 0) -> None:
+        """The recorded book of a side is void, from its best level to ``ticks`` (0: all of it).
+
+        A snapshot follows in the recording. Our orders stay.
+        """
         self.clear_events()
         if side < 0 or side > 1:
             return
@@ -229,7 +232,10 @@ class ReplayMatcher:
             row = self.ladder.best(side)
             if row < 0:
                 break
-            self.emit_change(side, self.ladder.ticks[row], 0)
+            best = self.ladder.ticks[row]
+            if ticks > 0 and ((side == 0 and best < ticks) or (side == 1 and best > ticks)):
+                break
+            self.emit_change(side, best, 0)
             self.ladder.remove(side, row)
 
     # Our orders.

@@ -246,7 +246,10 @@ class KrakenFace:
                                       for market in self.markets),
                 "now_us": self.now_us, "symbols": list(self.listings),
                 "open_orders": len(self.desk.orders), "connections": len(self.connections),
-                "fees": self.settings.fees, "runs": self.runs, **self.desk.counts, **self.counts}
+                "fees": self.settings.fees, "runs": self.runs, "seed": self.settings.seed,
+                "latency": self.settings.latency.text(),
+                "endpoint_file": str(self.settings.state_dir.absolute() / "endpoint.json"),
+                **self.desk.counts, **self.counts}
 
     def saved(self) -> dict[str, Any]:
         """Everything that the next run must know, as plain data."""

@@ -85,10 +85,12 @@ class Character:
     # Volatility regimes as (factor, mean duration in seconds).
     regimes: tuple[tuple[float, float], ...] = ((1.0, 20.0), (0.6, 15.0), (1.8, 8.0))
     # Bursts: waiting time between them (s), size, duration (s), and the part that comes back.
-    burst_wait_s: tuple[float, float] = (0.6, 2.2)
-    burst_bps: tuple[float, float] = (3.0, 9.0)
-    burst_s: tuple[float, float] = (0.4, 1.2)
+    burst_wait_s: tuple[float, float] = (0.3, 1.2)
+    burst_bps: tuple[float, float] = (2.0, 6.0)
+    burst_s: tuple[float, float] = (0.3, 0.8)
     burst_return: float = 0.5
+    # How often a burst runs against the one before it.
+    burst_turn: float = 0.6
     maker_rate: float = 55.0
     informed_rate: float = 10.0
     noise_rate: float = 2.0
@@ -122,6 +124,8 @@ class SyntheticMarket:
         self.burst_until_us = 0
         self.burst_next_us = 0
         self.drift = 0.0
+        self.direction = 1.0 if self.rng.random() < 0.5 else -1.0
+        self.burst_length_s = 1.0
         self.last_us = 0
         self.next_us = 0
         self.heat = 0.0
@@ -208,8 +212,6 @@ class SyntheticMarket:
         self.seen += (self.value - self.seen) * min(1.0, dt / (character.lag_s + dt))
         self.heat *= 1.0 / (1.0 + character.heat_decay * dt)
 
-    burst_length_s = 1.0
-
     def burst(self, now_us: int) -> None:
         """The value starts to run one way."""
         low, high = self.character.burst_bps
@@ -217,7 +219,9 @@ class SyntheticMarket:
         wait = self.character.burst_s
         length_us = self.between_us(*wait)
         self.burst_length_s = length_us / 1_000_000
-        self.drift = (size if self.rng.random() < 0.5 else -size) / self.burst_length_s
+        turn = self.rng.random() < self.character.burst_turn
+        self.direction = -self.direction if turn else self.direction
+        self.drift = self.direction * size / self.burst_length_s
         self.burst_until_us = now_us + length_us
         self.burst_next_us = self.burst_until_us + self.between_us(*self.character.burst_wait_s)
 

@@ -75,7 +75,7 @@ class ReplayMarket:
                 batch.prints.append((side, ticks, lots))
             elif kind == CLEAR:
                 for each in (side,) if side in (0, 1) else (0, 1):
-                    matcher.clear(each)
+                    matcher.clear(each, ticks)
                     batch.take(matcher)
                 row = next(self.events, None)
                 continue

@@ -111,15 +111,17 @@ class StateDir:
         """True if other users may enter the directory (it was there before, with such a mode)."""
         return bool(stat.S_IMODE(self.path.stat().st_mode) & 0o077)
 
-    def hot_journal(self, shared_memory: Path = SHARED_MEMORY) -> Path | None:
+    def hot_journal(self, shared_memory: Path = SHARED_MEMORY, create: bool = True) -> Path | None:
         """A directory in shared memory for the hot journal, or None where there is none.
 
         Its name follows from the state directory, so that the next run finds it after a crash.
+        Without ``create`` it is only looked for.
         """
         name = hashlib.sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
         folder = shared_memory / f"hftbot-{os.getuid()}-{name}"
         try:
-            folder.mkdir(mode=0o700, exist_ok=True)
+            if create:
+                folder.mkdir(mode=0o700, exist_ok=True)
             facts = folder.lstat()
         except OSError:
             return None
@@ -208,7 +210,7 @@ class StateDir:
     def _archived(self) -> list[tuple[Path, str]]:
         """What belongs into an archive and is there, with its name in it."""
         candidates = [(self.journal, "journal"), (self.exchange, "exchange")]
-        hot = self.hot_journal()
+        hot = self.hot_journal(create=False)
         if hot is not None:
             candidates.append((hot, "journal-hot"))
         return [(path, name) for path, name in candidates

@@ -22,8 +22,8 @@ class LatencyLog:
     """Writes what was recorded since the last ``append``; live trackers are copied, never reset.
 
     Copying six trackers takes about a millisecond, encoding them ten and more: a thread does the
-    latter. ``start_us`` and ``now_us`` are wall-clock microseconds. A full disk stops the log, not the run: ``failed`` says
-    why. Raises StoreError if the file cannot be opened.
+    latter. ``start_us`` and ``now_us`` are wall-clock microseconds. A full disk stops the log, not
+    the run: ``failed`` says why. Raises StoreError if the file cannot be opened.
     """
 
     def __init__(self, path: Path | str, trackers: Any, start_us: int) -> None:

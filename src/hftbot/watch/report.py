@@ -73,8 +73,9 @@ class Totals:
     unrealised_usd: float = 0.0
     fees_usd: float = 0.0
     open_orders: int = 0
-    halted: str = ""
-    ended: str = ""
+    halted: str = ""  # why the guard halted, if it did
+    ended: str = ""  # why the run ended
+    # By strategy name what its statistics() say; the summary leaves zeros and empty texts out.
     strategy: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -158,8 +159,8 @@ def summary(totals: Totals, markouts: Sequence[Markout] = (), files: Sequence[st
     lines += _positions(totals)
     lines += _profit(totals, markouts)
     for name, counters in totals.strategy.items():
-        text = ", ".join(f"{key} {_plain(value)}" for key, value in counters.items())
-        lines.append(f"Strategy   {name}: {text or 'no figures'}")
+        text = ", ".join(f"{key} {_plain(value)}" for key, value in counters.items() if value)
+        lines.append(f"Strategy   {name}: {text or 'all figures are zero'}")
     lines += [f"{'Files' if not index else '':<10} {file}" for index, file in enumerate(files)]
     lines.append("=" * 80)
     return "\n".join(lines)
@@ -186,7 +187,8 @@ def _profit(totals: Totals, markouts: Sequence[Markout]) -> list[str]:
         else:
             when = f"{row.horizon_s:>3} s later"
         figures = (f"{row.bps_mean:+.3f} bps, {row.quote_mean:+.6f} USD a fill "
-                   f"({row.count:,} fills)" if row.count else "no fill is that old")
+                   f"({row.count:,} {'fill' if row.count == 1 else 'fills'})" if row.count
+                   else "no fill is that old")
         lines.append(f"Markout    {when:<11} {figures}")
     return lines
 

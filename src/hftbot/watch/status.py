@@ -95,7 +95,7 @@ def _shown(value: Any) -> str:
         return ", ".join(_shown(item) for item in value) or "none"
     if isinstance(value, Mapping):
         return " ".join(f"{name}={_shown(item)}" for name, item in value.items()) or "none"
-    return f"{value:.6f}" if isinstance(value, float) else str(value)
+    return f"{value:.8g}" if isinstance(value, float) else str(value)
 
 
 def as_json(content: Mapping[str, Any]) -> str:

@@ -31,6 +31,7 @@ class AiohttpWire:
         self._on_close = on_close
         self._reason = ""
         self._closing = False
+        self._abort = False
         self._code = aiohttp.WSCloseCode.OK
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         loop = asyncio.get_running_loop()
@@ -48,6 +49,7 @@ class AiohttpWire:
     def close(self, reason: str = "closed by us", *, abort: bool = False) -> None:
         """Close; ``abort`` does not wait for the peer. ``on_close`` follows."""
         self._reason = self._reason or reason
+        self._abort = self._abort or abort
         if not self._closing or abort:
             self._closing = True
             self._reader.cancel()
@@ -92,11 +94,12 @@ class AiohttpWire:
     async def _finish(self) -> None:
         peer_code = self._socket.close_code
         self._sender.cancel()
-        try:
-            async with asyncio.timeout(CLOSE_WAIT_S):
-                await self._socket.close(code=self._code)
-        except (OSError, TimeoutError, aiohttp.ClientError):
-            pass  # it is gone already
+        if not self._abort:
+            try:
+                async with asyncio.timeout(CLOSE_WAIT_S):
+                    await self._socket.close(code=self._code)
+            except (OSError, TimeoutError, aiohttp.ClientError):
+                pass  # it is gone already
         await self._session.close()
         self.close_code = peer_code or 1006
         self._on_close(self._reason or "connection lost")

@@ -17,8 +17,8 @@ from hftbot.errors import BadFrame
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
 
-__all__ = ["Number", "Row", "client_id_parse", "client_id_text", "e10", "flag", "inner", "integer",
-           "lots", "number", "parse", "ping", "request", "rows", "side", "stamp_us", "subscribe",
+__all__ = ["Number", "Row", "client_id_parse", "client_id_text", "e10", "inner", "integer",
+           "lots", "number", "parse", "request", "rows", "side", "stamp_us", "subscribe",
            "text", "text_or", "ticks", "time_us", "units"]
 
 FRAME_BYTES_MAX = 1 << 20
@@ -95,14 +95,6 @@ def inner(message: Row, key: str) -> dict[str, Any]:
     value = message.get(key)
     if not isinstance(value, dict):
         raise BadFrame(f"{key} is not an object")
-    return value
-
-
-def flag(row: Row, key: str) -> bool:
-    """An optional boolean, False if it is missing. Raises BadFrame."""
-    value = row.get(key, False)
-    if not isinstance(value, bool):
-        raise BadFrame(f"{key} is not a boolean")
     return value
 
 
@@ -219,8 +211,3 @@ def subscribe(channel: str, symbols: Sequence[str] = (), *, undo: bool = False,
     if symbols:
         asked["symbol"] = list(symbols)
     return request("unsubscribe" if undo else "subscribe", {**asked, **params})
-
-
-def ping(req_id: int) -> bytes:
-    """An application-level ping frame."""
-    return request("ping", None, req_id)

@@ -18,6 +18,8 @@ from hftbot.words.events import (
     CancelRejected,
     Event,
     OrderAcked,
+    OrderAmended,
+    OrderDone,
     OrderDoubt,
     OrderRejected,
     PrivateLost,
@@ -204,7 +206,7 @@ class Gateway:
         else:
             self.reports.update(message, ts_us, found)
         if channel == "executions":
-            self._settle_calls()
+            self._settle_calls(found)
         if snapshot:
             self._snapshot_in[channel] = True
             if not self.ready and all(self._snapshot_in.values()):
@@ -226,11 +228,16 @@ class Gateway:
         self._sequence[channel] = sequence
         return True
 
-    def _settle_calls(self) -> None:
-        """A report about an order answers the question whether it arrived."""
+    def _settle_calls(self, told: list[Event]) -> None:
+        """A report about an order answers the question whether the request arrived."""
+        over = {event.client_id for event in told if isinstance(event, OrderDone)}
+        amended = over | {event.client_id for event in told if isinstance(event, OrderAmended)}
         for call in self._calls.values():
-            if call.what == ADD and not call.answered and self.reports.reported(call.client_id):
-                call.answered = True
+            if call.what == ADD:
+                proved = self.reports.reported(call.client_id)
+            else:
+                proved = call.client_id in (amended if call.what == AMEND else over)
+            call.answered = call.answered or proved
 
     # --- answers -------------------------------------------------------------------------------
 

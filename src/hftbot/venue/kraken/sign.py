@@ -25,17 +25,3 @@ def api_sign(path: str, nonce: int, body: bytes, secret: Secret) -> str:
     digest = hashlib.sha256(str(nonce).encode() + body).digest()
     signature = hmac.new(key, path.encode() + digest, hashlib.sha512).digest()
     return base64.b64encode(signature).decode()
-
-
-class Nonces:
-    """Strictly increasing nonces of one key, from a wall clock that may step back."""
-
-    __slots__ = ("_last",)
-
-    def __init__(self, last: int = 0) -> None:
-        self._last = last
-
-    def take(self, now_us: int) -> int:
-        """The next nonce: wall-clock nanoseconds, or one above the last."""
-        self._last = max(now_us * 1000, self._last + 1)
-        return self._last
