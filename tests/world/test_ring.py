@@ -61,6 +61,14 @@ def test_world_money_agrees_with_the_venue(seed: int) -> None:
     assert len({fill.fill_id for fill in ring.witness.fills}) == len(ring.witness.fills)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_world_every_order_ends_once(seed: int) -> None:
+    """Each order that was sent is told as done exactly once, whole fills included."""
+    ring = run_ring(seed, 30.0)
+    ends = [client_id for client_id, _ in ring.witness.ends]
+    assert len(ends) == len(set(ends)) == ring.world.router.orders_sent > 0
+
+
 def test_world_all_trackers_have_samples() -> None:
     statistics = run_ring(1, 30.0).world.trackers.statistics()
     assert all(row["count"] for row in statistics.values()), statistics

@@ -9,5 +9,9 @@ cdef extern from * nogil:
     static inline void fastcore_copy_blocks(uint8_t *to, const uint8_t *from, int64_t n) {
       for (int64_t i = 0; i < n; i += 32) memcpy(to + i, from + i, 32);
     }
+    static inline void fastcore_copy_two(uint8_t *to, const uint8_t *from) {
+      memcpy(to, from, 2);
+    }
     """
     void copy_blocks "fastcore_copy_blocks" (uint8_t *to, const uint8_t *start, int64_t n)
+    void copy_two "fastcore_copy_two" (uint8_t *to, const uint8_t *start)

@@ -13,7 +13,7 @@ from array import array
 
 if cython.compiled:
     from cython.cimports.fastcore._bits import bit_length
-    from cython.cimports.fastcore.codec._copy import copy_blocks
+    from cython.cimports.fastcore.codec._copy import copy_blocks, copy_two
 else:
     def bit_length(v):
         return v.bit_length() or 1
@@ -197,8 +197,10 @@ class KrakenOrderText:
             two = value % 100
             value //= 100
             p -= 2
-            self.out[p] = self.tens[2 * two]
-            self.out[p + 1] = self.tens[2 * two + 1]
+            if cython.compiled:
+                copy_two(cython.address(self.out[p]), cython.address(self.tens[2 * two]))
+            else:
+                self.out[p:p + 2] = self.tens[2 * two:2 * two + 2]
         if p > at:
             self.out[at] = 48 + value
         return at + n
@@ -223,8 +225,10 @@ class KrakenOrderText:
             two = client_id % 1296
             client_id //= 1296
             p -= 2
-            self.out[p] = self.pairs36[2 * two]
-            self.out[p + 1] = self.pairs36[2 * two + 1]
+            if cython.compiled:
+                copy_two(cython.address(self.out[p]), cython.address(self.pairs36[2 * two]))
+            else:
+                self.out[p:p + 2] = self.pairs36[2 * two:2 * two + 2]
         if p > at:
             self.out[at] = self.pairs36[2 * client_id + 1]
         return at + n

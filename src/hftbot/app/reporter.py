@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from fastcore.probe.histogram_codec import LogWriter
 from hftbot.config.schema import Settings
 from hftbot.engine.guard import HALTED, STATE_NAMES
+from hftbot.errors import StoreError
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.timing import latency_report
 from hftbot.watch import report, status
+from hftbot.watch.latency_log import LatencyLog
 from hftbot.watch.logs import stamp
 from hftbot.watch.markouts import Markouts
 from hftbot.words.fill import Fill
@@ -52,6 +53,9 @@ class Reporter:
         self._strategies = {index + 1: strategy.name for index, (strategy, _)
                             in enumerate(self.world.engine.voices)}
         self._slow_seen = 0
+        self._blind = False
+        self._latency_log = LatencyLog(state_dir / status.LATENCY_LOG, self.world.trackers,
+                                       self._start_us)
 
     # --- observers -----------------------------------------------------------------------------
 
@@ -121,15 +125,7 @@ class Reporter:
                 self.world.notes.info(
                     f"latency {name} p50 {row['p50_us']:.2f}µs p95 {row['p95_us']:.2f}µs "
                     f"p99 {row['p99_us']:.2f}µs max {row['max_us']:.2f}µs")
-        self._write_latency(now_us)
-
-    def _write_latency(self, now_us: int) -> None:
-        """Replace the log: one interval a tracker, the whole run so far."""
-        target = self.state_dir / status.LATENCY_LOG
-        fresh = target.with_name(f"{target.name}.new")
-        with open(fresh, "w", encoding="utf-8") as stream:
-            LogWriter(stream, self._start_us).trackers(self.world.trackers, self._start_us, now_us)
-        os.replace(fresh, target)
+        self._latency_log.append(now_us)
 
     def _warn_if_slow(self) -> None:
         slowest_ns = self.world.trackers.get("loop_iteration").max
@@ -148,7 +144,7 @@ class Reporter:
     def _write_status(self, state: str, now_us: int) -> None:
         totals = self.totals()
         guard = self.world.guard
-        status.write(self.state_dir / status.STATUS_FILE, {
+        content = {
             "pid": os.getpid(), "updated_us": now_us, "state": state, "mode": totals.mode,
             "guard": STATE_NAMES[guard.state] + (f": {guard.reason}" if guard.reason else ""),
             "symbols": [grid.symbol for grid in self.world.instruments],
@@ -157,7 +153,15 @@ class Reporter:
             "open_orders": totals.open_orders,
             "positions": [{"symbol": line.symbol, "size": line.size} for line in totals.positions],
             "pnl_usd": totals.pnl_usd, "fees_usd": totals.fees_usd,
-            "latency": self.world.trackers.statistics()})
+            "latency": self.world.trackers.statistics()}
+        try:
+            status.write(self.state_dir / status.STATUS_FILE, content)
+            self._blind = False
+        except StoreError as error:
+            # A full disk must not end trading; the journal has its own say.
+            if not self._blind:
+                self.world.notes.warn(str(error))
+            self._blind = True
 
     # --- figures -------------------------------------------------------------------------------
 
@@ -197,6 +201,7 @@ class Reporter:
         now_us = self.world.clock.now_us()
         totals = self.totals()
         self._report_latency(now_us)
+        self._latency_log.close(now_us)
         self._write_status("stopped", now_us)
         markouts = self.markouts.results()
         text = report.summary(totals, markouts, files)

@@ -139,7 +139,10 @@ def exchange_settings(settings: Settings, options: ExchangeOptions,
         seed=settings.seed, symbols=settings.symbols, listings=listings,
         fees="kraken" if settings.fees == "kraken" else "free",
         balances={"USD": settings.sim_balance_usd, "BTC": Decimal(0), "ETH": Decimal(0)},
-        latency=Latency(network_us=settings.sim_network_us, engine_us=settings.sim_engine_us),
+        latency=Latency(
+            network_us=settings.sim_network_us, network_jitter_us=settings.sim_network_jitter_us,
+            engine_us=settings.sim_engine_us, engine_jitter_us=settings.sim_engine_jitter_us),
+        pace=settings.sim_pace_e6 / 1e6,
         linger_s=settings.linger_us / 1e6, watch_stdin=options.with_bot,
         json_output=options.json)
     return told.check(), events

@@ -30,6 +30,7 @@ class OrderBookkeeping:
         self.denials: Counter[str] = Counter()
         self.expired = 0
         self._done: deque[tuple[int, int]] = deque()
+        self._ended: set[int] = set()
 
     def denied(self, verdict: int) -> int:
         """Count a negative verdict under each of its rules and hand it back."""
@@ -40,15 +41,21 @@ class OrderBookkeeping:
             self.expired += 1
         return verdict
 
-    def finished(self, handle: int, now_us: int) -> None:
-        """An order is done: its row may be freed after the grace."""
+    def finished(self, handle: int, now_us: int) -> bool:
+        """An order is done: its row may be freed after the grace. False if that was said before."""
+        if handle in self._ended:
+            return False
+        self._ended.add(handle)
         self._done.append((now_us + GRACE_US, handle))
+        return True
 
     def sweep(self, now_us: int, most: int = 64) -> None:
         """Free rows whose grace is over; all of them if the table is nearly full."""
         while self._done and most and (
                 self._done[0][0] <= now_us or len(self._done) > self.table.capacity // 2):
-            self.table.free(self._done.popleft()[1])
+            handle = self._done.popleft()[1]
+            self._ended.discard(handle)
+            self.table.free(handle)
             most -= 1
 
     def open_handles(self) -> list[int]:

@@ -10,8 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from fastcore.lane.lane import EVENT_BOOK, EVENT_RESYNC, EVENT_SNAPSHOT, EVENT_TOP, EVENT_TRADE
-
+from fastcore.lane.lane import EVENT_BOOK, EVENT_TOP, EVENT_TRADE
 from fastcore.probe.clock import mono_ns
 from fastcore.probe.trackers import INTENT_GENERATION, LOOP_ITERATION
 from hftbot.engine.desk import OrderBookkeeping, StrategyDesk
@@ -109,8 +108,6 @@ class Engine:
     def on_market(self, index: int, bits: int, trades: Iterable[tuple[int, ...]],
                   recv_ns: int) -> None:
         """One hot frame was applied to a lane: wake the strategies."""
-        if bits & (EVENT_SNAPSHOT | EVENT_RESYNC):
-            self._trust_moved(index, bits)
         if bits & EVENT_TOP:
             book = self.books[index]
             self.desks[index].gate.observe(book.best_bid(), book.best_ask(), recv_ns)
@@ -207,13 +204,6 @@ class Engine:
             strategy, desk = self.voices[owner - 1]
             self._speak(strategy, desk, strategy.on_order, event)
 
-    def _trust_moved(self, index: int, bits: int) -> None:
-        symbol = self.ledger.instruments[index].symbol
-        if bits & EVENT_RESYNC:
-            self.notes.warn(f"{symbol}: book is suspect, asking for a new snapshot")
-        else:
-            self.notes.info(f"{symbol}: snapshot verified, book is trusted")
-
     def _acked(self, event: ev.OrderAcked) -> None:
         handle = self.table.find(event.client_id)
         if handle < 0:
@@ -252,11 +242,17 @@ class Engine:
         grid = self.ledger.instruments[event.instrument]
         for observer in self.observers:
             observer.on_fill(fill, grid, book.best_bid(), book.best_ask())
-        if handle >= 0:
-            owner = self.table.strategy(handle)
-            if 0 < owner <= len(self.voices):
-                strategy, voice = self.voices[owner - 1]
-                self._speak(strategy, voice, strategy.on_fill, event)
+        if handle < 0:
+            return
+        owner = self.table.strategy(handle)
+        if 0 < owner <= len(self.voices):
+            strategy, voice = self.voices[owner - 1]
+            self._speak(strategy, voice, strategy.on_fill, event)
+        if self.table.state(handle) == OrderState.FILLED:
+            # The venue's own word for it may come later or never; the last fill is proof.
+            self._finish(handle, ev.OrderDone(event.client_id, OrderState.FILLED,
+                                              self.table.filled_lots(handle), "filled",
+                                              event.ts_us), OrderState.FILLED, "filled")
 
     def _amended(self, event: ev.OrderAmended) -> None:
         handle = self.table.find(event.client_id)
@@ -275,8 +271,8 @@ class Engine:
         self._finish(handle, event, event.state, event.reason)
 
     def _finish(self, handle: int, event: Any, state: OrderState, reason: str) -> None:
-        now_us = self.clock.now_us()
-        self.rows.finished(handle, now_us)
+        if not self.rows.finished(handle, self.clock.now_us()):
+            return
         for observer in self.observers:
             observer.on_done(event.client_id, state, reason, event.ts_us)
         self._tell_order(event, handle)
@@ -309,7 +305,8 @@ class Engine:
 
     def _trust(self, event: ev.TrustChanged) -> None:
         symbol = self.ledger.instruments[event.instrument].symbol
-        self.notes.warn(f"{symbol}: book is {event.trust.name}: {event.reason}")
+        say = self.notes.info if event.trust == BookTrust.TRUSTED else self.notes.warn
+        say(f"{symbol}: book is {event.trust.name}: {event.reason}")
 
     def _venue_error(self, event: ev.VenueError) -> None:
         self.notes.warn(f"venue says: {event.code}")

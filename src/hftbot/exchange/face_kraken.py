@@ -70,7 +70,9 @@ class KrakenFace:
         settings = self.settings
         if settings.mode == "replay":
             return [ReplayMarket(settings.listed()[0], events or (), settings.pace)]
-        last = saved.get("last_ticks", {})
+        grids = saved["desk"]["grids"] if saved else {}
+        last = {listing.symbol: saved["last_ticks"][listing.symbol]
+                for listing in settings.listed() if grids.get(listing.symbol) == listing.grid}
         return [SyntheticMarket(listing, settings.seed * 1_000 + 7 * i + self.runs * 1_000_003,
                                 int(last.get(listing.symbol, 0)))
                 for i, listing in enumerate(settings.listed())]

@@ -310,7 +310,8 @@ class OrderDesk:
 
     def saved(self) -> dict[str, Any]:
         """Open orders and trades as plain data."""
-        return {"orders": [order.saved() for order in self.orders.values()],
+        return {"grids": {market.listing.symbol: market.listing.grid for market in self.markets},
+                "orders": [order.saved() for order in self.orders.values()],
                 "recent_trades": list(self.recent_trades), "ids": self.ids.count,
                 "trade_ids": {market.listing.symbol: self.trade_ids[i]
                               for i, market in enumerate(self.markets)}}
@@ -324,9 +325,11 @@ class OrderDesk:
                 self.trade_ids[self.index[symbol]] = int(count)
         for row in saved["orders"]:
             order = Order(**row)
-            if order.symbol not in self.index or order.open_lots <= 0:
+            index = self.index.get(order.symbol, -1)
+            if index < 0 or order.open_lots <= 0 or (
+                    saved["grids"][order.symbol] != self.markets[index].listing.grid):
+                # The pair is not listed any more, or its ticks and lots mean something else.
                 continue
-            index = self.index[order.symbol]
             matcher = self.markets[index].matcher
             order.matcher_id = matcher.place(
                 OWNER, order.side, order.ticks, order.open_lots,

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from aiohttp import WSMsgType, web
 
-from hftbot.errors import ConfigError, StoreError
+from hftbot.errors import ConfigError, HftbotError, StoreError
 from hftbot.exchange.connection import Connection
 from hftbot.exchange.face_kraken import Kind, KrakenFace
 from hftbot.exchange.replay_market import Event
@@ -322,6 +322,8 @@ async def serve(settings: ExchangeSettings, events: Iterable[Event] | None = Non
         server.spawn(watch_pipe(lambda: server.spawn(linger(server, settings.linger_s))))
     await server.stopped.wait()
     await server.close()
+    if isinstance(server.failure, HftbotError):
+        raise server.failure
     if server.failure is not None:
         raise StoreError(f"the exchange stopped: {server.failure}") from server.failure
     return 0

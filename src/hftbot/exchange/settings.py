@@ -54,6 +54,11 @@ class Listing:
         return self.symbol.partition("/")[2]
 
     @property
+    def grid(self) -> list[int]:
+        """What ticks and lots mean."""
+        return [self.price_precision, self.qty_precision, self.tick_units, self.lot_units]
+
+    @property
     def value_exponent(self) -> int:
         """Decimals of price times size."""
         return self.price_precision + self.qty_precision

@@ -11,7 +11,6 @@ from fastcore.codec.kraken import KrakenDecoder
 from fastcore.codec.text import KrakenOrderText
 from fastcore.lane.desk import LaneDesk
 from fastcore.lane.lane import Lane
-
 from fastcore.market.book import OrderBook
 from fastcore.market.checksum import KrakenChecksum
 from fastcore.market.fair import FairPrice
