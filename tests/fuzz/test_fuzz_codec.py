@@ -51,7 +51,7 @@ PIECES = (b" ", b"\n", b"\t", b"\x00", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xc3"
           b'"price":1,', b'"qty":2,', b'"symbol":"BTC/USD",', b'"channel":"book",', b'"data":[],',
           b'"type":"update",', b'"checksum":5,', b'"bids":[],', b'"trade_id":1,', b'"x":{"y":[1]},',
           b'"\\u0070rice":3,', b'"timestamp":"2026-08-16T23:37:05Z",', b'{"price":1,"qty":1},')
-HOSTILE = b'5555555555,"qty":1.00000000},{"price":1.5,"qty":1.0},{"price":12345678901234'
+HOSTILE = b'5555555555,"qty":1.00000000},{"price":1.5,"qty":1.0},{"price":12345678901234'[:64]
 
 
 def mutate(rng, frame):

@@ -2,13 +2,13 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from decimal import Context, Decimal, localcontext
+from decimal import ROUND_CEILING, Context, Decimal, localcontext
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twins import both, interpreted
 
-from hftbot.words.verdict import Verdict as V
+from hftbot.words.verdict import Verdict
 
 AMOUNT_MAX = 1 << 61
 INT64_MAX = (1 << 63) - 1
@@ -85,8 +85,8 @@ class NaiveGate:
         value = [sum(Decimal(t) * n for s, t, n in self.open if s == side) for side in (0, 1)]
         worst = max(value[0] + more_buys + self.w.position[1],
                     value[1] + more_sells - self.w.position[1])
-        exact = worst * self.w.numerator
-        return min(-(-exact // self.w.denominator), Decimal(AMOUNT_MAX))
+        exact = Decimal(worst) * self.w.numerator / self.w.denominator
+        return min(exact.to_integral_value(ROUND_CEILING), Decimal(AMOUNT_MAX))
 
     def outside(self, ticks, low, high):
         bps = self.w.limits["collar_bps"]
@@ -98,7 +98,7 @@ class NaiveGate:
         w, limit, account = self.w, self.w.limits, self.w.account
         if (side not in (0, 1) or ticks < 1 or lots < 1 or tif not in (0, 1, 2, 3)
                 or (post_only and tif in (1, 2)) or min(now_us, now_ns, created_us, ttl_us) < 0):
-            return V.DENY_INVALID
+            return Verdict.DENY_INVALID
         usable = 0 < bid <= AMOUNT_MAX and 0 < ask <= AMOUNT_MAX
         if usable:
             self.mids.append((now_ns, bid + ask))
@@ -107,36 +107,37 @@ class NaiveGate:
         reducing = held < 0 and lots + open_same <= -held
         value = Decimal(ticks) * lots
         said = {
-            V.DENY_HALTED: account["state"] == 2,
-            V.DENY_REDUCING: account["state"] != 0 and not reducing,
-            V.DENY_MODE: account["mode"] >= 2 or (account["mode"] == 1 and not post_only),
-            V.DENY_NOT_READY: account["ready"] == 0,
-            V.DENY_UNTRUSTED_BOOK: trust != 2,
-            V.DENY_STALE_BOOK: limit["book_silence_ns_max"] > 0 and (
+            Verdict.DENY_HALTED: account["state"] == 2,
+            Verdict.DENY_REDUCING: account["state"] != 0 and not reducing,
+            Verdict.DENY_MODE: account["mode"] >= 2 or (account["mode"] == 1 and not post_only),
+            Verdict.DENY_NOT_READY: account["ready"] == 0,
+            Verdict.DENY_UNTRUSTED_BOOK: trust != 2,
+            Verdict.DENY_STALE_BOOK: limit["book_silence_ns_max"] > 0 and (
                 w.link_seen_ns <= 0 or now_ns - w.link_seen_ns > limit["book_silence_ns_max"]),
-            V.DENY_STALE_REF: limit["ref_age_ns_max"] > 0 and (
+            Verdict.DENY_STALE_REF: limit["ref_age_ns_max"] > 0 and (
                 min(w.ref) <= 0 or now_ns - w.ref[1] > limit["ref_age_ns_max"]),
-            V.DENY_PRICE_COLLAR: not usable or self.outside(ticks, bid, ask)
+            Verdict.DENY_PRICE_COLLAR: not usable or self.outside(ticks, bid, ask)
             or (0 < w.ref[0] <= AMOUNT_MAX and self.outside(ticks, w.ref[0], w.ref[0]))
             or not limit["tick_min"] <= ticks <= limit["tick_max"],
-            V.DENY_PRICE_DRIFT: usable and not reducing and self.drifted(bid + ask, now_ns),
-            V.DENY_ORDER_VALUE: value > limit["order_value_max"],
-            V.DENY_ORDER_LOTS: lots > limit["order_lots_max"],
-            V.DENY_BELOW_MINIMUM: value < limit["value_min"] or lots < limit["lots_min"],
-            V.DENY_POSITION: not reducing and held + open_same + lots > limit["position_lots_max"],
-            V.DENY_GROSS: not reducing and self.gross_denies(side, value),
-            V.DENY_OPEN_ORDERS: not reducing and len(self.open) >= account["open_orders_max"],
-            V.DENY_MESSAGE_RATE: w.messages - 2 < 1,
-            V.DENY_REPEATED_FILLS: w.disabled and not reducing,
-            V.DENY_DAILY_LOSS: not reducing
+            Verdict.DENY_PRICE_DRIFT: usable and not reducing and self.drifted(bid + ask, now_ns),
+            Verdict.DENY_ORDER_VALUE: value > limit["order_value_max"],
+            Verdict.DENY_ORDER_LOTS: lots > limit["order_lots_max"],
+            Verdict.DENY_BELOW_MINIMUM: value < limit["value_min"] or lots < limit["lots_min"],
+            Verdict.DENY_POSITION: not reducing
+            and held + open_same + lots > limit["position_lots_max"],
+            Verdict.DENY_GROSS: not reducing and self.gross_denies(side, value),
+            Verdict.DENY_OPEN_ORDERS: not reducing and len(self.open) >= account["open_orders_max"],
+            Verdict.DENY_MESSAGE_RATE: w.messages - 2 < 1,
+            Verdict.DENY_REPEATED_FILLS: w.disabled and not reducing,
+            Verdict.DENY_DAILY_LOSS: not reducing
             and 0 < account["loss_e10_max"] <= account["loss_e10"],
-            V.DENY_DUPLICATE: any((s, t, n) == (side, ticks, lots)
-                                  and now_ns - at < limit["same_order_window_ns"]
-                                  for s, t, n, at in self.recent),
-            V.DENY_SELF_TRADE: any(s != side and (ticks - t) * (1 - 2 * side) >= 0
+            Verdict.DENY_DUPLICATE: any(
+                (s, t, n) == (side, ticks, lots) and now_ns - at < limit["same_order_window_ns"]
+                for s, t, n, at in self.recent),
+            Verdict.DENY_SELF_TRADE: any(s != side and (ticks - t) * (1 - 2 * side) >= 0
                                    for s, t, _n in self.open),
-            V.DENY_EXPIRED_INTENT: 0 < ttl_us < now_us - created_us,
-            V.DENY_NO_FUNDS: self.unfunded(side, value, lots),
+            Verdict.DENY_EXPIRED_INTENT: 0 < ttl_us < now_us - created_us,
+            Verdict.DENY_NO_FUNDS: self.unfunded(side, value, lots),
         }
         return sum(rule for rule, no in said.items() if no)
 
@@ -205,7 +206,7 @@ ORDERS = st.tuples(
     st.sampled_from([0, 0, 10, -1]))
 
 
-@settings(deadline=None, max_examples=400, database=None)
+@settings(deadline=None, max_examples=200, database=None)
 @given(WORLDS, st.lists(ORDERS, min_size=1, max_size=5))
 def test_every_form_agrees_with_the_decimals(world, orders):
     with localcontext(Context(prec=80)):
@@ -216,14 +217,14 @@ def compare(world, orders):
     gates = [build(room, world) for room in rooms]
     naive = NaiveGate(world)
     for hold in world.held:
-        expected = naive.hold(*hold, 5)
-        assert [gate.hold(*hold, 5) for gate in gates] == [expected] * len(gates)
+        expected = naive.hold(*hold, 0)
+        assert [gate.hold(*hold, 0) for gate in gates] == [expected] * len(gates)
     # Time goes forward, as the monotonic clock does.
     for order in sorted(orders, key=lambda o: o[9]):
         expected = naive.check(*order)
         for gate in gates:
             found = gate.check_top(*order, 3)
-            assert found == expected, (V(found ^ expected), V(expected))
+            assert found == expected, (Verdict(found ^ expected), Verdict(expected))
     for gate in gates:
         assert gate.gross_e10 == gate.account.gross_e10 == naive.gross_e10()
     assert len({gate.state_hash() for gate in gates}) == 1
@@ -233,7 +234,7 @@ def compare(world, orders):
 BIG = st.integers(1, INT64_MAX)
 
 
-@settings(deadline=None, max_examples=300, database=None)
+@settings(deadline=None, max_examples=150, database=None)
 @given(BIG, BIG, st.integers(0, AMOUNT_MAX))
 @example(3037000500, 3037000500, AMOUNT_MAX)
 @example(1 << 32, 1 << 31, AMOUNT_MAX)
@@ -244,7 +245,9 @@ def test_no_value_passes_its_limit_by_overflow(ticks, lots, value_max):
         gate = build(room, World(
             limits={"order_value_max": value_max},
             account={"open_orders_max": 1, "gross_e10_max": 0, "loss_e10_max": 0, "loss_e10": 0,
-                     "state": 0, "mode": 0, "ready": 1}, numerator=1, denominator=1, held=[], position=(0, 0), link_seen_ns=1,
-            ref=(0, 0), funds=(-1, -1), messages=10, disabled=False))
+                     "state": 0, "mode": 0, "ready": 1},
+            numerator=1, denominator=1, held=[], position=(0, 0), link_seen_ns=1, ref=(0, 0),
+            funds=(-1, -1), messages=10, disabled=False))
         mask = gate.check_top(2, 100, 101, 0, ticks, lots, 1, False, 0, 1, 0, 0, 0)
-        assert bool(mask & V.DENY_ORDER_VALUE) == (Decimal(lots) > value_max // Decimal(ticks))
+        too_much = Decimal(lots) > value_max // Decimal(ticks)
+        assert bool(mask & Verdict.DENY_ORDER_VALUE) == too_much

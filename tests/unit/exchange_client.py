@@ -1,4 +1,4 @@
-"""A client of the embedded exchange in virtual time, for tests: its own book and its own checksum."""
+"""A client of the embedded exchange in virtual time: its own book and its own checksum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders on the embedded exchange: scripts of reports, holds, refusals, what the account becomes."""
+"""Orders on the embedded exchange: reports, holds, refusals, what the account becomes."""
 
 from decimal import Decimal
 
@@ -207,7 +207,7 @@ def test_fees_are_charged_and_rounded_to_the_quotes_decimals():
 def test_own_orders_do_not_trade_with_each_other(venue):
     venue = VirtualExchange(balances={"USD": Decimal(10_000), "BTC": Decimal(1)})
     trader = venue.trader()
-    bid, ask = touch(venue)
+    _bid, ask = touch(venue)
     trader.order(limit_price=float(ask) + 50, order_qty=0.001, side="sell", cl_ord_id="mine")
     venue.run(0.01, trader)
     trader.order(limit_price=66000, order_qty=0.15, side="buy", req_id=2)

@@ -1,4 +1,4 @@
-"""Recorded data on the embedded exchange: pace, uncrossed books, our orders in the queue, the end."""
+"""Recorded data on the embedded exchange: pace, uncrossed books, our place, the end."""
 
 import os
 import pathlib

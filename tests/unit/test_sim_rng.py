@@ -27,7 +27,8 @@ def test_state_can_be_saved(rng):
 
 def test_distributions(rng):
     uniform = [rng.random() for _ in range(20_000)]
-    assert 0 <= min(uniform) and max(uniform) < 1
+    assert min(uniform) >= 0
+    assert max(uniform) < 1
     assert mean(uniform) == pytest.approx(0.5, abs=0.01)
     waits = [rng.exponential() for _ in range(20_000)]
     assert mean(waits) == pytest.approx(1, abs=0.03)

@@ -107,8 +107,9 @@ class ExchangeChild:
     and saves. ``release`` leaves it at once but in order.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, log: pathlib.Path) -> None:
         self._process = process
+        self._log = log
 
     @classmethod
     async def start(cls, arguments: Sequence[str], environment: dict[str, str],
@@ -133,12 +134,17 @@ class ExchangeChild:
                 process.terminate()
             await process.wait()
             raise StoreError(f"the embedded exchange did not start{_reason(log)}") from None
-        return cls(process), endpoint_from(facts, "the embedded exchange")
+        return cls(process, log), endpoint_from(facts, "the embedded exchange")
 
     @property
     def alive(self) -> bool:
         """True while the process runs."""
         return self._process.returncode is None
+
+    async def wait(self) -> str:
+        """Wait until the process ends; how it ended, in words."""
+        code = await self._process.wait()
+        return f"exit code {code}{_reason(self._log)}"
 
     async def release(self) -> None:
         """Ask it to save and stop; kill it if it does not within the start time."""

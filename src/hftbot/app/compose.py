@@ -16,7 +16,7 @@ import fastcore
 from fastcore.money.journal import Journal
 from hftbot import __version__
 from hftbot.app import venue as venues
-from hftbot.app.children import Endpoint
+from hftbot.app.children import Endpoint, ExchangeChild
 from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.app.reporter import Reporter
 from hftbot.app.strategies import build_strategy
@@ -146,6 +146,8 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     links = [asyncio.ensure_future(_keep(link, session)) for link in (public, private)]
     if exchange.mode == report.MODE_REPLAY:
         links.append(asyncio.ensure_future(_watch_data(endpoint, session)))
+    if exchange.child is not None:
+        links.append(asyncio.ensure_future(_watch_child(exchange.child, session)))
     # A collection in the middle of a turn costs milliseconds; what is built by now stays.
     gc.collect()
     gc.freeze()
@@ -161,11 +163,20 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
 
 
 async def _keep(link: Link, session: Session) -> None:
-    """Run one link; what no reconnect mends stops the session."""
+    """Run one link; what no reconnect mends stops the session, a defect of ours included."""
     try:
         await link.run()
     except HftbotError as error:
         session.fail(str(error))
+    except Exception as error:
+        session.fail(f"a frame could not be handled: {type(error).__name__}: {error}")
+        raise
+
+
+async def _watch_child(child: ExchangeChild, session: Session) -> None:
+    """An exchange that died under us will not answer again: nothing is left to wait for."""
+    how = await child.wait()
+    session.lose_venue(f"the embedded exchange ended by itself: {how}")
 
 
 async def _watch_data(endpoint: Endpoint, session: Session) -> None:

@@ -57,6 +57,10 @@ async def open_venue(settings: Settings, options: RunOptions, state: StateDir) -
         venue = _described(endpoint, facts)
         venue.notes.append("attached to an exchange that was started by hand; it is not stopped")
         return venue
+    if options.replay is not None:
+        # Refuse a file that is none here, where its error is the user's answer.
+        from hftbot.backtest.data import open_events
+        open_events(options.replay)
     found = await find(state.exchange)
     if found is not None:
         facts = await status(found.rest_url)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hftbot.backtest.event_file import CLEAR, DEPTH, SNAPSHOT, TRADE, EventFile, Row, refuse
+from hftbot.backtest.event_file import CLEAR, DEPTH, SNAPSHOT, EventFile, Row, refuse
 from hftbot.backtest.grid import exact_units, grid_step, step_decimal
 
 FIELDS = ("ev", "exch_ts", "px", "qty")
@@ -155,6 +155,3 @@ def _find_step(path: Path, what: str, numbers: Floats, index: Integers) -> Decim
     value = numbers[off[0]] if off.size else numbers.max()
     raise refuse(path, where, f"{what} {value} is on no grid of at most {_PLACES} decimal places; "
                               "it is not an exact market number")
-
-
-__all__ = ["TRADE", "ArrayEvents"]

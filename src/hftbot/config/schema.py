@@ -130,10 +130,10 @@ class Settings:
         "COOLDOWN_MS", _number("0", "3600000", "ms", _US_PER_MS), "250", "strategy",
         "pause between entries in one market", aliases=("TRADE_COOLDOWN_MS",))
     momentum_window_us: int = _key(
-        "MOMENTUM_WINDOW_MS", _number("1", "600000", "ms", _US_PER_MS), "1000", "strategy",
+        "MOMENTUM_WINDOW_MS", _number("1", "600000", "ms", _US_PER_MS), "300", "strategy",
         "how far back momentum looks")
     momentum_threshold_e6: int = _key(
-        "MOMENTUM_THRESHOLD", _number("0.001", "0.999", "", _E6), "0.2", "strategy",
+        "MOMENTUM_THRESHOLD", _number("0.001", "0.999", "", _E6), "0.15", "strategy",
         "how much of the votes must point one way to be a signal")
     momentum_imbalance_us: int = _key(
         "MOMENTUM_IMBALANCE_MS", _number("1", "600000", "ms", _US_PER_MS), "10", "strategy",

@@ -90,9 +90,10 @@ class ExchangeServer:
         app.router.add_get("/v2", self.public_socket)
         app.router.add_get("/v2/auth", self.private_socket)
         app.router.add_route("*", "/{path:.*}", self.rest)
-        self.runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self.runner = web.AppRunner(app, access_log=None, handle_signals=False,
+                                    shutdown_timeout=1.0)
         await self.runner.setup()
-        site = web.TCPSite(self.runner, "127.0.0.1", self.settings.port, shutdown_timeout=1.0)
+        site = web.TCPSite(self.runner, "127.0.0.1", self.settings.port)
         try:
             await site.start()
         except OSError as error:
@@ -180,8 +181,8 @@ class ExchangeServer:
             if frames:
                 reader.frames += frames
                 reader.wake.set()
-                if len(reader.frames) > self.settings.backlog_frames_max:
-                    self.drop(reader)
+            if len(reader.frames) > self.settings.backlog_frames_max:
+                self.drop(reader)
         due = self.face.next_due_us()
         wait = TIMER_S_MAX if due is None else (due - self.clock.now_us()) / 1_000_000
         if self.timer is not None:
@@ -313,11 +314,12 @@ async def serve(settings: ExchangeSettings, events: Iterable[Event] | None = Non
     """
     server = ExchangeServer(settings, events)
     document = await server.start()
-    print_banner(server, document, out or sys.stdout)
     loop = asyncio.get_running_loop()
+    # Before the banner: whoever reads it may send a signal at once.
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError, RuntimeError):
             loop.add_signal_handler(number, server.stopped.set)
+    print_banner(server, document, out or sys.stdout)
     if settings.watch_stdin:
         server.spawn(watch_pipe(lambda: server.spawn(linger(server, settings.linger_s))))
     await server.stopped.wait()

@@ -107,7 +107,7 @@ class Switches:
     executions_ack: Literal["snapshot", "documented"] = "snapshot"
     # Whether executions may overtake the ack of the order that caused them.
     reports_before_ack: bool = True
-    # Whether the engine keeps the order of one connection's requests; the venue does not promise it.
+    # Whether the engine keeps the order of one connection's requests, which nobody promises.
     requests_in_order: bool = True
     # Reason texts that the documentation leaves open.
     ioc_reason: str = "IOC order not fully filled"

@@ -43,6 +43,7 @@ class Session:
         self.notes = world.notes
         self.stop_asked = asyncio.Event()
         self.stop_reason = ""
+        self.venue_gone = False
         self.open_at_exit: int | None = None
         self.reconciled = False
         self.leftovers_cancelled = 0
@@ -238,6 +239,11 @@ class Session:
         self.world.guard.halt(reason)
         self.stop(reason)
 
+    def lose_venue(self, reason: str) -> None:
+        """The venue will not answer again: stop, and do not wait for it."""
+        self.venue_gone = True
+        self.fail(reason)
+
     async def _until_stopped(self, duration_s: float | None) -> None:
         try:
             await asyncio.wait_for(self.stop_asked.wait(), duration_s)
@@ -277,7 +283,8 @@ class Session:
         """Stop strategies, cancel everything, and prove that nothing of ours is open."""
         self.engine.stop()
         self.engine.cancel_everything()
-        done = await self.wait_condition(lambda: not self.engine.rows.open_handles(), DRAIN_S)
+        done = await self.wait_condition(lambda: not self.engine.rows.open_handles(),
+                                         0.0 if self.venue_gone else DRAIN_S)
         if not done:
             self.engine.cancel_everything()
         self.open_at_exit = await self._verify()
