@@ -35,7 +35,7 @@ def each(update: object, rows: list[tuple[int, int, int]]) -> Side:
 def in_one_loop(book: OrderBook, rows: list[tuple[int, int, int]]) -> Side:
     """A side that applies the rows in one compiled call."""
     words = array("q", [word for row in rows for word in row])
-    return lambda: book.apply_all(words, CHUNK)
+    return lambda: book.update_all(words, CHUNK)
 
 
 @pytest.mark.parametrize("levels", DEPTHS)

@@ -29,7 +29,9 @@ class _SourceFinder:
 
 def _extension_present():
     spec = importlib.util.find_spec("fastcore.probe.clock")
-    return spec is not None and isinstance(spec.loader, importlib.machinery.ExtensionFileLoader)
+    # By its file, not by its loader: an editable install wraps the loader.
+    suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+    return spec is not None and (spec.origin or "").endswith(suffixes)
 
 
 if os.environ.get("FASTCORE_PURE") == "1":

@@ -134,14 +134,28 @@ class NaiveMatcher:
         return len(due)
 
 
+PRICES = st.integers(97, 103)
+
+
+def resting(side, low, high):
+    """Orders that mostly stay on the book, so that there is something to trade with."""
+    return st.tuples(st.just("place"), st.integers(0, 2), st.just(side), st.integers(low, high),
+                     st.integers(1, 9), st.just(codes.GTC), st.just(0), st.integers(0, 2),
+                     st.just(0))
+
+
 places = st.tuples(st.just("place"), st.integers(0, 2), st.integers(0, 1),
-                   st.sampled_from([0, *range(97, 104)]), st.integers(0, 9), st.integers(0, 3),
+                   st.sampled_from([0, *range(97, 104)]), st.integers(0, 20), st.integers(0, 3),
                    st.sampled_from([0, 0, 0, 1]), st.integers(0, 2), st.integers(1, 60))
-amends = st.tuples(st.just("amend"), st.integers(0, 30), st.integers(97, 103), st.integers(1, 9),
+amends = st.tuples(st.just("amend"), st.integers(1, 30), PRICES, st.integers(1, 9),
                    st.integers(0, 1), st.integers(0, 2))
 cancels = st.tuples(st.just("cancel"), st.integers(0, 30))
-expiries = st.tuples(st.just("expire"), st.integers(0, 60))
-requests = st.lists(st.one_of(places, places, places, amends, cancels, expiries), min_size=30, max_size=80)
+expiries = st.tuples(st.just("expire"), st.integers(0, 30))
+requests = st.lists(
+    st.one_of(resting(0, 97, 100), resting(1, 101, 103), resting(0, 99, 100), resting(1, 100, 101),
+              places, places.filter(lambda row: row[5] != codes.GTD), amends,
+              st.one_of(cancels, expiries)),
+    min_size=30, max_size=80)
 
 
 def outcome(matcher, code, name):
@@ -270,10 +284,13 @@ class NaiveReplay:
             self.orders.append(Waiting(name, 0, side, ticks, left, self.book[side].get(ticks, 0)))
 
 
-prices = st.integers(97, 103)
 recorded = st.one_of(
-    st.tuples(st.just("depth"), st.integers(0, 1), prices, st.integers(0, 9)),
-    st.tuples(st.just("trade"), st.integers(0, 1), prices, st.integers(1, 9)),
+    st.tuples(st.just("depth"), st.integers(0, 1), PRICES, st.integers(0, 9)),
+    st.tuples(st.just("depth"), st.just(0), st.integers(97, 99), st.integers(1, 20)),
+    st.tuples(st.just("depth"), st.just(1), st.integers(101, 103), st.integers(1, 20)),
+    st.tuples(st.just("trade"), st.integers(0, 1), st.integers(99, 101), st.integers(1, 20)),
+    st.tuples(st.just("place"), st.just(0), st.integers(97, 99), st.integers(1, 9), st.just(0)),
+    st.tuples(st.just("place"), st.just(1), st.integers(101, 103), st.integers(1, 9), st.just(0)),
     st.tuples(st.just("place"), st.integers(0, 1), st.sampled_from([0, *range(97, 104)]),
               st.integers(1, 9), st.integers(0, 2)))
 

@@ -161,53 +161,66 @@ class NaiveGate:
         return bps > 0 and any(abs(mid2 - mid) * 10000 > mid * bps for mid in near)
 
 
+WHOLE = st.integers(-(1 << 63), INT64_MAX)
+NUMBERS = st.one_of(st.integers(1, 6), st.integers(1, 10**6), st.integers(2**60, 2**62), WHOLE)
+NEAR = st.integers(9_600, 10_450)
+# Values of orders near those that are asked for, to hit the limits exactly.
+VALUES = st.builds(lambda ticks, lots, step: ticks * lots + step, NEAR, st.integers(1, 6),
+                   st.integers(-1, 1))
+
+
 def amounts(*near):
-    return st.one_of(st.integers(0, 20), st.sampled_from([*near, AMOUNT_MAX]),
+    return st.one_of(st.integers(0, 8), st.sampled_from([*near, AMOUNT_MAX]), VALUES,
                      st.integers(0, AMOUNT_MAX))
 
 
-WHOLE = st.integers(-(1 << 63), INT64_MAX)
-NUMBERS = st.one_of(st.integers(1, 12), st.integers(1, 10**6), st.integers(2**60, 2**62), WHOLE)
-PRICES = st.one_of(st.integers(90, 110), NUMBERS)
 LIMITS = st.fixed_dictionaries({
-    "order_value_max": amounts(1000), "order_lots_max": amounts(10), "lots_min": amounts(1),
-    "value_min": amounts(100), "tick_min": amounts(95), "tick_max": amounts(105),
+    "order_value_max": amounts(), "order_lots_max": amounts(), "lots_min": st.integers(0, 4),
+    "value_min": amounts(), "tick_min": st.sampled_from([0, 9_700, 10_000]),
+    "tick_max": st.sampled_from([9_900, 10_100, AMOUNT_MAX]),
     "collar_bps": st.sampled_from([0, 1, 100, 300, 9999, 10000]),
     "same_order_window_ns": st.sampled_from([0, 1, 50]),
-    "drift_bps_max": st.sampled_from([0, 1, 500, 10000]),
+    "drift_bps_max": st.sampled_from([0, 1, 200, 500, 10000]),
     "drift_window_ns": st.sampled_from([0, 80, 10**10]),
     "book_silence_ns_max": st.sampled_from([0, 10, 10**9, AMOUNT_MAX]),
-    "ref_age_ns_max": st.sampled_from([0, 0, 10, 10**9]), "position_lots_max": amounts(10)})
+    "ref_age_ns_max": st.sampled_from([0, 0, 10, 10**9]), "position_lots_max": amounts()})
 ACCOUNT = st.fixed_dictionaries({
-    "open_orders_max": st.integers(0, 4), "gross_e10_max": amounts(1000),
+    "open_orders_max": st.integers(0, 4), "gross_e10_max": amounts(),
     "loss_e10_max": st.sampled_from([0, 0, 5]), "loss_e10": st.integers(-1, 6),
     "state": st.sampled_from([0, 0, 0, 1, 2]), "mode": st.sampled_from([0, 0, 0, 1, 2, 3]),
     "ready": st.sampled_from([1, 1, 0])})
 POSITION = st.one_of(
     st.just((0, 0)),
-    st.tuples(st.integers(1, 10), st.integers(0, 1000)),
-    st.tuples(st.integers(1, 10), st.integers(0, 1000)).map(lambda p: (-p[0], -p[1])),
+    st.tuples(st.integers(1, 10), st.integers(0, 100_000)),
+    st.tuples(st.integers(1, 10), st.integers(0, 100_000)).map(lambda p: (-p[0], -p[1])),
     st.sampled_from([(AMOUNT_MAX, AMOUNT_MAX), (-AMOUNT_MAX, -AMOUNT_MAX)]))
-SEEN = st.one_of(st.integers(0, 10), st.integers(0, 10**10))
+TIMES = st.one_of(st.sampled_from([0, 10, 11, 22, 49, 50, 51, 88]), st.integers(0, 200),
+                  st.integers(0, 10**11))
 WORLDS = st.builds(
     World, limits=LIMITS, account=ACCOUNT, numerator=st.sampled_from([1, 10, 10**9, AMOUNT_MAX]),
     denominator=st.sampled_from([1, 3, 10**4, AMOUNT_MAX]),
-    held=st.lists(st.tuples(st.integers(0, 1), PRICES.filter(lambda t: t > 0),
-                            NUMBERS.filter(lambda n: n > 0)), max_size=4),
-    position=POSITION, link_seen_ns=st.integers(-1, 10**9),
-    ref=st.tuples(st.one_of(st.just(0), PRICES), SEEN),
-    funds=st.tuples(st.one_of(st.just(-1), amounts(1000)), st.one_of(st.just(-1), amounts(10))),
+    held=st.lists(st.one_of(
+        st.tuples(st.integers(0, 1), NEAR, st.integers(1, 6)),
+        st.tuples(st.integers(0, 1), NUMBERS, NUMBERS).filter(lambda h: min(h[1:]) > 0)),
+        max_size=4),
+    position=POSITION, link_seen_ns=st.integers(-1, 100),
+    ref=st.tuples(st.one_of(st.just(0), NEAR, WHOLE), TIMES),
+    funds=st.tuples(st.one_of(st.just(-1), amounts()), st.one_of(st.just(-1), amounts())),
     messages=st.sampled_from([10, 10, 3, 2, 0]), disabled=st.booleans())
-ORDERS = st.tuples(
-    st.sampled_from([2, 2, 2, 1, 0]), st.one_of(st.just(0), PRICES),
-    st.one_of(st.just(INT64_MAX), PRICES), st.sampled_from([0, 1, 0, 1, 2, -1]), PRICES, NUMBERS,
-    st.integers(-1, 4), st.booleans(), st.integers(-1, 100),
-    st.one_of(st.integers(0, 200), st.integers(0, 10**11)), st.integers(-1, 100),
-    st.sampled_from([0, 0, 10, -1]))
+# trust, bid, ask, side, ticks, lots, tif, post only, now us, now ns, created us, ttl us
+ORDINARY = st.tuples(
+    st.sampled_from([2, 2, 1]), NEAR, NEAR, st.integers(0, 1), NEAR, st.integers(1, 6),
+    st.sampled_from([0, 3]), st.booleans(), st.integers(0, 100), TIMES, st.integers(0, 100),
+    st.sampled_from([0, 10]))
+WILD = st.tuples(
+    st.sampled_from([2, 1, 0]), st.one_of(st.just(0), NEAR, NUMBERS),
+    st.one_of(st.just(INT64_MAX), NEAR, NUMBERS), st.sampled_from([0, 1, 0, 1, 2, -1]),
+    st.one_of(NEAR, NUMBERS), NUMBERS, st.integers(-1, 4), st.booleans(), st.integers(-1, 100),
+    st.one_of(st.just(-1), TIMES), st.integers(-1, 100), st.sampled_from([0, 0, 10, -1]))
 
 
 @settings(deadline=None, max_examples=200, database=None)
-@given(WORLDS, st.lists(ORDERS, min_size=1, max_size=5))
+@given(WORLDS, st.lists(st.one_of(ORDINARY, ORDINARY, WILD), min_size=1, max_size=6))
 def test_every_form_agrees_with_the_decimals(world, orders):
     with localcontext(Context(prec=80)):
         compare(world, orders)

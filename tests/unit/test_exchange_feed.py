@@ -158,7 +158,7 @@ def test_instrument_snapshot(venue):
     ({"method": "unsubscribe", "params": {"channel": "book", "symbol": ["BTC/USD"]}},
      "Subscription Not Found"),
     ("{", "Malformed request"), ("[]", "Malformed request"), ("", "Malformed request"),
-    (b"\x00\x01", "Malformed request"), ("[" * 100_000, "Malformed request"),
+    (b"\xff\x01", "Malformed request"), ("[" * 100_000, "Malformed request"),
     ('{"method":"ping","req_id":1.5}', "Malformed request"),
     ('{"method":7}', "Malformed request"), ('{"method":"ping","req_id":NaN}', "Malformed request"),
     (" " * (1 << 20) + "{}", "Malformed request"),

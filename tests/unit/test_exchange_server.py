@@ -172,7 +172,7 @@ def test_port_in_use_and_two_exchanges_on_one_folder(tmp_path):
 def test_broken_state_is_named(tmp_path):
     (tmp_path / "exchange").mkdir()
     path = tmp_path / "exchange" / "state.json"
-    for text in ("{", "[]", '{"version":2}'):
+    for text in ("{", "[]", '{"version":2}', '{"version":1}', '{"version":1,"runs":"x"}'):
         path.write_text(text)
         with pytest.raises(StoreError, match=r"state\.json"):
             asyncio.run(serve(settings(tmp_path)))

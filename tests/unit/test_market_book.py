@@ -1,5 +1,7 @@
 """The order books: what they refuse, what they say when empty, how the window moves."""
 
+from array import array
+
 import pytest
 from twins import BOTH, both
 
@@ -125,3 +127,13 @@ def test_snapshot_book_replaces_as_a_whole(snapshot_room):
     assert (book.count(0), book.best_ask(), book.updates) == (0, NO_ASK, 2)
     with pytest.raises(ValueError, match="depth"):
         snapshot_room.SnapshotBook(depth=0)
+
+
+def test_many_changes_in_one_call_are_the_same_as_one_by_one(room):
+    rows = [(0, 100, 5), (1, 101, 4), (0, 99, 1), (0, 100, 6), (1, 101, 0), (0, 98, 0)]
+    together, single = room.OrderBook(), room.OrderBook()
+    moved = sum(single.update(*row) > 0 for row in rows)
+    words = array("q", [word for row in rows for word in row])
+    assert together.update_all(words, len(rows)) == moved == 4
+    assert together.state_hash() == single.state_hash()
+    assert together.update_all(words, len(rows) + 1) == together.update_all(words, -1) == -1

@@ -126,6 +126,20 @@ def test_each_flipped_bit_ends_the_journal_there_and_nothing_is_thrown_away(form
 
 
 @forms
+def test_old_record_behind_the_end_is_not_taken_for_a_new_one(form, tmp_path):
+    path = tmp_path / "j"
+    log = journal(form).Journal(path, 1 << 13)
+    start = log.size
+    log.append_words(1, *words(1))
+    log.append_words(2, *words(2))
+    log.close()
+    content = bytearray(path.read_bytes())
+    content[start + 88:start + 176] = content[start:start + 88]
+    path.write_bytes(content)
+    assert [r[0] for r in journal(form).read_records(path)] == [1]
+
+
+@forms
 @pytest.mark.parametrize("content", [b"x" * 5000, b"HFTBOTJ1" + bytes(20), b"HFTBOTJ1" +
                                      struct.pack("<II", 5, 1) + bytes(5000)])
 def test_other_files_are_refused_and_left_alone(form, tmp_path, content):

@@ -265,7 +265,7 @@ def test_own_orders_are_not_crossed(rig):
     assert ask(rig, ticks=10_004) == Verdict.ALLOW
     rig.gate.release(1, 10_005, 10)
     rig.gate.hold(0, 10_005, 10, NOW_NS)
-    assert ask(rig, side=1, ticks=10_005) == Verdict.DENY_SELF_TRADE
+    assert ask(rig, side=1, ticks=10_005, lots=11) == Verdict.DENY_SELF_TRADE
     assert ask(rig, side=1, ticks=10_006) == Verdict.ALLOW
 
 

@@ -82,3 +82,7 @@ cdef class OrderBook:
     cdef void _slide_down(self, int side, int64_t base) noexcept nogil
     @cython.locals(key=int64_t)
     cdef void _truncate_side(self, int side) noexcept nogil
+
+    # many changes in one call; last, so that rooms compiled earlier still find the others
+    @cython.locals(i=int64_t, moved=int64_t)
+    cpdef int64_t update_all(self, int64_t[::1] words, int64_t count) noexcept nogil

@@ -109,6 +109,19 @@ class OrderBook:
         self._after_best_gone(side, key)
         return 2
 
+    def update_all(self, words, count: int) -> int:
+        """``update`` for each of ``count`` triples (side, ticks, lots) of a 64-bit array.
+
+        Returns how many changed the best price or the size there; -1 if the array is shorter.
+        """
+        if count < 0 or count > len(words) // 3:
+            return -1
+        moved = 0
+        for i in range(count):
+            if self.update(words[3 * i], words[3 * i + 1], words[3 * i + 2]) > 0:
+                moved += 1
+        return moved
+
     def clear(self) -> None:
         """Forget all levels. Trust and stamps stay."""
         for side in range(2):

@@ -407,8 +407,7 @@ class RiskGate:
             low = self.drift_low
         if self.drift_high > high:
             high = self.drift_high
-        return (_beyond(mid2, low, low, self.drift_bps_max)
-                or _beyond(mid2, high, high, self.drift_bps_max))
+        return _beyond(mid2, high, low, self.drift_bps_max)
 
     def _order_rules(self, side, ticks, lots):
         mask = 0
@@ -491,8 +490,6 @@ class RiskGate:
 
 def _beyond(ticks, low, high, bps):
     # price // 10000 first: the product then fits for any price up to 2**61.
-    if ticks > high:
-        return ticks - high > high // 10000 * bps + high % 10000 * bps // 10000
-    if ticks < low:
-        return low - ticks > low // 10000 * bps + low % 10000 * bps // 10000
-    return False
+    if ticks > high and ticks - high > high // 10000 * bps + high % 10000 * bps // 10000:
+        return True
+    return ticks < low and low - ticks > low // 10000 * bps + low % 10000 * bps // 10000

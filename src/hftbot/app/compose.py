@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import random
 import signal
 import sys
@@ -21,7 +22,7 @@ from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.app.reporter import Reporter
 from hftbot.app.strategies import build_strategy
 from hftbot.config.schema import Settings
-from hftbot.errors import ConfigError, HftbotError
+from hftbot.errors import ConfigError, HftbotError, StoreError
 from hftbot.live.clock import SystemClock
 from hftbot.live.connect import TokenSource, discover
 from hftbot.live.session import Session
@@ -37,7 +38,7 @@ from hftbot.wire.http import HttpClient
 from hftbot.wire.link import ConnectBudget, Link
 from hftbot.wire.poll import BusyPoll
 
-JOURNAL_BYTES = 32 << 20
+JOURNAL_BYTES = 64 << 20
 EXIT_NOT_VERIFIED = 4
 EXIT_HALTED = 5
 FEES_E6 = {"free": (0, 0), "kraken": (2500, 4000)}
@@ -90,8 +91,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     instruments = await discover(endpoint.ws_url, ws.connect, settings.symbols, maker, taker)
     run_number = state.next_run()
     journal_path = state.journal / f"run-{run_number:05d}.journal"
-    state.journal.mkdir(mode=0o700, exist_ok=True)
-    journal = Journal(str(journal_path), JOURNAL_BYTES, _header(settings, run_number))
+    journal = _open_journal(journal_path, _header(settings, run_number))
     store = LedgerDb(state.database)
     http = HttpClient()
     try:
@@ -120,7 +120,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     finally:
         await http.close()
         store.close()
-        journal.close()
+        _close_journal(journal, journal_path)
 
 
 async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
@@ -195,6 +195,23 @@ def _exit_code(session: Session) -> int:
     if session.world.guard.state == 2:
         return EXIT_HALTED
     return 0 if session.open_at_exit == 0 else EXIT_NOT_VERIFIED
+
+
+def _open_journal(path: Path, header: bytes) -> Any:
+    """A fresh journal with room for a run. Raises StoreError."""
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        return Journal(str(path), JOURNAL_BYTES, header)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot make the journal {path}: {error}") from None
+
+
+def _close_journal(journal: Any, path: Path) -> None:
+    """Close it and give the room back that it did not need."""
+    used = journal.size
+    journal.close()
+    with contextlib.suppress(OSError):
+        os.truncate(path, used)
 
 
 def _header(settings: Settings, run_number: int) -> bytes:

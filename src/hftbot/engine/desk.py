@@ -22,7 +22,8 @@ GRACE_US = 30_000_000
 class OrderBookkeeping:
     """Handles by ClientId, denials by rule, and the grace in which a done row is kept.
 
-    A done order keeps its row for GRACE_US, so that a late fill still finds it.
+    A done order keeps its row for GRACE_US, so that a late fill still finds it; done orders never
+    take more than half of the table.
     """
 
     def __init__(self, table: Any) -> None:
@@ -47,16 +48,20 @@ class OrderBookkeeping:
             return False
         self._ended.add(handle)
         self._done.append((now_us + GRACE_US, handle))
+        while len(self._done) > max(1, self.table.capacity // 2):
+            self._free_oldest()
         return True
 
     def sweep(self, now_us: int, most: int = 64) -> None:
-        """Free rows whose grace is over; all of them if the table is nearly full."""
-        while self._done and most and (
-                self._done[0][0] <= now_us or len(self._done) > self.table.capacity // 2):
-            handle = self._done.popleft()[1]
-            self._ended.discard(handle)
-            self.table.free(handle)
+        """Free rows whose grace is over."""
+        while self._done and most and self._done[0][0] <= now_us:
+            self._free_oldest()
             most -= 1
+
+    def _free_oldest(self) -> None:
+        handle = self._done.popleft()[1]
+        self._ended.discard(handle)
+        self.table.free(handle)
 
     def open_handles(self) -> list[int]:
         """Rows whose order is not done, DOUBT included."""

@@ -14,7 +14,7 @@ from fastcore.lane.lane import EVENT_BOOK, EVENT_TOP, EVENT_TRADE
 from fastcore.probe.clock import mono_ns
 from fastcore.probe.trackers import INTENT_GENERATION, LOOP_ITERATION
 from hftbot.engine.desk import OrderBookkeeping, StrategyDesk
-from hftbot.engine.guard import HALTED, STATE_NAMES, Guard
+from hftbot.engine.guard import HALTED, REDUCING, STATE_NAMES, Guard
 from hftbot.engine.ledger import Ledger
 from hftbot.engine.router import Router
 from hftbot.errors import HftbotError
@@ -24,6 +24,11 @@ from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust, Trade, VenueMode
 from hftbot.words.order import OrderState
 from hftbot.words.ports import Clock, Notes, Strategy
+
+OVERFILLED = 2
+CANCEL_AGAIN_NS = 5_000_000_000
+FILL_LATE_NS = 10_000_000_000
+FILL_WAIT_NS = 1_000_000_000
 
 
 def fill_key(fill_id: str) -> int:
@@ -64,6 +69,10 @@ class Engine:
         self.disabled: list[str] = []
         self.blind = True
         self._trade = Trade()
+        self._marks = [(0, 0)] * len(self.books)
+        self._cancel_again_ns = 0
+        # ClientId to the lots that its end counted and the moment after which we halt.
+        self.short: dict[int, tuple[int, int]] = {}
         self._handlers: dict[type, Callable[[Any], None]] = {
             ev.OrderAcked: self._acked, ev.OrderRejected: self._rejected,
             ev.OrderFilled: self._filled, ev.OrderAmended: self._amended,
@@ -149,17 +158,25 @@ class Engine:
         self.rows.sweep(now_us)
         self.guard.check_journal()
         self.guard.check_loss(self.profit_net(), now_us)
+        self._check_short()
+        self._cancel_of_disabled()
         if self.trading and self.guard.state != HALTED:
             for strategy, desk in self.voices:
                 self._speak(strategy, desk, strategy.on_timer, now_us)
         self.trackers.record(LOOP_ITERATION, mono_ns() - start_ns)
 
     def profit_net(self) -> float:
-        """Realised plus unrealised at mid minus fees, in quote units."""
+        """Realised plus unrealised at mid minus fees, in quote units.
+
+        While a book is empty its last mid counts: a lost link neither makes nor loses money.
+        """
         total = -self.ledger.fees()
         for index, book in enumerate(self.books):
             if book.has_bid() and book.has_ask():
-                total += self.ledger.profit(index, book.best_bid(), book.best_ask())
+                self._marks[index] = (book.best_bid(), book.best_ask())
+            bid, ask = self._marks[index]
+            if bid or not self.ledger.position_lots(index):
+                total += self.ledger.profit(index, bid, ask)
         return total
 
     def open_client_ids(self) -> list[int]:
@@ -172,6 +189,33 @@ class Engine:
         for handle in self.rows.open_handles():
             asked += self.router.cancel(handle) == 0
         return asked
+
+    def _cancel_of_disabled(self) -> None:
+        """A cancel may be lost or find no wire: those of disabled strategies are repeated."""
+        now_ns = self.clock.mono_ns()
+        if self.disabled and now_ns >= self._cancel_again_ns:
+            self._cancel_again_ns = now_ns + CANCEL_AGAIN_NS
+            for _, desk in self.voices:
+                if not desk.enabled:
+                    desk.cancel_all()
+
+    def fills_are_late(self) -> bool:
+        """True if fills that the end of an order counted should have been told by now."""
+        now_ns = self.clock.mono_ns()
+        return any(end_ns - now_ns < FILL_LATE_NS - FILL_WAIT_NS
+                   for _, end_ns in self.short.values())
+
+    def _check_short(self) -> None:
+        """Fills that the venue counted at the end of an order and never told break the ledger."""
+        now_ns = self.clock.mono_ns()
+        for client_id, (filled_lots, end_ns) in list(self.short.items()):
+            told_lots = self.table.filled_lots(self.table.find(client_id))
+            if told_lots >= filled_lots:
+                del self.short[client_id]
+            elif now_ns > end_ns:
+                del self.short[client_id]
+                self.guard.halt(f"order {client_id}: the venue counts {filled_lots} lots filled, "
+                                f"we were told of {told_lots}")
 
     def on_guard_state(self, state: int, reason: str) -> None:
         """The guard became stricter."""
@@ -206,7 +250,7 @@ class Engine:
 
     def _acked(self, event: ev.OrderAcked) -> None:
         handle = self.table.find(event.client_id)
-        if handle < 0:
+        if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
             return
         self.desks[self.table.instrument(handle)].acked(handle, self.clock.now_us())
         self._tell_order(event, handle)
@@ -237,6 +281,9 @@ class Engine:
             self.guard.halt(f"impossible fill {event.fill_id}: {event.lots} lots at "
                             f"{event.ticks} ticks")
             return
+        if code == OVERFILLED:
+            self.guard.raise_to(REDUCING, f"fill {event.fill_id} is more than order "
+                                f"{event.client_id} asked for")
         fill = self.ledger.book(event, now_us)
         book = self.books[event.instrument]
         grid = self.ledger.instruments[event.instrument]
@@ -266,6 +313,11 @@ class Engine:
         handle = self.table.find(event.client_id)
         if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
             return
+        lots = event.filled_lots
+        if event.state == OrderState.FILLED:
+            lots = max(lots, self.table.lots(handle))
+        if lots > self.table.filled_lots(handle):
+            self.short[event.client_id] = (lots, self.clock.mono_ns() + FILL_LATE_NS)
         desk = self.desks[self.table.instrument(handle)]
         desk.done(handle, int(event.state), self.clock.now_us())
         self._finish(handle, event, event.state, event.reason)
@@ -279,7 +331,7 @@ class Engine:
 
     def _doubt(self, event: ev.OrderDoubt) -> None:
         handle = self.table.find(event.client_id)
-        if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
+        if handle < 0 or self.table.state(handle) >= OrderState.DOUBT:
             return
         self.doubts += 1
         self.notes.warn(f"order {event.client_id} in doubt: {event.reason}")

@@ -29,6 +29,7 @@ class Guard:
         self.mode = VenueMode.OPEN
         self.reason = ""
         self._on_state = on_state
+        self._told = ACTIVE
         self._day = -1
         self._day_start_profit = 0.0
 
@@ -86,8 +87,9 @@ class Guard:
 
     def check_journal(self) -> None:
         """The hot path halts the account when the journal refuses a record: say so, once."""
-        if self.account.state == HALTED and not self.reason:
+        if self.account.state == HALTED and self._told != HALTED:
             self.reason = "the journal refused a record"
+            self._told = HALTED
             self._on_state(HALTED, self.reason)
 
     def halt(self, reason: str) -> None:
@@ -98,6 +100,6 @@ class Guard:
         """Make the state stricter; it never relaxes by itself."""
         if state <= self.account.state:
             return
-        self.account.state = state
+        self.account.state = self._told = state
         self.reason = reason
         self._on_state(state, reason)

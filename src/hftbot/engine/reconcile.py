@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hftbot.words.events import OrderDone, OrdersSeen
+from hftbot.words.events import OrderAcked, OrderAmended, OrderDone, OrderSeen, OrdersSeen
 from hftbot.words.order import OrderState
 
 
@@ -15,41 +15,59 @@ class Difference:
     """Outcome of one comparison.
 
     ``leftovers`` are venue orders that no row of ours explains; ``ended`` events prove that an
-    order of ours is over; ``unproved`` ClientIds stay in doubt.
+    order of ours is over, ``proved`` events that it works and how; ``unproved`` ClientIds stay in
+    doubt. Of the orders in ``missing`` the venue counts more fills than it told us.
     """
 
     leftovers: list[str] = field(default_factory=list)
     ended: list[OrderDone] = field(default_factory=list)
+    proved: list[OrderAcked | OrderAmended] = field(default_factory=list)
     unproved: list[int] = field(default_factory=list)
+    missing: list[int] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
         """True if both sides agree."""
-        return not (self.leftovers or self.ended or self.unproved)
+        return not (self.leftovers or self.ended or self.proved or self.unproved or self.missing)
 
 
-def compare(seen: OrdersSeen, table: Any, handles: Iterable[int], now_us: int,
-            deadline_us: int) -> Difference:
-    """Compare the venue's working orders with our rows.
+def compare(seen: OrdersSeen, table: Any, handles: Iterable[int], now_ns: int,
+            deadline_ns: int) -> Difference:
+    """Compare the venue's working orders with our rows. Times are monotonic.
 
-    An order of ours that the venue does not list is over only if its deadline has passed: before
-    that it may still be on its way. Fills are told before the snapshot, so filled lots are known.
+    An order of ours that the venue does not list is over only if its deadline has passed, counted
+    from its naming: before that it may still be on its way. Fills are told before the snapshot, so
+    filled lots are known.
     """
     difference = Difference()
-    listed = {order.client_id for order in seen.orders}
+    listed = {order.client_id: order for order in seen.orders}
     ours: set[int] = set()
     for handle in handles:
         client_id = table.client_id(handle)
         ours.add(client_id)
-        if client_id in listed:
-            continue
-        if now_us - table.created_us(handle) <= deadline_us:
+        order = listed.get(client_id)
+        if order is not None:
+            _listed(order, table, handle, difference)
+        elif now_ns - table.created_ns(handle) <= deadline_ns:
             difference.unproved.append(client_id)
-            continue
-        filled = table.filled_lots(handle)
-        state = OrderState.FILLED if filled >= table.lots(handle) else OrderState.CANCELED
-        difference.ended.append(OrderDone(client_id, state, filled,
-                                          "not among the venue's open orders", seen.ts_us))
+        else:
+            filled = table.filled_lots(handle)
+            state = OrderState.FILLED if filled >= table.lots(handle) else OrderState.CANCELED
+            difference.ended.append(OrderDone(client_id, state, filled,
+                                              "not among the venue's open orders", seen.ts_us))
     difference.leftovers = [order.venue_id for order in seen.orders
                             if order.client_id not in ours]
     return difference
+
+
+def _listed(order: OrderSeen, table: Any, handle: int, difference: Difference) -> None:
+    """The venue lists an order of ours: that proves it, and its price and size."""
+    row = table.get(handle)
+    if row["state"] in (OrderState.SENT, OrderState.DOUBT):
+        difference.proved.append(OrderAcked(order.client_id, order.venue_id, order.ts_us))
+    doubtful_amend = row["state"] == OrderState.DOUBT and row["wish_ticks"]
+    if doubtful_amend or (order.ticks, order.lots) != (row["ticks"], row["lots"]):
+        difference.proved.append(OrderAmended(order.client_id, order.ticks, order.lots,
+                                              order.ts_us))
+    if order.filled_lots > row["filled"]:
+        difference.missing.append(order.client_id)

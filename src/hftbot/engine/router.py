@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hftbot.engine.ledger import Ledger
+from hftbot.errors import Disconnected
 from hftbot.words.ports import Clock
 from hftbot.words.verdict import Verdict
 
@@ -17,8 +18,8 @@ Send = Callable[[memoryview], None]
 class Router:
     """Routes orders of all strategies to one venue.
 
-    Requests carry the ClientId as their request id, so that an answer needs no table.
-    While no wire is attached every request is denied with DENY_NOT_READY.
+    While no wire is attached every request is denied with DENY_NOT_READY; a wire that refuses a
+    frame is detached, and the request counts as never made.
     """
 
     def __init__(self, clock: Clock, table: Any, desks: Sequence[Any], ledger: Ledger,
@@ -67,7 +68,12 @@ class Router:
                                 now_us, now_ns))
         if handle < 0:
             return handle
-        send(desk.frame())
+        try:
+            send(desk.frame())
+        except Disconnected:
+            desk.discard(handle)
+            self.detach()
+            return NOT_READY
         self.orders_sent += 1
         self._sent("add_order", self.table.client_id(handle), now_ns)
         return handle
@@ -82,7 +88,12 @@ class Router:
         verdict = int(desk.amend(handle, ticks, lots, self.clock.now_us(), now_ns))
         if verdict < 0:
             return verdict
-        send(desk.frame())
+        try:
+            send(desk.frame())
+        except Disconnected:
+            desk.amend_rejected(handle)
+            self.detach()
+            return NOT_READY
         self.amends_sent += 1
         self._sent("amend_order", self.table.client_id(handle), now_ns)
         return 0
@@ -97,7 +108,11 @@ class Router:
         verdict = int(desk.cancel(handle, self.clock.now_us(), now_ns))
         if verdict < 0:
             return verdict
-        send(desk.frame())
+        try:
+            send(desk.frame())
+        except Disconnected:
+            self.detach()
+            return NOT_READY
         self.cancels_sent += 1
         self._sent("cancel_order", self.table.client_id(handle), now_ns)
         return 0

@@ -111,7 +111,17 @@ class Connection:
     # Frames in.
 
     def on_text(self, frame: str | bytes) -> None:
-        """A frame leaves the client now; the venue sees it after the network's delay."""
+        """A text frame leaves the client now; the venue sees it after the network's delay."""
+        if isinstance(frame, bytes):
+            frame = frame.decode(errors="replace")
+        self.on_its_way(frame)
+
+    def on_binary(self) -> None:
+        """A binary frame, which the venue does not speak."""
+        self.on_its_way("")
+
+    def on_its_way(self, frame: str) -> None:
+        """The network delays a frame and keeps the order of a connection."""
         face = self.face
         face.counts["frames_in"] += 1
         sent_us = max(face.now_us, face.clock.now_us())
@@ -119,12 +129,12 @@ class Connection:
         self.last_arrival_us = arrival
         face.later(arrival, lambda now_us: self.arrived(frame, now_us))
 
-    def arrived(self, frame: str | bytes, now_us: int) -> None:
+    def arrived(self, frame: str, now_us: int) -> None:
         """The venue reads a frame."""
         if self.closed:
             return
         message = None
-        if isinstance(frame, str) and len(frame) <= FRAME_BYTES_MAX:
+        if len(frame) <= FRAME_BYTES_MAX:
             message = parse(frame)
         if message is None:
             self.refuse("Malformed request", "", None, now_us, now_us + PUBLIC_ANSWER_US)

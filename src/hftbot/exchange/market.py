@@ -81,12 +81,12 @@ class Character:
     """How a synthetic market behaves. Rates per second; distances in hundredths of a percent."""
 
     # Standard deviation of the value over one second.
-    sigma_bps: float = 0.9
+    sigma_bps: float = 0.7
     # Volatility regimes as (factor, mean duration in seconds).
     regimes: tuple[tuple[float, float], ...] = ((1.0, 20.0), (0.6, 15.0), (1.8, 8.0))
     # Bursts: waiting time between them (s), size, duration (s), and the part that comes back.
     burst_wait_s: tuple[float, float] = (0.3, 1.2)
-    burst_bps: tuple[float, float] = (2.0, 6.0)
+    burst_bps: tuple[float, float] = (1.2, 4.0)
     burst_s: tuple[float, float] = (0.3, 0.8)
     burst_return: float = 0.5
     # How often a burst runs against the one before it.

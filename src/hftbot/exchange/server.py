@@ -66,11 +66,19 @@ class ExchangeServer:
     def __init__(self, settings: ExchangeSettings, events: Iterable[Event] | None = None) -> None:
         self.settings = settings.check()
         self.folder = StateFolder(self.settings.state_dir)
+        self.saved: dict[str, Any] | None = None
         try:
             self.saved = self.folder.load()
             self.clock = WallClock()
             self.face = KrakenFace(self.settings, self.clock, random.Random(settings.seed),
                                    self.saved, events, random.SystemRandom())
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self.folder.close(withdraw=False)
+            if self.saved is None:
+                raise
+            raise StoreError(f"{self.folder.path / 'state.json'} is not an exchange state "
+                             f"({type(error).__name__}: {error}); move it away or use --fresh"
+                             ) from error
         except BaseException:
             self.folder.close(withdraw=False)
             raise
@@ -132,6 +140,9 @@ class ExchangeServer:
                 await asyncio.wait_for(reader.socket.close(code=1001, message=b"going away"), 0.5)
         for task in list(self.tasks):
             task.cancel()
+        if self.saving is not None:
+            # A save that has begun must not overwrite the last one.
+            await asyncio.wait([self.saving])
         if self.runner is not None:
             await self.runner.cleanup()
         self.folder.save(self.face.saved())
@@ -150,6 +161,7 @@ class ExchangeServer:
         task.add_done_callback(done)
 
     failure: BaseException | None = None
+    saving: asyncio.Future[None] | None = None
 
     async def keep_saving(self) -> None:
         """Save every second if anything of the account changed."""
@@ -158,7 +170,9 @@ class ExchangeServer:
             await asyncio.sleep(SAVE_S)
             document = self.face.saved()
             if document != last:
-                self.folder.save(document)
+                # In a thread: a disk may take milliseconds, and clients are waiting here.
+                self.saving = asyncio.ensure_future(asyncio.to_thread(self.folder.save, document))
+                await asyncio.shield(self.saving)
                 last = document
 
     # Driving the face.
@@ -219,9 +233,11 @@ class ExchangeServer:
         self.turn()
         try:
             async for message in socket:
-                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                if message.type is WSMsgType.TEXT:
                     connection.on_text(message.data)
-                    self.turn()
+                else:
+                    connection.on_binary()
+                self.turn()
         finally:
             connection.close()
             reader.gone = True

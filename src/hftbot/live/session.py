@@ -7,23 +7,24 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from fastcore.lane.lane import EVENT_BOOK, EVENT_RESYNC, EVENT_SNAPSHOT, EVENT_TRADE
-
 from hftbot.engine.guard import HALTED, REDUCING
 from hftbot.engine.reconcile import compare
-from hftbot.errors import Timeout
+from hftbot.errors import Disconnected, Timeout
 from hftbot.live.world import World
 from hftbot.venue.kraken import rules
 from hftbot.venue.kraken.feed import RARE
 from hftbot.words import events as ev
-from hftbot.words.events import OrderDoubt, OrdersSeen, PrivateLost, PrivateReady
-from hftbot.words.order import OrderState
+from hftbot.words.events import OrderDone, OrderDoubt, OrdersSeen, PrivateLost, PrivateReady
+from hftbot.words.order import OrderState, Tif
 from hftbot.words.ports import Wire
 from hftbot.words.secret import Secret
 
 HOT = EVENT_BOOK | EVENT_SNAPSHOT | EVENT_TRADE | EVENT_RESYNC
 READY_S = 30.0
 DRAIN_S = 30.0
-DOUBT_GRACE_US = 1_000_000
+CANCEL_AGAIN_S = 5.0
+DOUBT_GRACE_NS = 1_000_000_000
+ASK_AGAIN_NS = 1_000_000_000
 Token = Callable[[], Awaitable[Secret]]
 
 
@@ -49,13 +50,16 @@ class Session:
         self.leftovers_cancelled = 0
         self._fetch_token = fetch_token
         self._interval_s = loop_interval_us / 1e6
-        self._deadline_us = order_deadline_us
+        self._over_ns = order_deadline_us * 1000 + DOUBT_GRACE_NS
+        self._ask_ns = 0
         self.on_tick: Callable[[int], None] = lambda now_us: None
         self._public: Wire | None = None
         self._private: Wire | None = None
         self._wakeup = asyncio.Event()
         self._waiting = 0
         self._seen: OrdersSeen | None = None
+        self._left: set[str] = set()
+        self._sighted = self._hurried = False
         self._token = Secret("")
 
     # --- the public link -----------------------------------------------------------------------
@@ -109,6 +113,7 @@ class Session:
         """The trading link is gone: we are blind, and unanswered orders are in doubt."""
         self._private = None
         self._go_blind(reason)
+        self.engine.router.detach()
         self.engine.on_events(self.gateway.disconnected(reason))
         self.notes.warn(f"trading link lost: {reason}")
         self._stir()
@@ -136,6 +141,10 @@ class Session:
                     self._private.close()
             else:
                 self.engine.on_events((event,))
+                if kind is OrderDone and (self.engine.blind
+                                          or event.client_id in self.engine.short):
+                    # Its last fills may be lost on the way: the next list has to tell them.
+                    self.gateway.expect(event.client_id)
 
     def _flush_private(self) -> None:
         frames = self.gateway.take_outbox()
@@ -146,14 +155,16 @@ class Session:
         if self._private is None:
             return
         self.engine.blind = False
+        self._sighted = True
         self.engine.router.attach(self._private.send)
-        self.engine.router.admit(self.engine.trading)
+        self.engine.router.admit(self.engine.trading and self.engine.guard.state != HALTED)
         self.world.guard.set_ready(True)
 
     def _go_blind(self, reason: str) -> None:
+        """No new orders until the venue has told us where we stand; cancels go out meanwhile."""
         self.engine.blind = True
         self.reconciled = False
-        self.engine.router.detach()
+        self.engine.router.admit(False)
         self.world.guard.set_ready(False)
 
     # --- reconciliation ------------------------------------------------------------------------
@@ -161,27 +172,35 @@ class Session:
     def _reconcile(self, seen: OrdersSeen) -> None:
         """Venue truth against our rows; what is left over from an earlier run is cancelled."""
         now_us = self.world.clock.now_us()
-        difference = compare(seen, self.engine.table, self.engine.rows.open_handles(), now_us,
-                             self._deadline_us + DOUBT_GRACE_US)
+        difference = compare(seen, self.engine.table, self.engine.rows.open_handles(),
+                             self.world.clock.mono_ns(), self._over_ns)
         self.engine.on_events(difference.ended)
+        self.engine.on_events(difference.proved)
         for client_id in difference.unproved:
             self.engine.on_events((OrderDoubt(client_id, "not in the venue's list yet", now_us),))
-        if self._private is not None:
-            for order in seen.orders:
-                if order.venue_id in difference.leftovers:
-                    self._drop_leftover(order)
+        for client_id in difference.missing:
+            self.world.guard.halt(f"order {client_id}: the venue counts fills that it never told")
+        leftovers = set(difference.leftovers)
         self.reconciled = True
+        for order in seen.orders:
+            if order.venue_id in leftovers:
+                self._drop_leftover(order)
 
     def _drop_leftover(self, order: ev.OrderSeen) -> None:
-        if self._private is None:
-            return
+        """An order of an earlier run has to be gone before we count as reconciled."""
+        known = order.venue_id in self._left
+        self._left.add(order.venue_id)
         if not order.client_id:
-            self.notes.warn(f"open order {order.venue_id} is not ours by name: left alone")
+            if not known:
+                self.notes.warn(f"open order {order.venue_id} is not ours by name: left alone")
             return
-        self.leftovers_cancelled += 1
-        self.notes.warn(f"open order {order.venue_id} of an earlier run: cancelling it")
-        self._private.send(self.gateway.cancel_venue_frame(order.venue_id,
-                                                           self.world.request_id()))
+        self.reconciled = False
+        if not known:
+            self.leftovers_cancelled += 1
+            self.notes.warn(f"open order {order.venue_id} of an earlier run: cancelling it")
+        if self._private is not None:
+            self._send(self._private, [self.gateway.cancel_venue_frame(
+                order.venue_id, self.world.request_id())])
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -195,8 +214,8 @@ class Session:
             if not await self.wait_condition(self.ready, READY_S):
                 raise Timeout(f"not ready after {READY_S:.0f} s: {self.missing()}")
             if not self.stop_asked.is_set():
-                self.world.refresh_limits()
                 self.world.adopt_positions()
+                self.world.refresh_limits()
                 self.engine.start()
                 await self._until_stopped(duration_s)
         finally:
@@ -224,8 +243,9 @@ class Session:
         return ", ".join(parts) or "nothing"
 
     def stop(self, reason: str) -> None:
-        """Ask for an orderly stop; the second call hurries the wait for answers."""
+        """Ask for an orderly stop; the second call does not wait for a link that is down."""
         if self.stop_asked.is_set():
+            self._hurried = True
             self.notes.warn(f"{reason}: cancelling again")
             self.engine.cancel_everything()
         else:
@@ -253,50 +273,78 @@ class Session:
     async def _timer(self) -> None:
         while True:
             await asyncio.sleep(self._interval_s)
-            now_ns = self.world.clock.mono_ns()
-            now_us = self.world.clock.now_us()
-            for client_id in self.gateway.overdue(now_ns):
-                self.engine.on_events((OrderDoubt(client_id, "no answer in time", now_us),))
-            self._private_events(self.gateway.take_events())
-            self._flush_private()
-            self._after_rare()
-            self._ask_about_doubt(now_us)
-            self.world.refresh_limits()
-            self.engine.on_timer()
-            self.on_tick(now_us)
-            if self.engine.guard.state == HALTED and not self.stop_asked.is_set():
-                self.stop(f"halted: {self.engine.guard.reason}")
+            try:
+                self._tick()
+            except Exception as error:
+                # Without its timer a run has no loss limit: no new risk, but cancels still go.
+                if self.engine.guard.state != HALTED or not self.stop_asked.is_set():
+                    self.fail(f"the timer failed: {type(error).__name__}: {error}")
 
-    def _ask_about_doubt(self, now_us: int) -> None:
-        """An order in doubt past its deadline: ask the venue for its list."""
-        if self.engine.blind or self._private is None:
+    def _tick(self) -> None:
+        now_ns = self.world.clock.mono_ns()
+        now_us = self.world.clock.now_us()
+        for client_id in self.gateway.overdue(now_ns):
+            self.engine.on_events((OrderDoubt(client_id, "no answer in time", now_us),))
+        self._private_events(self.gateway.take_events())
+        self._flush_private()
+        self._after_rare()
+        self._ask_about_doubt(now_ns)
+        self.world.refresh_limits()
+        self.engine.on_timer()
+        self.on_tick(now_us)
+        if self.engine.guard.state == HALTED and not self.stop_asked.is_set():
+            self.stop(f"halted: {self.engine.guard.reason}")
+
+    def _ask_about_doubt(self, now_ns: int) -> None:
+        """Ask the venue for its list while something is open that should be over by now.
+
+        A fill may come a moment after the end of its order: that moment is left to it.
+        """
+        if self.engine.blind or self._private is None or now_ns < self._ask_ns:
             return
+        if (not self.reconciled or self.engine.fills_are_late()
+                or any(map(self._should_be_over, self.engine.rows.open_handles()))):
+            self._ask_ns = now_ns + ASK_AGAIN_NS
+            self.gateway.ask_again(now_ns)
+            self._flush_private()
+
+    def _should_be_over(self, handle: int) -> bool:
+        """An order in doubt, or one that never rests, past its deadline."""
         table = self.engine.table
-        for handle in self.engine.rows.open_handles():
-            if table.state(handle) == OrderState.DOUBT and now_us - table.created_us(handle) \
-                    > self._deadline_us + DOUBT_GRACE_US:
-                self.gateway.ask_again(self.world.clock.mono_ns())
-                self._flush_private()
-                return
+        if table.state(handle) != OrderState.DOUBT and table.tif(handle) not in (Tif.IOC, Tif.FOK):
+            return False
+        age_ns: int = self.world.clock.mono_ns() - table.created_ns(handle)
+        return age_ns > self._over_ns
 
     async def drain(self) -> None:
         """Stop strategies, cancel everything, and prove that nothing of ours is open."""
         self.engine.stop()
-        self.engine.cancel_everything()
-        done = await self.wait_condition(lambda: not self.engine.rows.open_handles(),
-                                         0.0 if self.venue_gone else DRAIN_S)
-        if not done:
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + (0.0 if self.venue_gone else DRAIN_S)
+        while True:
+            # A cancel may be lost, refused for its rate, or find no wire: it is repeated.
             self.engine.cancel_everything()
+            left_s = end_s - loop.time()
+            if left_s <= 0 or self.venue_gone or await self.wait_condition(
+                    lambda: not self.engine.rows.open_handles(), min(left_s, CANCEL_AGAIN_S)):
+                break
         self.open_at_exit = await self._verify()
 
     async def _verify(self) -> int | None:
-        """How many orders of ours the venue still lists; None if it cannot be asked."""
-        if self._private is None or self.engine.blind:
+        """How many orders of ours the venue still lists; None if it cannot be asked.
+
+        A link that was up before is waited for, unless we are hurried.
+        """
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + READY_S
+        hopeless = self.venue_gone or not self._sighted
+        if hopeless or not await self.wait_condition(
+                lambda: self._hurried or not self.engine.blind, READY_S) or self.engine.blind:
             return None
         self._seen = None
         self.gateway.ask_again(self.world.clock.mono_ns())
         self._flush_private()
-        if not await self.wait_condition(lambda: self._seen is not None, READY_S):
+        if not await self.wait_condition(lambda: self._seen is not None, end_s - loop.time()):
             return None
         seen = self._seen
         return None if seen is None else sum(1 for order in seen.orders if order.client_id)
@@ -324,8 +372,12 @@ class Session:
         self._wakeup.set()
 
     def _send(self, wire: Wire, frames: Iterable[bytes]) -> None:
-        for frame in frames:
-            wire.send(frame)
+        """Send; a wire that is closing tells its link, which comes back with a new one."""
+        try:
+            for frame in frames:
+                wire.send(frame)
+        except Disconnected as error:
+            self.notes.warn(str(error))
 
     def reducing(self) -> bool:
         """True if only exits are allowed."""

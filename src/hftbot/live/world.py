@@ -60,7 +60,6 @@ class World:
         self.texts: list[Any] = []
         self.lanes: list[Any] = []
         self.desks: list[Any] = []
-        self._requests = 0
         for grid in self.instruments:
             self._add(grid)
         positions = [desk.position for desk in self.desks]
@@ -118,22 +117,25 @@ class World:
 
     def request_id(self) -> int:
         """An id for a request that is about no order of ours."""
-        self._requests += 1
-        return self._requests
+        return int(self.table.next_request())
 
     def adopt_positions(self) -> None:
         """Take the venue's balances as positions, at the price of now.
 
         For an account that only this bot uses. The entry price is not known: the profit of an
-        adopted position counts from its adoption.
+        adopted position counts from its adoption. What orders of an earlier run traded while they
+        were cancelled is part of the balance.
         """
         for index, book in enumerate(self.engine.books):
             lots = self.ledger.funds_lots(index)
-            if lots <= 0 or not book.has_bid() or self.ledger.positions[index].lots:
+            if lots < 0 or not (book.has_bid() and book.has_ask()):
+                continue
+            if lots == self.ledger.position_lots(index):
                 continue
             grid = self.instruments[index]
             ticks = (book.best_bid() + book.best_ask()) // 2
-            self.ledger.positions[index].apply(0, ticks, lots, 0)
+            self.ledger.positions[index].adopt(lots, lots * ticks)
+            self.gates[index].revalue()
             self.notes.info(f"{grid.symbol}: adopted {grid.qty_text(lots)} held at the venue, "
                             f"valued at {grid.price_text(ticks)}")
 

@@ -88,7 +88,7 @@ class LedgerDb:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             database = sqlite3.connect(self.path, timeout=5.0, isolation_level=None,
                                        check_same_thread=False)
-            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA journal_mode=WAL").fetchall()  # PyPy keeps it open else
             database.execute("PRAGMA synchronous=NORMAL")
             database.executescript(SCHEMA)
             return database
