@@ -7,6 +7,7 @@ echo. Waiting in epoll and pauses of 200 us between ticks are published.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from kraken_market import Market
 
 pytest.importorskip("picows", reason="picows runs on CPython only")
 CLIENT = Path(__file__).with_name("loopback_client.py")
+EXCHANGE = Path(__file__).with_name("stamping_exchange.py")
+STRATEGY = Path(__file__).with_name("book_taker.py")
 FRAMES = 1000
 BAR_J = 3
 
@@ -111,3 +114,30 @@ def test_tick_to_order_epoll(gate: Gate, sleeping: Bench) -> None:
     """Published: the client sleeps in epoll between ticks."""
     gate.settle(lambda: measure(gate, sleeping, "tick to order, epoll, 200 us gaps", 400, 5,
                                 200_000, None))
+
+
+def test_tick_to_order_with_the_exchange(gate: Gate, tmp_path: Path) -> None:
+    """Published: ``hftbot run`` and the embedded exchange as they are, stamped by the exchange."""
+    out = tmp_path / "took.json"
+    exchange = subprocess.Popen([sys.executable, str(EXCHANGE), str(tmp_path / "exchange"),
+                                 str(out)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert exchange.stdout is not None
+        endpoint = json.loads(exchange.stdout.readline())
+        environment = {**os.environ, "KRAKEN_API_KEY": endpoint["api_key"],
+                       "KRAKEN_API_SECRET": endpoint["api_secret"]}
+        done = subprocess.run([sys.executable, "-m", "hftbot", "run", "--profile", "hft",
+                               "--exchange", endpoint["rest_url"], "--duration", "8", "--json",
+                               "--strategy", f"{STRATEGY}:BookTaker", "--state",
+                               str(tmp_path / "state"), "--set", "MAX_ORDERS_PER_MIN=6000"],
+                              env=environment, cwd=tmp_path, capture_output=True, text=True,
+                              check=False, timeout=90)
+        assert done.returncode == 0, done.stderr
+    finally:
+        exchange.terminate()
+        exchange.wait(timeout=30)
+    took = json.loads(out.read_text())
+    assert len(took) >= 20
+    p50, p95, p99 = (figure / 1000 for figure in percentiles(took, 1))
+    gate.notes.append(f"tick to order against the Python exchange (us): p50 {p50:,.1f}  "
+                      f"p95 {p95:,.1f}  p99 {p99:,.1f}  ({len(took)} orders)")

@@ -225,23 +225,22 @@ class Gate:
         """Everything measured, for people."""
         lines = []
         if self.rows:
-            lines.append(f"{'bench (ns per operation)':<48}{'p50':>9}{'p95':>9}{'p99':>9}   "
+            lines.append(f"{'bench (ns per operation)':<48}{'p50':>11}{'p95':>12}{'p99':>12}   "
                          f"{'ratio p50':>9}{'p95':>8}{'p99':>8}   bar, against")
         for row in self.rows:
-            cells = "".join(f"{_figure(value):>9}" for value in row.ours_ns)
+            cells = _cells(row.ours_ns)
             ratios = [f"{value:.2f}" + ("*" if noisy else "")
                       for value, noisy in zip(row.ratio, row.noisy, strict=True)]
             lines.append(f"{row.bench:<48}{cells}   {ratios[0]:>9}{ratios[1]:>8}{ratios[2]:>8}   "
                          f"{row.bar_kind} {_bars(row.bars)}, {row.reference}")
-            lines.append(f"{'  ' + row.reference:<48}"
-                         + "".join(f"{_figure(value):>9}" for value in row.theirs_ns))
+            lines.append(f"{'  ' + row.reference:<48}{_cells(row.theirs_ns)}")
         if any(any(row.noisy) for row in self.rows):
             lines.append("* too noisy: the reference differs from itself by more than 0.8..1.25")
         if self.budgets:
-            lines.append(f"{'budget (us)':<48}{'p50':>9}{'p95':>9}{'p99':>9}   {'budget':>9}")
+            lines.append(f"{'budget (us)':<48}{'p50':>11}{'p95':>12}{'p99':>12}   {'budget':>9}")
         for budget in self.budgets:
-            lines.append(f"{budget.bench:<48}{budget.p50_us:>9.2f}{budget.p95_us:>9.2f}"
-                         f"{budget.p99_us:>9.2f}   {budget.budget_us:>9,.0f}")
+            lines.append(f"{budget.bench:<48}{budget.p50_us:>11.2f}{budget.p95_us:>12.2f}"
+                         f"{budget.p99_us:>12.2f}   {budget.budget_us:>9,.0f}")
         return "\n".join(lines + self.notes)
 
     def keep(self, path: Path = RESULTS) -> None:
@@ -270,6 +269,11 @@ def _three(bars: float | Sequence[float | None]
 def _bars(bars: Sequence[float | None]) -> str:
     texts = ["-" if bar is None else f"{bar:g}" for bar in bars]
     return texts[0] if len(set(texts)) == 1 else "/".join(texts)
+
+
+def _cells(figures: Percentiles) -> str:
+    one, two, three = (_figure(value) for value in figures)
+    return f"{one:>11}{two:>12}{three:>12}"
 
 
 def _figure(nanoseconds: float) -> str:

@@ -45,6 +45,9 @@ def no_dead_test_files(tree: Tree) -> Iterator[str]:
     files = [file for file in tree.under("tests", "bench") if file.suffix == ".py"]
     used = {part for file in files for found in file.imports
             for part in (*found.module.split("."), *found.names)}
+    used |= {node.value.removesuffix(".py") for file in files for node in file.nodes
+             if isinstance(node, ast.Constant) and isinstance(node.value, str)
+             and node.value.endswith(".py")}  # run as a script
     for file in files:
         collected = any(fnmatch.fnmatch(file.path.name, pattern) for pattern in patterns)
         tests = any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from fastcore.money.journal import Journal
 from kraken_frames import BTC, ETH, TOKEN, ManualClock
 
+from fastcore.money.journal import Journal
 from hftbot.config.schema import Settings
 from hftbot.errors import Disconnected
 from hftbot.live.world import World

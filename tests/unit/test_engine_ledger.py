@@ -8,8 +8,8 @@ import random
 
 import pytest
 from engine_rig import ASK, BID, LOTS, Rig, Voice
-from fastcore.money.journal import read_records
 
+from fastcore.money.journal import read_records
 from hftbot.words import events as ev
 from hftbot.words.market import Side
 from hftbot.words.order import OrderState as S
@@ -77,7 +77,8 @@ def test_ledger_every_order_of_four_events(rig: Rig, order_of_events: tuple[str,
 def test_ledger_fill_around_a_cancel(rig: Rig, order_of_events: tuple[str, ...]) -> None:
     order = rig.buy()
     acts = {"ack": lambda: rig.ack(order), "fill": lambda: rig.fill(order, 7),
-            "cancelled": lambda: rig.done(order, S.CANCELED, 7), "again": lambda: rig.fill(order, 7)}
+            "cancelled": lambda: rig.done(order, S.CANCELED, 7),
+            "again": lambda: rig.fill(order, 7)}
     for name in order_of_events:
         acts[name]()
     assert rig.lots() == 7

@@ -87,7 +87,10 @@ cdef class LaneDesk:
                                 int tif, bint post_only, int64_t created_us, int64_t now_us,
                                 int64_t now_ns) noexcept nogil
     cdef int64_t _undo(self, int64_t handle, int64_t reason) noexcept nogil
+    cdef void _spend(self) noexcept nogil
+    @cython.locals(at=int64_t)
     cdef void _settle(self, int64_t handle) noexcept nogil
+    @cython.locals(at=int64_t)
     cdef void _unwish(self, int64_t handle) noexcept nogil
     @cython.locals(before=int64_t, after=int64_t)
     cdef int64_t _apply(self, int64_t strategy, int side, int64_t ticks, int64_t lots,

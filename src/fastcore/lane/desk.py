@@ -16,12 +16,17 @@ if cython.compiled:
     from cython.cimports.fastcore.money.orders import (
         CANCELED,
         EXPIRED,
+        FILLED,
         HELD,
         LIVE,
+        LOTS,
         NAMED,
         PARTIAL,
         POST_ONLY,
         REJECTED,
+        ROW_BITS,
+        SIDE,
+        TICKS,
         WISH_HELD,
         WISH_LOTS,
         WISH_TICKS,
@@ -40,12 +45,17 @@ else:
     from fastcore.money.orders import (
         CANCELED,
         EXPIRED,
+        FILLED,
         HELD,
         LIVE,
+        LOTS,
         NAMED,
         PARTIAL,
         POST_ONLY,
         REJECTED,
+        ROW_BITS,
+        SIDE,
+        TICKS,
         WISH_HELD,
         WISH_LOTS,
         WISH_TICKS,
@@ -177,9 +187,7 @@ class LaneDesk:
             self.gate.release_more(side, ticks, extra)
             return -DENY_JOURNAL
         self.table.wish(handle, ticks, lots, extra)
-        self.account.messages.take(1, now_ns, False)
-        if self.bucket is not None:
-            self.bucket.take(1, now_ns, False)
+        self._spend()
         self.request = self.table.next_request()
         self.framed = True
         return 0
@@ -198,9 +206,7 @@ class LaneDesk:
             return -DENY_MESSAGE_RATE
         if self.text.cancel_order(self.table.client_id(handle), self.table.request + 1) < 0:
             return -DENY_INVALID
-        self.account.messages.take(1, now_ns, True)
-        if self.bucket is not None:
-            self.bucket.take(1, now_ns, True)
+        self._spend()
         self.request = self.table.next_request()
         self._note(ROW_CANCEL, handle, self.request, 0, 0, 0, now_us)
         self.framed = True
@@ -350,7 +356,7 @@ class LaneDesk:
             self.table.done(handle, REJECTED)
             self.table.free(handle)
             return -DENY_GROSS
-        self.table.set_word(handle, HELD, lots)
+        self.table.rows[(handle << ROW_BITS) + HELD] = lots
         flags = self.instrument + (side << 16) + (tif << 20) + (strategy << 32)
         if post_only:
             flags += 1 << 24
@@ -366,13 +372,17 @@ class LaneDesk:
                                      deadline, self.request) < 0:
             self.account.state = HALTED
             return self._undo(handle, DENY_JOURNAL)
-        self.account.messages.take(1, now_ns, False)
-        if self.bucket is not None:
-            self.bucket.take(1, now_ns, False)
+        self._spend()
         self.table.sent(handle)
         self.framed = True
         self.placed += 1
         return handle
+
+    def _spend(self):
+        # The budgets were asked at this moment already.
+        self.account.messages.spend(1)
+        if self.bucket is not None:
+            self.bucket.spend(1)
 
     def _undo(self, handle, reason):
         self.denied += 1
@@ -383,23 +393,25 @@ class LaneDesk:
 
     def _settle(self, handle):
         # Once, when the order is over: whatever it still holds goes back.
-        if self.table.is_open(handle) or self.table.word(handle, HELD) == RELEASED:
+        at = handle << ROW_BITS
+        if self.table.is_open(handle) or self.table.rows[at + HELD] == RELEASED:
             return
         self._unwish(handle)
-        self.gate.release(self.table.side(handle), self.table.ticks(handle),
-                          self.table.word(handle, HELD))
-        self.table.set_word(handle, HELD, RELEASED)
-        if self.table.filled_lots(handle) == 0:
-            self.gate.forget(self.table.side(handle), self.table.ticks(handle),
-                             self.table.lots(handle))
+        self.gate.release(self.table.rows[at + SIDE], self.table.rows[at + TICKS],
+                          self.table.rows[at + HELD])
+        self.table.rows[at + HELD] = RELEASED
+        if self.table.rows[at + FILLED] == 0:
+            self.gate.forget(self.table.rows[at + SIDE], self.table.rows[at + TICKS],
+                             self.table.rows[at + LOTS])
 
     def _unwish(self, handle):
-        if self.table.word(handle, WISH_TICKS) != 0:
-            self.gate.release_more(self.table.side(handle), self.table.word(handle, WISH_TICKS),
-                                   self.table.word(handle, WISH_HELD))
-            self.table.set_word(handle, WISH_TICKS, 0)
-            self.table.set_word(handle, WISH_LOTS, 0)
-            self.table.set_word(handle, WISH_HELD, 0)
+        at = handle << ROW_BITS
+        if self.table.rows[at + WISH_TICKS] != 0:
+            self.gate.release_more(self.table.rows[at + SIDE], self.table.rows[at + WISH_TICKS],
+                                   self.table.rows[at + WISH_HELD])
+            self.table.rows[at + WISH_TICKS] = 0
+            self.table.rows[at + WISH_LOTS] = 0
+            self.table.rows[at + WISH_HELD] = 0
 
     def _apply(self, strategy, side, ticks, lots, fee_e10):
         before = self.position.lots if self.position.lots >= 0 else -self.position.lots

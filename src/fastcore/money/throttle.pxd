@@ -17,6 +17,7 @@ cdef class TokenBucket:
     cdef readonly int64_t refused       # takes refused so far
 
     cpdef int take(self, int64_t weight, int64_t now_ns, bint reserved=*) noexcept nogil
+    cpdef void spend(self, int64_t weight) noexcept nogil
     cpdef bint would_take(self, int64_t weight, int64_t now_ns, bint reserved=*) noexcept nogil
     cpdef int64_t available(self, int64_t now_ns) noexcept nogil
     cpdef void set_level(self, int64_t tokens, int64_t now_ns) noexcept nogil

@@ -49,9 +49,13 @@ class TokenBucket:
         if not self.would_take(weight, now_ns, reserved):
             self.refused += 1
             return 0
+        self.spend(weight)
+        return 1
+
+    def spend(self, weight: int) -> None:
+        """Take what ``would_take`` has just allowed."""
         self.level_e6 -= weight * 1_000_000
         self.taken += weight
-        return 1
 
     def would_take(self, weight: int, now_ns: int, reserved: bool = False) -> bool:
         """True if ``take`` with the same arguments would be granted."""

@@ -150,7 +150,8 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
         links.append(asyncio.ensure_future(_watch_child(exchange.child, session)))
     # A collection in the middle of a turn costs milliseconds; what is built by now stays.
     gc.collect()
-    gc.freeze()
+    if hasattr(gc, "freeze"):  # PyPy has none
+        gc.freeze()
     try:
         await session.run(options.duration_s)
     finally:

@@ -22,7 +22,7 @@ from hftbot.words import events as ev
 from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust, Trade, VenueMode
-from hftbot.words.order import OrderState
+from hftbot.words.order import OrderState, client_id_parts
 from hftbot.words.ports import Clock, Notes, Strategy
 
 OVERFILLED = 2
@@ -274,7 +274,7 @@ class Engine:
             code = desk.fill(handle, event.ticks, event.lots, event.fee_e10,
                              fill_key(event.fill_id), now_us)
         else:
-            self.external_fills += 1
+            self.external_fills += not self._made_here(event.client_id)
             code = desk.stray_fill(event.client_id, event.side, event.ticks, event.lots,
                                    event.fee_e10, fill_key(event.fill_id), now_us)
         if code < 0:
@@ -289,17 +289,22 @@ class Engine:
         grid = self.ledger.instruments[event.instrument]
         for observer in self.observers:
             observer.on_fill(fill, grid, book.best_bid(), book.best_ask())
-        if handle < 0:
-            return
-        owner = self.table.strategy(handle)
-        if 0 < owner <= len(self.voices):
-            strategy, voice = self.voices[owner - 1]
-            self._speak(strategy, voice, strategy.on_fill, event)
-        if self.table.state(handle) == OrderState.FILLED:
+        self._tell_fill(event)
+        if handle >= 0 and self.table.state(handle) == OrderState.FILLED:
             # The venue's own word for it may come later or never; the last fill is proof.
             self._finish(handle, ev.OrderDone(event.client_id, OrderState.FILLED,
                                               self.table.filled_lots(handle), "filled",
                                               event.ts_us), OrderState.FILLED, "filled")
+
+    def _made_here(self, client_id: int) -> bool:
+        return client_id > 0 and client_id_parts(client_id).run == self.table.run
+
+    def _tell_fill(self, event: ev.OrderFilled) -> None:
+        """Whoever made the order is told, even if its row is free by now."""
+        owner = client_id_parts(event.client_id).strategy
+        if self._made_here(event.client_id) and 0 < owner <= len(self.voices):
+            strategy, desk = self.voices[owner - 1]
+            self._speak(strategy, desk, strategy.on_fill, event)
 
     def _amended(self, event: ev.OrderAmended) -> None:
         handle = self.table.find(event.client_id)

@@ -1,0 +1,155 @@
+"""Loss limit, states that only become stricter, and what each still allows."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+from engine_rig import ASK, BID, LOTS, Rig, Voice
+
+from hftbot.engine.guard import ACTIVE, DAY_US, HALTED, REDUCING
+from hftbot.words import events as ev
+from hftbot.words.market import Side, VenueMode
+from hftbot.words.order import Tif
+from hftbot.words.verdict import Verdict
+
+
+@pytest.fixture
+def rig(tmp_path: pathlib.Path) -> Rig:
+    return Rig(tmp_path, Voice(), loss_usd_day_max=10, position_usd_max=1200)
+
+
+def lose(rig: Rig, usd: float) -> None:
+    """A position of 0.01 BTC that cost so much more than it is worth."""
+    order = rig.buy(1_000_000)
+    rig.fill(order, 1_000_000, f"L{usd}", ticks=ASK + round(usd * 1_000))
+    rig.tell(ev.BalanceSeen("BTC", rig.lots() * 100, rig.clock.us))
+    rig.engine.on_timer()
+
+
+def test_guard_loss_limit_reduces_then_halts(rig: Rig) -> None:
+    rig.engine.on_timer()
+    lose(rig, 9.0)
+    assert rig.guard.state == ACTIVE
+    rig.quote(BID - 1_100, ASK - 1_100)
+    rig.engine.on_timer()
+    assert rig.guard.state == REDUCING
+    verdict = rig.desk().place(0, Side.BUY, ASK - 1_100, LOTS, Tif.IOC)
+    assert -verdict & Verdict.DENY_REDUCING
+    assert -verdict & Verdict.DENY_DAILY_LOSS
+    resting = rig.sell(LOTS, ASK, Tif.GTC)
+    rig.ack(resting)
+    assert rig.desk().place(0, Side.SELL, ASK - 1, rig.lots(), Tif.IOC) < 0, "more than is held"
+    rig.quote(BID - 6_500, ASK - 6_500)
+    rig.engine.on_timer()
+    assert rig.guard.state == HALTED
+    assert b"cancel_order" in rig.sent[-1]
+    assert -rig.desk().place(0, Side.SELL, BID - 6_500, LOTS, Tif.IOC) & (
+        Verdict.DENY_HALTED | Verdict.DENY_NOT_READY)
+
+
+def test_guard_never_relaxes_by_itself(rig: Rig) -> None:
+    rig.engine.on_timer()
+    lose(rig, 10.5)
+    assert rig.guard.state == REDUCING
+    rig.quote(BID + 10_000, ASK + 10_000)
+    rig.engine.on_timer()
+    rig.later(86_400 * 2)
+    rig.engine.on_timer()
+    assert rig.guard.state == REDUCING
+    rig.guard.raise_to(ACTIVE, "no")
+    assert rig.guard.state == REDUCING
+
+
+def test_guard_midnight_starts_a_new_day(rig: Rig) -> None:
+    rig.engine.on_timer()
+    lose(rig, 9.0)
+    rig.later((DAY_US - rig.clock.us % DAY_US) / 1e6)
+    rig.engine.on_timer()
+    assert rig.world.account.loss_e10 == 0
+    rig.quote(BID - 9_500, ASK - 9_500)
+    rig.engine.on_timer()
+    assert rig.guard.state == ACTIVE
+    rig.quote(BID - 11_000, ASK - 11_000)
+    rig.engine.on_timer()
+    assert rig.guard.state == REDUCING
+
+
+def test_guard_midnight_while_the_market_link_is_down(rig: Rig) -> None:
+    """The new day starts from what was, not from an empty book."""
+    rig.engine.on_timer()
+    lose(rig, 9.0)
+    rig.engine.books[0].clear()
+    rig.later((DAY_US - rig.clock.us % DAY_US) / 1e6)
+    rig.engine.on_timer()
+    rig.quote()
+    rig.engine.on_timer()
+    assert rig.guard.state == ACTIVE
+    assert rig.world.account.loss_e10 == pytest.approx(0, abs=10)
+
+
+def test_guard_journal_that_is_full_halts_and_says_so_once(tmp_path: pathlib.Path) -> None:
+    rig = Rig(tmp_path, Voice(), journal_bytes=6000)
+    order = rig.buy(ticks=BID, tif=Tif.GTC)
+    verdict = 1
+    while verdict > 0:
+        verdict = rig.desk().place(0, Side.BUY, BID - 10, 10_000, Tif.GTC)
+    assert -verdict & (Verdict.DENY_JOURNAL | Verdict.DENY_HALTED)
+    rig.engine.on_timer()
+    rig.engine.on_timer()
+    assert rig.notes.said("the journal refused a record") == 1
+    assert rig.table.state(rig.table.find(order)) == 2
+    assert sum(b"cancel_order" in frame for frame in rig.sent) == len(rig.engine.open_client_ids())
+
+
+def test_guard_journal_failure_is_told_even_while_reducing(tmp_path: pathlib.Path) -> None:
+    rig = Rig(tmp_path, Voice())
+    rig.guard.raise_to(REDUCING, "loss")
+    rig.world.account.state = HALTED
+    rig.engine.on_timer()
+    assert rig.guard.reason == "the journal refused a record"
+    assert rig.notes.said("guard HALTED") == 1
+
+
+@pytest.mark.parametrize(("mode", "taker", "maker"), [
+    (VenueMode.OPEN, True, True), (VenueMode.POST_ONLY, False, True),
+    (VenueMode.CANCEL_ONLY, False, False), (VenueMode.DOWN, False, False)])
+def test_guard_venue_mode_is_obeyed(rig: Rig, mode: VenueMode, taker: bool, maker: bool) -> None:
+    resting = rig.buy(ticks=BID - 5, tif=Tif.GTC)
+    rig.tell(ev.ModeChanged(mode, 1))
+    taken = rig.desk().place(0, Side.BUY, ASK, LOTS, Tif.IOC)
+    made = rig.desk().place(0, Side.BUY, BID, LOTS, Tif.GTC, post_only=True)
+    assert (taken > 0, made > 0) == (taker, maker)
+    assert rig.desk().cancel(resting) == 0
+
+
+def test_guard_exposure_in_doubt_still_counts(rig: Rig) -> None:
+    """An order in doubt keeps its share of the position limit."""
+    order = rig.buy(1_900_000)
+    rig.doubt(order)
+    verdict = rig.desk().place(0, Side.BUY, ASK, 200_000, Tif.IOC)
+    assert -verdict & Verdict.DENY_POSITION
+    rig.done(order)
+    assert rig.buy(200_000)
+
+
+def test_guard_silent_market_link_denies_and_its_return_allows(rig: Rig) -> None:
+    limit_ns = rig.world.gates[0].book_silence_ns_max
+    rig.clock.ns += limit_ns
+    assert rig.desk().place(0, Side.BUY, ASK, LOTS, Tif.IOC) > 0
+    rig.clock.ns += 1
+    assert -rig.desk().place(0, Side.BUY, ASK, LOTS + 1, Tif.IOC) & Verdict.DENY_STALE_BOOK
+    rig.later(0)
+    assert rig.desk().place(0, Side.BUY, ASK, LOTS + 1, Tif.IOC) > 0
+
+
+def test_guard_adopted_position_counts_at_once(tmp_path: pathlib.Path) -> None:
+    rig = Rig(tmp_path, Voice(), position_usd_max=1200, start=False)
+    rig.tell(ev.BalanceSeen("BTC", 1_900_000 * 100, 1))
+    rig.fill(0, 7, "of a leftover")
+    rig.world.adopt_positions()
+    rig.engine.start()
+    assert rig.lots() == 1_900_000
+    assert rig.world.account.gross_e10 > 0
+    assert -rig.desk().place(0, Side.BUY, ASK, 200_000, Tif.IOC) & Verdict.DENY_POSITION
+    assert rig.desk().place(0, Side.SELL, BID, 1_900_000, Tif.IOC) > 0
