@@ -378,10 +378,17 @@ def test_fault_orders_of_a_disabled_strategy_are_cancelled_once_there_is_a_wire(
             if cut and now_us > cut[0] + 1_000:
                 raise RuntimeError("planted")
 
+    class Quiet(Strategy):
+        """Keeps the run alive: without any strategy left it would end."""
+
+        name = "quiet"
+
     cut: list[int] = []
     opened: list[int] = []
 
     def plan(ring: Ring, tamper: Tamper) -> None:
+        ring.world.add_strategy(Quiet())
+
         def now() -> None:
             cut.append(ring.venue.clock.now_us())
             tamper.cut("private")

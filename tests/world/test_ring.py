@@ -157,7 +157,8 @@ class Broken(Strategy):
 
 
 def test_world_strategy_that_raises_is_disabled_and_its_orders_cancelled() -> None:
-    ring = run_ring(1, 4.0, strategy=Broken())
+    ring = run_ring(1, 60.0, strategy=Broken())
+    assert "every strategy is disabled" in ring.session.stop_reason
     assert ring.world.engine.disabled == ["broken"]
     assert not ring.venue.face.desk.orders
     assert ring.session.open_at_exit == 0

@@ -41,6 +41,7 @@ from hftbot.wire.poll import BusyPoll
 JOURNAL_BYTES = 64 << 20
 EXIT_NOT_VERIFIED = 4
 EXIT_HALTED = 5
+EXIT_NO_STRATEGY = 1
 FEES_E6 = {"free": (0, 0), "kraken": (2500, 4000)}
 REPLAY_POLL_S = 0.25
 
@@ -195,7 +196,9 @@ async def _watch_data(endpoint: Endpoint, session: Session) -> None:
 def _exit_code(session: Session) -> int:
     if session.world.guard.state == 2:
         return EXIT_HALTED
-    return 0 if session.open_at_exit == 0 else EXIT_NOT_VERIFIED
+    if session.open_at_exit != 0:
+        return EXIT_NOT_VERIFIED
+    return EXIT_NO_STRATEGY if session.engine.mute else 0
 
 
 def _open_journal(path: Path, header: bytes) -> Any:

@@ -182,9 +182,11 @@ class Reporter:
             unrealised += open_profit
             lines.append(report.PositionLine(grid.symbol, grid.qty(position.lots), average, mid,
                                              open_profit))
-        open_orders = session.open_at_exit
+        open_orders, ended = session.open_at_exit, session.stop_reason
         if open_orders is None:
             open_orders = len(engine.rows.open_handles())
+            if session.drained:
+                ended += "; the venue could not be asked whether orders are open"
         guard = self.world.guard
         return report.Totals(
             mode=self.mode, venues=("kraken",),
@@ -193,7 +195,7 @@ class Reporter:
             rejects=engine.rejects, doubts=engine.doubts, denied=dict(engine.rows.denials),
             positions=tuple(lines), realised_usd=realised, unrealised_usd=unrealised,
             fees_usd=engine.ledger.fees(), open_orders=open_orders,
-            halted=guard.reason if guard.state == HALTED else "", ended=session.stop_reason,
+            halted=guard.reason if guard.state == HALTED else "", ended=ended,
             strategy={strategy.name: strategy.statistics() for strategy, _ in engine.voices})
 
     def finish(self, files: Sequence[str], json_wanted: bool, out: TextIO = sys.stdout) -> None:

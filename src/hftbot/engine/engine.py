@@ -89,6 +89,11 @@ class Engine:
         self.voices.append((strategy, desk))
         return desk
 
+    @property
+    def mute(self) -> bool:
+        """True if there were strategies and all of them are disabled."""
+        return bool(self.voices) and not any(desk.enabled for _, desk in self.voices)
+
     def start(self) -> None:
         """Trading begins: strategies are told and the door opens.
 

@@ -46,6 +46,7 @@ class Session:
         self.stop_reason = ""
         self.venue_gone = False
         self.open_at_exit: int | None = None
+        self.drained = False
         self.reconciled = False
         self.leftovers_cancelled = 0
         self._fetch_token = fetch_token
@@ -59,6 +60,7 @@ class Session:
         self._waiting = 0
         self._seen: OrdersSeen | None = None
         self._left: set[str] = set()
+        self._refusals = 0
         self._sighted = self._hurried = False
         self._token = Secret("")
 
@@ -136,15 +138,23 @@ class Session:
             elif kind is PrivateLost:
                 self._go_blind(event.reason)
             elif kind is ev.VenueError and rules.token_refused(event.code):
-                self.notes.warn(f"token refused ({event.code}): fetching a new one")
-                if self._private is not None:
-                    self._private.close()
+                self._token_refused(event.code)
             else:
                 self.engine.on_events((event,))
                 if kind is OrderDone and (self.engine.blind
                                           or event.client_id in self.engine.short):
                     # Its last fills may be lost on the way: the next list has to tell them.
                     self.gateway.expect(event.client_id)
+
+    def _token_refused(self, code: str) -> None:
+        """A new token, once; a venue that refuses that too refuses us."""
+        self._refusals += 1
+        if self._refusals > 1:
+            self.fail(f"the venue refused two tokens in a row: {code}")
+            return
+        self.notes.warn(f"token refused ({code}): fetching a new one")
+        if self._private is not None:
+            self._private.close()
 
     def _flush_private(self) -> None:
         frames = self.gateway.take_outbox()
@@ -156,6 +166,7 @@ class Session:
             return
         self.engine.blind = False
         self._sighted = True
+        self._refusals = 0
         self.engine.router.attach(self._private.send)
         self.engine.router.admit(self.engine.trading and self.engine.guard.state != HALTED)
         self.world.guard.set_ready(True)
@@ -294,6 +305,8 @@ class Session:
         self.on_tick(now_us)
         if self.engine.guard.state == HALTED and not self.stop_asked.is_set():
             self.stop(f"halted: {self.engine.guard.reason}")
+        if self.engine.mute and not self.stop_asked.is_set():
+            self.stop(f"every strategy is disabled: {', '.join(self.engine.disabled)}")
 
     def _ask_about_doubt(self, now_ns: int) -> None:
         """Ask the venue for its list while something is open that should be over by now.
@@ -329,6 +342,7 @@ class Session:
                     lambda: not self.engine.rows.open_handles(), min(left_s, CANCEL_AGAIN_S)):
                 break
         self.open_at_exit = await self._verify()
+        self.drained = True
 
     async def _verify(self) -> int | None:
         """How many orders of ours the venue still lists; None if it cannot be asked.
