@@ -5,10 +5,10 @@ from __future__ import annotations
 from array import array
 
 import pytest
-from harness import Gate, Side
-from reference_book import SortedBook, changes, snapshot
 
 from fastcore.market.book import OrderBook
+from harness import Gate, Side
+from reference_book import SortedBook, changes, snapshot
 
 CHUNK = 256
 DEPTHS = (10, 100, 1000)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from harness import Gate
 
 BUDGETS_US = {"loop_iteration": 5_000, "intent_generation": 1_000, "risk_check": 500,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from core_chain import build_desk, build_lane
+from fastcore.lane.lane import replay
+from fastcore.probe.trackers import Trackers
 from harness import Gate
 from kraken_market import DEPTH, PRICE_PRECISION, QTY_PRECISION, SYMBOL, Market
 from reference_chain import ReferenceDesk, ReferenceGate, ReferenceLane
 from reference_chain import replay as reference_replay
-
-from fastcore.lane.lane import replay
-from fastcore.probe.trackers import Trackers
 
 FRAMES = 1024
 CHUNK = 16  # frames a sample

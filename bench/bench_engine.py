@@ -9,16 +9,15 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-from harness import Gate, side_j
-from kraken_market import PRICE_PRECISION, QTY_PRECISION, SYMBOL, Market
-
 from fastcore.money.journal import Journal
+from harness import Gate, side_j
 from hftbot import Side, Strategy, Tif
 from hftbot.config.schema import Settings
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.words.instrument import Instrument
 from hftbot.words.secret import Secret
+from kraken_market import PRICE_PRECISION, QTY_PRECISION, SYMBOL, Market
 
 FRAMES = 256
 PADDING = 64

@@ -9,10 +9,10 @@ import subprocess
 import sys
 
 import pytest
-from harness import Gate
-from workloads import WORKLOADS
 
 import fastcore
+from harness import Gate
+from workloads import WORKLOADS
 
 SCRIPT = pathlib.Path(__file__).with_name("workloads.py")
 

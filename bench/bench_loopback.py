@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from canned_server import CannedServer, server_frame
 from harness import Gate, Percentiles, Row, block, medians, over, percentiles, side_j
 from kraken_market import Market

@@ -6,11 +6,11 @@ import random
 from array import array
 
 import pytest
-from harness import Gate
 
 from fastcore.probe.clock import mono_ns, now_us
 from fastcore.probe.histogram import Histogram
 from fastcore.probe.trackers import SEED_NAMES, Trackers
+from harness import Gate
 
 hdrh = pytest.importorskip("hdrh.histogram", reason="hdrhistogram has no wheel here")
 

@@ -5,15 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kraken_market import (
-    DEPTH,
-    LOT_UNITS,
-    PRICE_PRECISION,
-    QTY_PRECISION,
-    SYMBOL,
-    TICK_UNITS,
-)
-
 from fastcore.codec.kraken import KrakenDecoder
 from fastcore.codec.text import KrakenOrderText
 from fastcore.lane.desk import LaneDesk
@@ -26,8 +17,16 @@ from fastcore.money.journal import Journal
 from fastcore.money.orders import OrderTable
 from fastcore.money.position import Position
 from fastcore.money.risk import AccountRisk, RiskGate
-from fastcore.money.throttle import TokenBucket
+from fastcore.money.throttle import MinuteWindow
 from fastcore.probe.trackers import Trackers
+from kraken_market import (
+    DEPTH,
+    LOT_UNITS,
+    PRICE_PRECISION,
+    QTY_PRECISION,
+    SYMBOL,
+    TICK_UNITS,
+)
 
 JOURNAL_BYTES = 8 << 20
 TOKEN = b"T" * 44
@@ -44,7 +43,7 @@ def build_lane(checked: bool, trackers: Trackers | None = None) -> Lane:
 def build_desk(lane: Lane, journal: Path, trackers: Trackers | None = None) -> LaneDesk:
     """A desk with every rule of the guard on, and limits that let the bench's orders pass."""
     account = AccountRisk(open_orders_max=1000, gross_e10_max=10**18, loss_e10_max=25 * 10**10,
-                          messages=TokenBucket(1_000_000, 1_000_000.0, 10))
+                          messages=MinuteWindow(1_000_000, 10))
     account.ready = 1
     position = Position(0)
     gate = RiskGate(0, account, position, Exposure(), 10, 1, order_value_max=10**18,

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 import uvloop
-from bench_engine import Bot
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
+from bench_engine import Bot
 from hftbot.wire import ws
 from hftbot.wire.poll import BusyPoll
 

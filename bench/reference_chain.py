@@ -14,6 +14,7 @@ from bisect import bisect_left, insort
 from datetime import UTC, datetime
 
 import orjson
+
 from reference_book import SortedBook
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"

@@ -11,9 +11,6 @@ import platform
 import time
 from collections.abc import Callable
 
-from kraken_market import LOT_UNITS, PRICE_PRECISION, QTY_PRECISION, SYMBOL, TICK_UNITS, Market
-from reference_book import changes, snapshot
-
 import fastcore
 from fastcore.codec.kraken import KrakenDecoder
 from fastcore.market.book import OrderBook
@@ -22,8 +19,10 @@ from fastcore.market.fair import DigitalFair, FairPrice
 from fastcore.money.exposure import Exposure
 from fastcore.money.position import Position
 from fastcore.money.risk import AccountRisk, RiskGate
-from fastcore.money.throttle import TokenBucket
+from fastcore.money.throttle import MinuteWindow
 from fastcore.probe.histogram import Histogram
+from kraken_market import LOT_UNITS, PRICE_PRECISION, QTY_PRECISION, SYMBOL, TICK_UNITS, Market
+from reference_book import changes, snapshot
 
 COUNT = 2000
 REPEATS = 30
@@ -63,7 +62,7 @@ def record() -> Callable[[], None]:
 def check_risk() -> Callable[[], None]:
     """The guard's verdict on an order, all rules."""
     account = AccountRisk(open_orders_max=100, gross_e10_max=2**60,
-                          messages=TokenBucket(1_000_000, 1_000_000.0, 0))
+                          messages=MinuteWindow(6000))
     account.ready = 1
     gate = RiskGate(0, account, Position(0), Exposure(), order_value_max=2**60,
                     order_lots_max=2**50, position_lots_max=2**50, collar_bps=300,

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
 from twins import BOTH, interpreted
 
 SHARED = pathlib.Path(os.environ.get(
@@ -34,7 +35,7 @@ class Rig:
     """Everything one instrument needs, with generous limits; names as in LaneDesk."""
 
     def __init__(self, form: str, folder: pathlib.Path, *, crc: bool = True, trackers: bool = False,
-                 tokens: int = 1_000_000, capacity: int = 1 << 20, precision: int = 5,
+                 per_minute: int = 100_000, capacity: int = 1 << 20, precision: int = 5,
                  tick_units: int = 10_000, rows: int = 64, **limits: int) -> None:
         def make(name: str, kind: str, *args: Any, **words: Any) -> Any:
             return getattr(room(form, "fastcore." + name), kind)(*args, **words)
@@ -50,7 +51,7 @@ class Rig:
         self.lane = make("lane.lane", "Lane", 0, self.decoder, self.book, self.checksum,
                          self.fair, self.trackers)
         self.table = make("money.orders", "OrderTable", rows)
-        self.messages = make("money.throttle", "TokenBucket", tokens, tokens, tokens // 10)
+        self.messages = make("money.throttle", "MinuteWindow", per_minute, per_minute // 10)
         self.account = make("money.risk", "AccountRisk", open_orders_max=rows,
                             gross_e10_max=10**18, messages=self.messages)
         self.account.ready = 1

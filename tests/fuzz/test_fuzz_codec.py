@@ -8,9 +8,9 @@ import json
 import random
 
 import pytest
-from twins import both, interpreted
 
 import fastcore
+from twins import both, interpreted
 
 PAIRS = ((b"BTC/USD", 1, 8, 1, 1), (b"ETH/USD", 5, 8, 10000, 1), (b"X/Y", 4, 3, 5, 25))
 UPDATE = (b'{"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":[{"price":45283.5,'

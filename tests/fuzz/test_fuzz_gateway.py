@@ -10,6 +10,16 @@ import json
 import random
 
 import pytest
+
+from fastcore.codec.kraken import KrakenDecoder
+from fastcore.lane.lane import Lane
+from fastcore.market.book import OrderBook
+from fastcore.market.checksum import KrakenChecksum
+from hftbot.venue.kraken import codec
+from hftbot.venue.kraken.feed import Feed
+from hftbot.venue.kraken.gateway import Gateway
+from hftbot.words import events as ev
+from hftbot.words.order import CLIENT_ID_MAX
 from kraken_frames import (
     BALANCES,
     BTC,
@@ -25,16 +35,6 @@ from kraken_frames import (
     trade,
     working,
 )
-
-from fastcore.codec.kraken import KrakenDecoder
-from fastcore.lane.lane import Lane
-from fastcore.market.book import OrderBook
-from fastcore.market.checksum import KrakenChecksum
-from hftbot.venue.kraken import codec
-from hftbot.venue.kraken.feed import Feed
-from hftbot.venue.kraken.gateway import Gateway
-from hftbot.words import events as ev
-from hftbot.words.order import CLIENT_ID_MAX
 
 NAME = codec.client_id_text(77)
 OWN = [

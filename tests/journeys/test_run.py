@@ -10,6 +10,7 @@ import socket
 import sqlite3
 
 import pytest
+
 from journeys.bot import (
     clean_up,
     endpoint,
@@ -125,7 +126,7 @@ def test_run_stop_before_the_venue_is_ready(tmp_path) -> None:
     """Ctrl-C during start-up ends at once, without a traceback."""
     bot = start(tmp_path, "run", "--profile", "hft")
     wait_condition(lambda: (tmp_path / "hftbot-state" / "lock").exists())
-    out, err = finish(bot)
+    _out, err = finish(bot)
     assert bot.returncode in (0, 130), err
     assert "Traceback" not in err
     stop_exchange(tmp_path / "hftbot-state")

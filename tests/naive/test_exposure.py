@@ -2,6 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from twins import both
 
 AMOUNT_MAX = 1 << 61

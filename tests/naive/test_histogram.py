@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from twins import BOTH, both, interpreted
 
 SOURCE = inspect.getsource(interpreted("fastcore.probe.histogram"))

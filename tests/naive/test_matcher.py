@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins import both, interpreted
 
 from fastcore.sim import codes
+from twins import both, interpreted
 
 MATCHERS = both("fastcore.sim.matcher")
 REPLAYS = both("fastcore.sim.replay_matcher")

@@ -5,9 +5,9 @@ from array import array
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins import BOTH, both
 
 import fastcore
+from twins import BOTH, both
 
 NO_ASK = (1 << 63) - 1
 

@@ -2,9 +2,9 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins import both
 
 from hftbot.words.order import OrderState as S
+from twins import both
 
 rooms = both("fastcore.money.orders")
 CAPACITY = 5

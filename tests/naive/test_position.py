@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from twins import BOTH, both
 
 AMOUNT_MAX = 1 << 61

@@ -6,9 +6,9 @@ from decimal import ROUND_CEILING, Context, Decimal, localcontext
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from twins import both, interpreted
 
 from hftbot.words.verdict import Verdict
+from twins import both, interpreted
 
 AMOUNT_MAX = 1 << 61
 INT64_MAX = (1 << 63) - 1
@@ -43,12 +43,11 @@ class World:
 
 def build(room, w):
     position_room, exposure_room, throttle_room = parts(room)
-    bucket = throttle_room.TokenBucket(10, 0.0, 2)
-    for _ in range(10 - w.messages):
-        bucket.take(1, 0, True)
+    messages = throttle_room.MinuteWindow(10, 2, 1 << 60)
+    messages.take(10 - w.messages, 0, True)
     account = room.AccountRisk(open_orders_max=w.account["open_orders_max"],
                                gross_e10_max=w.account["gross_e10_max"],
-                               loss_e10_max=w.account["loss_e10_max"], messages=bucket)
+                               loss_e10_max=w.account["loss_e10_max"], messages=messages)
     for name in ("state", "mode", "ready", "loss_e10"):
         setattr(account, name, w.account[name])
     if w.disabled:

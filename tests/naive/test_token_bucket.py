@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from twins import both
 
 rooms = both("fastcore.money.throttle")

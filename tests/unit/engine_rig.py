@@ -5,8 +5,6 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from kraken_frames import BTC, ETH, TOKEN, ManualClock
-
 from fastcore.money.journal import Journal
 from hftbot.config.schema import Settings
 from hftbot.errors import Disconnected
@@ -15,6 +13,7 @@ from hftbot.words import events as ev
 from hftbot.words.market import BookTrust, Side
 from hftbot.words.order import OrderState, Tif
 from hftbot.words.ports import Strategy
+from kraken_frames import BTC, ETH, TOKEN, ManualClock
 
 BID, ASK = 600_000, 600_010
 LOTS = 100_000

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from twins import BOTH, both
 
 room = pytest.fixture(params=both("fastcore.codec.text"), ids=BOTH)(lambda request: request.param)

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from lane_rig import NOW_NS, NOW_US, Rig, forms, room
 
 from hftbot.words.order import OrderState as State
 from hftbot.words.order import client_id_parts
 from hftbot.words.verdict import Verdict
+from lane_rig import NOW_NS, NOW_US, Rig, forms, room
 
 (ORDER, FILL, DONE, ACK, CANCEL, AMEND, DOUBT, AMENDED, ADOPT) = range(1, 10)
 
@@ -226,7 +226,7 @@ def test_cancel_writes_a_frame_and_keeps_the_hold(rig):
 
 @forms
 def test_cancels_go_out_when_halted_and_when_orders_are_out_of_messages(form, tmp_path):
-    rig = Rig(form, tmp_path, tokens=10)
+    rig = Rig(form, tmp_path, per_minute=10)
     rig.quote()
     handles = [rig.place(ticks=269_000 + i, tif=0) for i in range(9)]
     assert min(handles) >= 0

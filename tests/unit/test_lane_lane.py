@@ -1,6 +1,7 @@
 """Lane: frames become a book that may be traded on, or one that may not."""
 
 import pytest
+
 from lane_rig import STREAM, Rig, forms, frames, needs_stream, room
 
 BOOK, TOP, TRADE, SNAPSHOT, RESYNC, OTHER, COLD, BAD, HEARTBEAT = [1 << i for i in range(9)]

@@ -4,10 +4,10 @@ import pathlib
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lane_rig import NOW_NS, NOW_US, Rig, forms, frames, needs_stream, room
-from twins import BOTH
 
 from hftbot.words.order import OrderState as State
+from lane_rig import NOW_NS, NOW_US, Rig, forms, frames, needs_stream, room
+from twins import BOTH
 
 
 @forms

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 from engine_rig import ASK, BID, LOTS, Rig, Voice
-from kraken_frames import BALANCES, EMPTY, TOKEN, executions, trade, working
-from world.virtual_loop import VirtualClock, VirtualLoop
 
 from hftbot.errors import Disconnected, Timeout
 from hftbot.live import session as live
@@ -19,6 +17,8 @@ from hftbot.venue.kraken import codec
 from hftbot.words.market import Side
 from hftbot.words.order import OrderState as S
 from hftbot.words.order import Tif, client_id_pack
+from kraken_frames import BALANCES, EMPTY, TOKEN, executions, trade, working
+from world.virtual_loop import VirtualClock, VirtualLoop
 
 
 class DeadWire:

@@ -3,6 +3,7 @@
 from array import array
 
 import pytest
+
 from twins import BOTH, both
 
 NO_ASK = (1 << 63) - 1

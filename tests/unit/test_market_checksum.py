@@ -4,6 +4,7 @@ import os
 import pathlib
 
 import pytest
+
 from twins import BOTH, both
 
 SHARED = pathlib.Path(os.environ.get(

@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from twins import BOTH, both
 
 PAIRS = [pytest.param(*modules, id=name) for name, *modules in zip(

@@ -4,6 +4,7 @@ import os
 import struct
 
 import pytest
+
 from lane_rig import forms, room
 from twins import BOTH
 

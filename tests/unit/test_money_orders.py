@@ -1,9 +1,9 @@
 """OrderTable: the ways of an order, the usual ones and the late ones."""
 
 import pytest
-from lane_rig import forms, room
 
 from hftbot.words.order import OrderState as State
+from lane_rig import forms, room
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """RiskGate and AccountRisk: boundaries of the control table, one by one."""
 
 import pytest
-from lane_rig import NOW_NS, NOW_US, Rig, forms, room
 
 from hftbot.words.verdict import Verdict
+from lane_rig import NOW_NS, NOW_US, Rig, forms, room
 
 INT64_MAX = (1 << 63) - 1
 EXACT = {"collar_bps": 300, "order_value_max": 10_000_000, "order_lots_max": 1000,
@@ -228,13 +228,17 @@ def test_reducing_fill_begins_the_row_anew(rig):
 
 @forms
 def test_messages_of_a_minute(form, tmp_path):
-    rig = Rig(form, tmp_path, tokens=10)
+    rig = Rig(form, tmp_path, per_minute=10, book_silence_ns_max=0)
     rig.quote()
-    bucket = rig.account.messages
-    bucket.set_level(2, NOW_NS)
+    assert rig.account.limits()["messages_max"] == 10
+    assert rig.account.limits()["messages_reserve"] == 1
+    rig.account.messages.take(8, NOW_NS)
     assert ask(rig, ticks=270_000, lots=1000) == Verdict.ALLOW
-    bucket.take(1, NOW_NS)
+    rig.account.messages.take(1, NOW_NS)
     assert ask(rig, ticks=270_000, lots=1000) == Verdict.DENY_MESSAGE_RATE
+    over_ns = NOW_NS + 60_000_000_000
+    assert ask(rig, ticks=270_000, lots=1000, now_ns=over_ns - 1) == Verdict.DENY_MESSAGE_RATE
+    assert ask(rig, ticks=270_000, lots=1000, now_ns=over_ns) == Verdict.ALLOW
 
 
 @forms
@@ -281,8 +285,11 @@ def test_venue_modes(rig, mode, taker, maker):
 
 @forms
 def test_new_account_is_not_ready(form):
-    bucket = room(form, "fastcore.money.throttle").TokenBucket(10, 1.0)
-    assert room(form, "fastcore.money.risk").AccountRisk(messages=bucket).ready == 0
+    messages = room(form, "fastcore.money.throttle").MinuteWindow(10)
+    account_risk = room(form, "fastcore.money.risk").AccountRisk
+    assert account_risk(messages=messages).ready == 0
+    with pytest.raises(ValueError, match="needs a MinuteWindow"):
+        account_risk()
 
 
 @forms

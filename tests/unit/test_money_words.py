@@ -1,11 +1,11 @@
 """The machine room's numbers are the house's words."""
 
 import pytest
-from lane_rig import forms, room
 
 from hftbot.words.market import BookTrust
 from hftbot.words.order import ClientIdParts, OrderState, client_id_parts
 from hftbot.words.verdict import Verdict
+from lane_rig import forms, room
 
 
 @forms

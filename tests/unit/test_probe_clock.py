@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from twins import BOTH, both
 
 pytestmark = pytest.mark.parametrize("room", both("fastcore.probe.clock"), ids=BOTH)

@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins import BOTH, both
 
 import fastcore
+from twins import BOTH, both
 
 ROOMS = both("fastcore.probe.trackers")
 rooms = pytest.mark.parametrize("room", ROOMS, ids=BOTH)

@@ -1,9 +1,9 @@
 """Matcher and ReplayMatcher by example; tests/naive compares them with naive twins."""
 
 import pytest
-from twins import BOTH, both
 
 from fastcore.sim import codes
+from twins import BOTH, both
 
 CROWD, US, THEM = 0, 1, 2
 

@@ -3,6 +3,7 @@
 from statistics import mean, pvariance
 
 import pytest
+
 from twins import BOTH, both
 
 

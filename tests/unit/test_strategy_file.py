@@ -5,13 +5,13 @@ from __future__ import annotations
 import pathlib
 
 import pytest
-from scripted_desk import ScriptedDesk, bitcoin
 
 from hftbot.app.strategy_file import BUILT_IN, load
 from hftbot.errors import ConfigError
 from hftbot.strategy.micro_scalper import MicroScalper
 from hftbot.words.market import Side
 from hftbot.words.ports import Strategy
+from scripted_desk import ScriptedDesk, bitcoin
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "touch_taker.py"
 BID, ASK = 600_000, 600_001

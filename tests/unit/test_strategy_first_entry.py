@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from scripted_desk import ScriptedDesk, bitcoin
-
 from hftbot.exchange.market import SyntheticMarket
 from hftbot.exchange.settings import LISTINGS
 from hftbot.strategy.micro_scalper import MicroScalper
+from scripted_desk import ScriptedDesk, bitcoin
 
 LONGEST_US = 5_000_000
 

@@ -9,12 +9,12 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted_desk import ScriptedDesk, bitcoin
 
 from hftbot.errors import ConfigError
 from hftbot.strategy.micro_scalper import MicroScalper
 from hftbot.words.events import OrderFilled
 from hftbot.words.market import BookTrust, Side, Trade
+from scripted_desk import ScriptedDesk, bitcoin
 
 BID, ASK = 600_000, 600_001
 SECOND = 1_000_000

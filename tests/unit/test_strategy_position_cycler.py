@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_desk import bitcoin
 
 from hftbot.errors import ConfigError
 from hftbot.strategy.order_size import fee_check, least_lots, order_lots, percent, value_limit
 from hftbot.strategy.position_cycler import ExitReason, ExitRules, PositionCycler
+from scripted_desk import bitcoin
 
 RULES = ExitRules()
 

@@ -4,9 +4,9 @@ import importlib
 import sys
 
 import pytest
-from twins import BOTH, both, interpreted
 
 import fastcore
+from twins import BOTH, both, interpreted
 
 compiled_only = pytest.mark.skipif(not fastcore.compiled, reason="everything is interpreted here")
 

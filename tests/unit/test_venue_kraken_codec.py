@@ -9,13 +9,13 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kraken_frames import BTC, fixture_lines, needs_fixtures
 
 from fastcore.codec.kraken import exact
 from hftbot.errors import BadFrame
 from hftbot.venue.kraken import codec
 from hftbot.words.instrument import Instrument
 from hftbot.words.order import CLIENT_ID_MAX
+from kraken_frames import BTC, fixture_lines, needs_fixtures
 
 
 def number(token):

@@ -7,7 +7,6 @@ import json
 import zlib
 
 import pytest
-from kraken_frames import BTC, ETH, FIXTURES, SECOND_NS, fixture_lines, needs_fixtures
 
 from fastcore.codec.kraken import KrakenDecoder
 from fastcore.lane.lane import (
@@ -28,6 +27,7 @@ from hftbot.venue.kraken.feed import Feed
 from hftbot.words import events as ev
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust, VenueMode
+from kraken_frames import BTC, ETH, FIXTURES, SECOND_NS, fixture_lines, needs_fixtures
 
 STATUS = b'{"channel":"status","type":"update","data":[{"system":"%s","api_version":"v2"}]}'
 

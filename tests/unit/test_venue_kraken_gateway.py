@@ -5,6 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+
+from hftbot.venue.kraken import codec
+from hftbot.venue.kraken.gateway import NO_ANSWER, Gateway
+from hftbot.words import events as ev
+from hftbot.words.order import OrderState, client_id_pack
 from kraken_frames import (
     BALANCES,
     BTC,
@@ -23,11 +28,6 @@ from kraken_frames import (
     trade,
     working,
 )
-
-from hftbot.venue.kraken import codec
-from hftbot.venue.kraken.gateway import NO_ANSWER, Gateway
-from hftbot.words import events as ev
-from hftbot.words.order import OrderState, client_id_pack
 
 OURS = client_id_pack(1, 7, 42)
 NAME = codec.client_id_text(OURS)

@@ -6,12 +6,12 @@ import json
 from decimal import Decimal
 
 import pytest
-from kraken_frames import FIXTURES, fixture_lines, needs_fixtures
 
 from hftbot import errors
 from hftbot.venue.kraken import codec, rules
 from hftbot.words.market import VenueMode
 from hftbot.words.secret import Secret
+from kraken_frames import FIXTURES, fixture_lines, needs_fixtures
 
 KEY, SECRET = Secret("the-key"), Secret("c2VjcmV0")
 

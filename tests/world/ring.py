@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastcore.money.journal import Journal
-from world.virtual_loop import VirtualClock, VirtualLoop
-
 from hftbot.app.strategies import build_strategy
 from hftbot.config.schema import Settings
 from hftbot.exchange.face_kraken import KrakenFace
@@ -26,6 +24,7 @@ from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
 from hftbot.words.ports import Strategy
 from hftbot.words.secret import Secret
+from world.virtual_loop import VirtualClock, VirtualLoop
 
 PUBLIC, PRIVATE, REST = "ws://sim/v2", "ws://sim/v2/auth", "http://sim"
 

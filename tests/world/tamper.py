@@ -8,11 +8,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from world.ring import Ring, run_ring
-
 from hftbot.words.market import Side
 from hftbot.words.order import Tif
 from hftbot.words.ports import Strategy
+from world.ring import Ring, run_ring
 
 LOTS = 100_000
 Frames = Callable[[bytes], list[bytes]]

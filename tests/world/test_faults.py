@@ -9,6 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
+from hftbot.engine.engine import Engine
+from hftbot.engine.ledger import Ledger
+from hftbot.exchange.requests import AddRequest
+from hftbot.exchange.settings import Latency
+from hftbot.live.session import Session
+from hftbot.words import events as ev
+from hftbot.words.market import BookTrust, Side
+from hftbot.words.order import OrderState, Tif
+from hftbot.words.ports import Strategy
 from world.ring import Ring
 from world.tamper import (
     LOTS,
@@ -23,16 +33,6 @@ from world.tamper import (
     storm,
     wrong,
 )
-
-from hftbot.engine.engine import Engine
-from hftbot.engine.ledger import Ledger
-from hftbot.exchange.requests import AddRequest
-from hftbot.exchange.settings import Latency
-from hftbot.live.session import Session
-from hftbot.words import events as ev
-from hftbot.words.market import BookTrust, Side
-from hftbot.words.order import OrderState, Tif
-from hftbot.words.ports import Strategy
 
 # --- the same thing more than once, or out of order ---------------------------------------------
 

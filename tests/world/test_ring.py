@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from world.ring import Ring, run_ring
 
 from hftbot.words.market import Side
 from hftbot.words.ports import Strategy
+from world.ring import Ring, run_ring
 
 SEEDS = range(1, 11)
 

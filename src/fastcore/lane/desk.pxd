@@ -38,7 +38,7 @@ cdef class LaneDesk:
     cdef readonly OrderBook book
     cdef readonly KrakenOrderText text
     cdef readonly Journal journal
-    cdef readonly TokenBucket bucket        # the venue's own budget, or None
+    cdef readonly TokenBucket bucket        # the venue's own weighted budget, or None
     cdef readonly Trackers trackers         # or None
     cdef public int64_t deadline_us         # how long the venue may match it, 0 = no deadline
     cdef readonly int64_t request           # number in the frame

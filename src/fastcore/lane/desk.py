@@ -93,6 +93,8 @@ class LaneDesk:
     frame is then in ``frame()`` until the next call. What comes from the venue answers as the
     order table does (0 or positive: legal); 3 means that it was applied although the journal
     refused it. A journal that refuses halts the account. ``now_us`` is the world's wall clock.
+    Each order, amend and cancel takes a place of ``account.messages`` and, if the venue counts
+    messages itself, a token of ``bucket``.
     """
 
     def __init__(self, instrument, table, gate, account, position, book, text, journal,
@@ -379,7 +381,7 @@ class LaneDesk:
         return handle
 
     def _spend(self):
-        # The budgets were asked at this moment already.
+        # The budgets were asked at this moment already, and remember it.
         self.account.messages.spend(1)
         if self.bucket is not None:
             self.bucket.spend(1)

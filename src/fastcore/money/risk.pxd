@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 from fastcore.market.book cimport OrderBook
 from fastcore.money.exposure cimport Exposure
 from fastcore.money.position cimport Position
-from fastcore.money.throttle cimport TokenBucket
+from fastcore.money.throttle cimport MinuteWindow
 
 # hftbot/words/verdict.py; a test holds the two equal.
 cdef enum:
@@ -60,7 +60,7 @@ cdef class AccountRisk:
     cdef public int64_t gross_e10_max       # worst-case gross over all gates
     cdef public int64_t open_orders_max
     cdef public int64_t fills_in_row_max    # 0 = off
-    cdef readonly TokenBucket messages      # orders and cancels of a minute
+    cdef readonly MinuteWindow messages     # orders, amends and cancels of any minute
     # counters
     cdef readonly int64_t gross_e10
     cdef readonly int64_t open_orders

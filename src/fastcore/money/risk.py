@@ -56,17 +56,19 @@ def _within(name, value, high):
 class AccountRisk:
     """What the gates of one account at one venue share.
 
-    ``gross_e10_max`` and ``loss_e10_max`` (0 = off) are 1e-10 quote units;
-    ``messages_per_min_max`` orders, amends and cancels a minute, of which ``cancel_reserve``
-    only cancels may use; ``fills_in_row_max`` (0 = off) consecutive fills of one strategy that
-    each increased the position: one more disables it until ``enable``. The engine sets ``state``,
-    ``mode``, ``ready`` and ``loss_e10``; a new account is not ready.
+    ``open_orders_max`` orders may be open at once; ``gross_e10_max`` (worst case of all gates)
+    and ``loss_e10_max`` (of the day, 0 = off) are 1e-10 quote units; ``fills_in_row_max`` (0 =
+    off) consecutive fills of one strategy that each increased the position: one more disables it
+    until ``enable``. ``messages`` is the MinuteWindow that every order, amend and cancel takes a
+    place of; its reserve is for cancels only. Raises ValueError without it, and for a negative
+    limit or one beyond 2**61. The engine sets ``state``, ``mode``, ``ready`` and ``loss_e10``; a
+    new account is not ready.
     """
 
     def __init__(self, open_orders_max: int = 0, gross_e10_max: int = 0, loss_e10_max: int = 0,
                  fills_in_row_max: int = 50, messages=None) -> None:
         if messages is None:
-            raise ValueError("AccountRisk needs a TokenBucket for its messages")
+            raise ValueError("AccountRisk needs a MinuteWindow for its messages")
         self.state = ACTIVE
         self.mode = 0
         self.ready = 0
@@ -126,8 +128,8 @@ class AccountRisk:
         """The limits by name, for ``config show``."""
         return {"open_orders_max": self.open_orders_max, "gross_e10_max": self.gross_e10_max,
                 "loss_e10_max": self.loss_e10_max, "fills_in_row_max": self.fills_in_row_max,
-                "messages_max": self.messages.capacity_e6 // 1_000_000,
-                "messages_reserve": self.messages.reserve_e6 // 1_000_000}
+                "messages_max": self.messages.capacity,
+                "messages_reserve": self.messages.reserve}
 
 
 class RiskGate:

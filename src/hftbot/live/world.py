@@ -18,7 +18,7 @@ from fastcore.money.exposure import Exposure
 from fastcore.money.orders import OrderTable
 from fastcore.money.position import Position
 from fastcore.money.risk import AccountRisk, RiskGate
-from fastcore.money.throttle import TokenBucket
+from fastcore.money.throttle import MinuteWindow
 from fastcore.probe.trackers import Trackers
 from hftbot.config.schema import Settings
 from hftbot.engine.desk import OrderBookkeeping
@@ -148,7 +148,7 @@ class World:
 
 def _account(settings: Settings) -> Any:
     rate = settings.max_orders_per_min
-    messages = TokenBucket(rate, rate / 60, max(1, rate // CANCEL_SHARE))
+    messages = MinuteWindow(rate, max(1, rate // CANCEL_SHARE))
     account = AccountRisk(messages=messages)
     account.gross_e10_max = _e10(settings.gross_usd_max)
     account.loss_e10_max = _e10(settings.loss_usd_day_max)
