@@ -26,6 +26,7 @@ from hftbot.words.ports import Store
 
 STATUS_US = 1_000_000
 SLOW_NS = 5_000_000
+TICKS_MAX = 1 << 60
 
 
 class Reporter:
@@ -62,7 +63,8 @@ class Reporter:
     def on_fill(self, fill: Fill, grid: Instrument, bid: int, ask: int) -> None:
         """One execution of ours."""
         price, size = grid.price(fill.ticks), grid.qty(fill.lots)
-        mid = grid.price(bid + ask) / 2 if bid and ask else 0.0
+        # An empty side shows 0 for bids and the largest integer for asks.
+        mid = grid.price(bid + ask) / 2 if bid and ask <= TICKS_MAX else 0.0
         self.markouts.add_fill(fill.instrument, fill.side, price, size, mid, fill.seen_us)
         owner = self._strategies.get(client_id_parts(fill.client_id).strategy, "")
         side = Side(fill.side).name
