@@ -22,6 +22,8 @@ from hftbot.words.secret import Secret
 HOT = EVENT_BOOK | EVENT_SNAPSHOT | EVENT_TRADE | EVENT_RESYNC
 READY_S = 30.0
 DRAIN_S = 30.0
+# Less than this is no time: a loop on virtual time cannot wait for a part of a nanosecond.
+MOMENT_S = 1e-6
 CANCEL_AGAIN_S = 5.0
 DOUBT_GRACE_NS = 1_000_000_000
 ASK_AGAIN_NS = 1_000_000_000
@@ -338,7 +340,7 @@ class Session:
             # A cancel may be lost, refused for its rate, or find no wire: it is repeated.
             self.engine.cancel_everything()
             left_s = end_s - loop.time()
-            if left_s <= 0 or self.venue_gone or await self.wait_condition(
+            if left_s < MOMENT_S or self.venue_gone or await self.wait_condition(
                     lambda: not self.engine.rows.open_handles(), min(left_s, CANCEL_AGAIN_S)):
                 break
         self.open_at_exit = await self._verify()
@@ -371,7 +373,7 @@ class Session:
         try:
             while not condition():
                 left_s = end_s - loop.time()
-                if left_s <= 0:
+                if left_s < MOMENT_S:
                     return False
                 self._wakeup.clear()
                 try:
