@@ -94,7 +94,7 @@ class Settings:
         "QUOTE_REFRESH_TTL_MS", _number("1", "3600000", "ms", _US_PER_MS), "500", "run",
         "how long an intent stays valid; older ones are never sent")
     max_orders_per_min: int = _key(
-        "MAX_ORDERS_PER_MIN", _number("1", "6000", "messages a minute"), "100", "run",
+        "MAX_ORDERS_PER_MIN", _number("2", "6000", "messages a minute"), "100", "run",
         "orders, amends and cancels together; cancels keep a reserved share")
     order_deadline_us: int = _key(
         "ORDER_DEADLINE_MS", _number("500", "60000", "ms", _US_PER_MS), "5000", "run",

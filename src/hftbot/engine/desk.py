@@ -127,11 +127,13 @@ class StrategyDesk:
     def cancel(self, client_id: int) -> int:
         """Cancel a working order. Returns 0, or a negative number if there is nothing to do."""
         handle = self._own(client_id)
-        return -1 if handle < 0 else self._router.cancel(handle)
+        if handle < 0:
+            return -1
+        return 0 if self._router.cancel_pending(client_id) else self._router.cancel(handle)
 
     def cancel_all(self) -> int:
         """Cancel every working order of this strategy. Returns how many were asked."""
-        return sum(self._router.cancel(handle) == 0 for handle in self._handles())
+        return sum(self.cancel(self._table.client_id(handle)) == 0 for handle in self._handles())
 
     def position_lots(self, instrument: int) -> int:
         """Net lots held."""

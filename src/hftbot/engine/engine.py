@@ -295,11 +295,15 @@ class Engine:
         for observer in self.observers:
             observer.on_fill(fill, grid, book.best_bid(), book.best_ask())
         self._tell_fill(event)
-        if handle >= 0 and self.table.state(handle) == OrderState.FILLED:
-            # The venue's own word for it may come later or never; the last fill is proof.
-            self._finish(handle, ev.OrderDone(event.client_id, OrderState.FILLED,
-                                              self.table.filled_lots(handle), "filled",
-                                              event.ts_us), OrderState.FILLED, "filled")
+        if handle >= 0:
+            self._finish_if_full(handle, event.client_id, event.ts_us)
+
+    def _finish_if_full(self, handle: int, client_id: int, ts_us: int) -> None:
+        """The last fill is proof: the venue's own word for the end may come later or never."""
+        if self.table.state(handle) == OrderState.FILLED:
+            self._finish(handle, ev.OrderDone(client_id, OrderState.FILLED,
+                                              self.table.filled_lots(handle), "filled", ts_us),
+                         OrderState.FILLED, "filled")
 
     def _made_here(self, client_id: int) -> bool:
         return client_id > 0 and client_id_parts(client_id).run == self.table.run
@@ -318,6 +322,7 @@ class Engine:
         desk = self.desks[self.table.instrument(handle)]
         desk.amended(handle, event.ticks, event.lots, self.clock.now_us())
         self._tell_order(event, handle)
+        self._finish_if_full(handle, event.client_id, event.ts_us)
 
     def _done(self, event: ev.OrderDone) -> None:
         handle = self.table.find(event.client_id)
@@ -335,6 +340,7 @@ class Engine:
     def _finish(self, handle: int, event: Any, state: OrderState, reason: str) -> None:
         if not self.rows.finished(handle, self.clock.now_us()):
             return
+        self.router.forget(event.client_id)
         for observer in self.observers:
             observer.on_done(event.client_id, state, reason, event.ts_us)
         self._tell_order(event, handle)
@@ -355,6 +361,7 @@ class Engine:
             if event.amend:
                 self.desks[self.table.instrument(handle)].amend_rejected(handle)
             self._tell_order(event, handle)
+            self._finish_if_full(handle, event.client_id, event.ts_us)
 
     def _balance(self, event: ev.BalanceSeen) -> None:
         self.ledger.balances_e10[event.asset] = event.amount_e10

@@ -12,6 +12,7 @@ from hftbot.words.verdict import Verdict
 
 NOT_READY = -int(Verdict.DENY_NOT_READY)
 INVALID = -int(Verdict.DENY_INVALID)
+CANCEL_PENDING_NS = 1_000_000_000
 Send = Callable[[memoryview], None]
 
 
@@ -34,6 +35,7 @@ class Router:
         self._sent = sent
         self._send: Send | None = None
         self._admit = False
+        self._cancel_ns: dict[int, int] = {}
 
     @property
     def attached(self) -> bool:
@@ -45,9 +47,10 @@ class Router:
         self._send = send
 
     def detach(self) -> None:
-        """The wire is gone."""
+        """The wire is gone, and with it what was asked on it."""
         self._send = None
         self._admit = False
+        self._cancel_ns.clear()
 
     def admit(self, on: bool) -> None:
         """Open or close the door for new orders and amends; cancels always pass."""
@@ -114,5 +117,15 @@ class Router:
             self.detach()
             return NOT_READY
         self.cancels_sent += 1
+        self._cancel_ns[self.table.client_id(handle)] = now_ns
         self._sent("cancel_order", self.table.client_id(handle), now_ns)
         return 0
+
+    def cancel_pending(self, client_id: int) -> bool:
+        """True if a cancel went out a moment ago: another would only cost a message."""
+        sent_ns = self._cancel_ns.get(client_id)
+        return sent_ns is not None and self.clock.mono_ns() - sent_ns < CANCEL_PENDING_NS
+
+    def forget(self, client_id: int) -> None:
+        """The order is over."""
+        self._cancel_ns.pop(client_id, None)

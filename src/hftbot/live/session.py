@@ -211,7 +211,7 @@ class Session:
         if not known:
             self.leftovers_cancelled += 1
             self.notes.warn(f"open order {order.venue_id} of an earlier run: cancelling it")
-        if self._private is not None:
+        if self._private is not None and self.world.spend_cancel():
             self._send(self._private, [self.gateway.cancel_venue_frame(
                 order.venue_id, self.world.request_id())])
 
@@ -339,12 +339,22 @@ class Session:
         while True:
             # A cancel may be lost, refused for its rate, or find no wire: it is repeated.
             self.engine.cancel_everything()
+            if end_s - loop.time() < DRAIN_S / 2:
+                self._insist()
             left_s = end_s - loop.time()
             if left_s < MOMENT_S or self.venue_gone or await self.wait_condition(
                     lambda: not self.engine.rows.open_handles(), min(left_s, CANCEL_AGAIN_S)):
                 break
         self.open_at_exit = await self._verify()
         self.drained = True
+
+    def _insist(self) -> None:
+        """Cancel past our own message limit: an order left open is worse than a message."""
+        if self._private is None:
+            return
+        for client_id in self.engine.open_client_ids():
+            self._send(self._private, [self.gateway.cancel_frame(client_id,
+                                                                 self.world.request_id())])
 
     async def _verify(self) -> int | None:
         """How many orders of ours the venue still lists; None if it cannot be asked.

@@ -115,6 +115,10 @@ class World:
             return 0.0
         return self.instruments[index].price(book.best_bid() + book.best_ask()) / 2
 
+    def spend_cancel(self) -> bool:
+        """Take one message for a cancel that no desk sends. False if the minute is used up."""
+        return bool(self.account.messages.take(1, self.clock.mono_ns(), True))
+
     def request_id(self) -> int:
         """An id for a request that is about no order of ours."""
         return int(self.table.next_request())
