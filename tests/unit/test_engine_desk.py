@@ -56,8 +56,14 @@ def test_desk_intent_past_its_ttl_is_denied_and_counted(rig: Rig) -> None:
     assert len(rig.sent) == 2
 
 
-def test_desk_intent_without_ttl_never_expires(rig: Rig) -> None:
+def test_desk_intent_without_ttl_has_the_runs(rig: Rig) -> None:
+    """QUOTE_REFRESH_TTL_MS (500) acts on every strategy; an unstamped wish was made now."""
+    denied = -int(Verdict.DENY_EXPIRED_INTENT)
     assert rig.desk().submit(Intent(0, Side.BUY, ASK, LOTS)) > 0
+    for age_us, answer in ((500_000, 1), (500_001, denied)):
+        told = rig.desk().submit(Intent(0, Side.BUY, ASK, LOTS + age_us,
+                                        created_us=rig.clock.us - age_us))
+        assert (told == denied) == (answer == denied)
 
 
 @pytest.mark.parametrize(("ticks", "lots"), [

@@ -74,8 +74,9 @@ class StrategyDesk:
 
     def __init__(self, strategy: int, clock: Clock, router: Router, rows: OrderBookkeeping,
                  instruments: Sequence[Instrument], books: Sequence[Book],
-                 trackers: Any) -> None:
+                 trackers: Any, ttl_us: int = 0) -> None:
         self.strategy = strategy
+        self.ttl_us = ttl_us
         self.intents = 0
         self.placing_ns = 0
         self.enabled = True
@@ -91,15 +92,21 @@ class StrategyDesk:
               post_only: bool = False, ttl_us: int = 0, reason: str = "") -> int:
         """Ask for an order. Returns its ClientId, or a negative verdict."""
         return self._place(instrument, side, ticks, lots, tif, post_only, self._clock.now_us(),
-                           ttl_us)
+                           ttl_us or self.ttl_us)
 
     def submit(self, intent: Intent) -> int:
-        """Ask for an order by Intent; an expired Intent is denied and counted."""
-        if intent.expired(self._clock.now_us()):
+        """Ask for an order by Intent; an expired Intent is denied and counted.
+
+        An Intent without a ttl of its own has the run's; one without a stamp was made now.
+        """
+        now_us = self._clock.now_us()
+        created_us = intent.created_us or now_us
+        ttl_us = intent.ttl_us or self.ttl_us
+        if ttl_us and now_us - created_us > ttl_us:
             self.intents += 1
             return self._rows.denied(EXPIRED)
         return self._place(intent.instrument, intent.side, intent.ticks, intent.lots, intent.tif,
-                           intent.post_only, intent.created_us, intent.ttl_us)
+                           intent.post_only, created_us, ttl_us)
 
     def _place(self, instrument: int, side: int, ticks: int, lots: int, tif: int,
                post_only: bool, created_us: int, ttl_us: int) -> int:

@@ -48,7 +48,7 @@ class Engine:
 
     def __init__(self, clock: Clock, lanes: Sequence[Any], desks: Sequence[Any],
                  rows: OrderBookkeeping, guard: Guard, router: Router, ledger: Ledger,
-                 notes: Notes, trackers: Any) -> None:
+                 notes: Notes, trackers: Any, ttl_us: int = 0) -> None:
         self.clock = clock
         self.lanes = tuple(lanes)
         self.desks = tuple(desks)
@@ -60,6 +60,7 @@ class Engine:
         self.ledger = ledger
         self.notes = notes
         self.trackers = trackers
+        self.ttl_us = ttl_us
         self.observers: list[Observer] = []
         self.voices: list[tuple[Strategy, StrategyDesk]] = []
         self.trading = False
@@ -85,7 +86,7 @@ class Engine:
     def add(self, strategy: Strategy) -> StrategyDesk:
         """Give a strategy its desk. Call before start()."""
         desk = StrategyDesk(len(self.voices) + 1, self.clock, self.router, self.rows,
-                            self.ledger.instruments, self.books, self.trackers)
+                            self.ledger.instruments, self.books, self.trackers, self.ttl_us)
         self.voices.append((strategy, desk))
         return desk
 

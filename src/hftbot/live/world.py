@@ -71,7 +71,8 @@ class World:
         self.guard = Guard(self.account, self.gates, float(settings.loss_usd_day_max),
                            self._guard_moved)
         self.engine = Engine(clock, self.lanes, self.desks, OrderBookkeeping(self.table),
-                             self.guard, self.router, self.ledger, notes, self.trackers)
+                             self.guard, self.router, self.ledger, notes, self.trackers,
+                             settings.quote_refresh_ttl_us)
 
     def _add(self, grid: Instrument) -> None:
         """The hot half of one instrument."""

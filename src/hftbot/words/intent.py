@@ -9,8 +9,8 @@ from hftbot.words.order import Tif
 class Intent:
     """A wish to trade: not yet allowed, not yet named.
 
-    ``created_us`` is wall-clock microseconds; ``ttl_us`` how long the wish stays valid
-    (0 = until withdrawn). An Intent past its ttl is never sent.
+    ``created_us`` is wall-clock microseconds (0 = when it is submitted); ``ttl_us`` how long the
+    wish stays valid (0 = QUOTE_REFRESH_TTL_MS of the run). An Intent past its ttl is never sent.
     """
 
     __slots__ = ("created_us", "instrument", "lots", "post_only", "reason", "side", "ticks",

@@ -49,7 +49,10 @@ class Desk(Protocol):
 
     def place(self, instrument: int, side: int, ticks: int, lots: int, tif: int = Tif.IOC,
               *, post_only: bool = False, ttl_us: int = 0, reason: str = "") -> int:
-        """Ask for an order. Returns its ClientId, or a negative verdict (see docs/verdicts.md)."""
+        """Ask for an order. Returns its ClientId, or a negative verdict (see docs/verdicts.md).
+
+        ``ttl_us`` 0 means QUOTE_REFRESH_TTL_MS of the run.
+        """
 
     def submit(self, intent: Intent) -> int:
         """Ask for an order by Intent; an expired Intent is denied and counted."""
