@@ -65,7 +65,7 @@ unit() {
 trade() {
     local state
     state=$(mktemp -d "$folder/state.XXXXXX")
-    (cd "$state" && "$folder/venv/bin/hftbot" run --profile hft --duration 5 --json \
+    (cd "$state" && "$folder/venv/bin/hftbot" run --profile hft --duration 20 --json \
         --state "$state/hftbot-state" > "$state/run.json")
     "$python" "$here/check_run.py" "$state/run.json"
 }
