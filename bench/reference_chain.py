@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 import zlib
 from bisect import bisect_left, insort
+from collections import deque
 from datetime import UTC, datetime
 
 import orjson
@@ -25,6 +26,7 @@ ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
  DENY_TABLE_FULL, DENY_NOT_READY, DENY_JOURNAL, DENY_NO_FUNDS) = [1 << i for i in range(25)]
 HEAD = struct.Struct("<IIQI4x")
 ROW = struct.Struct("<8q")
+MINUTE_NS = 60_000_000_000
 
 
 class ReferenceLane:
@@ -98,8 +100,8 @@ class ReferenceGate:
         self.gross_e10, self.gross_e10_max = 0, 10**18
         self.open_orders, self.open_orders_max = 0, 1000
         self.disabled = [False] * 32
-        self.tokens, self.tokens_max, self.refill_per_ns = 1e9, 1e9, 1e-3
-        self.tokens_ns = 0
+        self.messages: deque[int] = deque()
+        self.messages_max, self.cancel_reserve = 1_000_000, 10
         self.order_value_max, self.value_min = 10**18, 1
         self.order_lots_max, self.lots_min = 10**12, 1
         self.tick_min, self.tick_max = 1, 10**12
@@ -194,11 +196,10 @@ class ReferenceGate:
             mask |= DENY_DAILY_LOSS
         if self.disabled[strategy] and not reducing:
             mask |= DENY_REPEATED_FILLS
-        if now_ns - self.tokens_ns >= 1000:
-            self.tokens = min(self.tokens_max,
-                              self.tokens + (now_ns - self.tokens_ns) * self.refill_per_ns)
-            self.tokens_ns = now_ns
-        if self.tokens < 1:
+        messages = self.messages
+        while messages and messages[0] <= now_ns - MINUTE_NS:
+            messages.popleft()
+        if len(messages) >= self.messages_max - self.cancel_reserve:
             mask |= DENY_MESSAGE_RATE
         return mask
 
@@ -286,7 +287,7 @@ class ReferenceDesk:
         self.orders[client_id] = [1, side, ticks, lots, 0, 0, client_id, strategy, tif,
                                   created_us, now_ns]
         self.append(1, ROW.pack(client_id, side, ticks, lots, strategy, tif, now_us, now_ns))
-        gate.tokens -= 1
+        gate.messages.append(now_ns)
         self.frame = self.text(side, ticks, lots, tif, post_only, client_id, now_us + 5_000_000)
         self.orders[client_id][0] = 2
         return client_id

@@ -61,7 +61,8 @@ def test_reconcile_age_is_counted_from_naming_not_from_the_wish(rig: Rig) -> Non
     rig.later(0)
     old_us = rig.clock.us - 60_000_000
     for created_us in (old_us, 0):
-        order = rig.desk().submit(Intent(0, 0, ASK, LOTS, created_us=created_us))
+        order = rig.desk().submit(Intent(0, 0, ASK, LOTS, created_us=created_us,
+                                         ttl_us=3_600_000_000))
         assert order > 0
         assert order in found(rig).unproved
 

@@ -143,8 +143,12 @@ class ExchangeChild:
 
     async def wait(self) -> str:
         """Wait until the process ends; how it ended, in words."""
-        code = await self._process.wait()
-        return f"exit code {code}{_reason(self._log)}"
+        await self._process.wait()
+        return self.ending()
+
+    def ending(self) -> str:
+        """How the process ended, with the last line that it wrote."""
+        return f"exit code {self._process.returncode}{_reason(self._log)}"
 
     async def release(self) -> None:
         """Ask it to save and stop; kill it if it does not within the start time."""

@@ -22,7 +22,7 @@ from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.app.reporter import Reporter
 from hftbot.app.strategies import build_strategy
 from hftbot.config.schema import Settings
-from hftbot.errors import ConfigError, HftbotError, StoreError
+from hftbot.errors import ConfigError, HftbotError, StoreError, TransportError
 from hftbot.live.clock import SystemClock
 from hftbot.live.connect import TokenSource, discover
 from hftbot.live.session import Session
@@ -89,7 +89,10 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     clock = SystemClock()
     endpoint = exchange.endpoint
     maker, taker = FEES_E6[exchange.fees]
-    instruments = await discover(endpoint.ws_url, ws.connect, settings.symbols, maker, taker)
+    try:
+        instruments = await discover(endpoint.ws_url, ws.connect, settings.symbols, maker, taker)
+    except TransportError as error:
+        raise exchange.explained(error) from None
     run_number = state.next_run()
     journal_path = state.journal / f"run-{run_number:05d}.journal"
     journal = _open_journal(journal_path, _header(settings, run_number))
@@ -184,7 +187,6 @@ async def _watch_child(child: ExchangeChild, session: Session) -> None:
 async def _watch_data(endpoint: Endpoint, session: Session) -> None:
     """A replay ends the run when its data ends."""
     from hftbot.app.children import status
-    from hftbot.errors import TransportError
     while True:
         await asyncio.sleep(REPLAY_POLL_S)
         with contextlib.suppress(TransportError):

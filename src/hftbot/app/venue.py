@@ -20,7 +20,7 @@ from hftbot.app.children import (
 )
 from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.config.schema import Settings
-from hftbot.errors import StoreError, TransportError
+from hftbot.errors import HftbotError, StoreError, TransportError
 from hftbot.exchange.settings import ExchangeSettings, Latency, replay_listing
 from hftbot.live.clock import SystemClock
 from hftbot.store.state_dir import StateDir
@@ -41,6 +41,12 @@ class OpenVenue:
     fees: str
     child: ExchangeChild | None = None
     notes: list[str] = field(default_factory=list)
+
+    def explained(self, error: TransportError) -> HftbotError:
+        """The error, or why the exchange that we started is gone, if that is the cause."""
+        if self.child is None or self.child.alive:
+            return error
+        return StoreError(f"the embedded exchange ended by itself: {self.child.ending()}")
 
     async def release(self) -> None:
         """Stop the exchange if this run started it; one that was found is left to its linger."""
