@@ -22,7 +22,9 @@
     |     `- SequenceGap
     |- UnknownOutcome           ask, never resend
     |- DataError                refuse the file
+    |- Halted                   refuse to start until a human resumes
     `- StoreError               halt
+       `- InUse                 refuse: another process holds it
 """
 
 from __future__ import annotations
@@ -143,3 +145,16 @@ class StoreError(HftbotError):
     """The state directory cannot be used."""
 
     exit_code: ClassVar[int] = 3
+
+
+class InUse(StoreError):
+    """Another process holds the state directory."""
+
+    remedy: ClassVar[Remedy] = "refuse"
+
+
+class Halted(HftbotError):
+    """A halt of the venue account is in force; only a human clears it."""
+
+    remedy: ClassVar[Remedy] = "refuse"
+    exit_code: ClassVar[int] = 5

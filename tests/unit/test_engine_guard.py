@@ -153,3 +153,25 @@ def test_guard_adopted_position_counts_at_once(tmp_path: pathlib.Path) -> None:
     assert rig.world.account.gross_e10 > 0
     assert -rig.desk().place(0, Side.BUY, ASK, 200_000, Tif.IOC) & Verdict.DENY_POSITION
     assert rig.desk().place(0, Side.SELL, BID, 1_900_000, Tif.IOC) > 0
+
+
+def test_guard_halt_is_sticky_unless_it_is_about_the_process(rig: Rig) -> None:
+    assert not rig.guard.sticky
+    rig.guard.raise_to(REDUCING, "careful")
+    assert not rig.guard.sticky
+    rig.guard.halt("the exchange ended", sticky=False)
+    assert (rig.guard.state, rig.guard.sticky) == (HALTED, False)
+    rig.guard.halt("again", sticky=False)
+    assert rig.guard.reason == "the exchange ended"
+    rig.guard.halt("impossible fill")
+    assert (rig.guard.sticky, rig.guard.reason) == (True, "impossible fill")
+    rig.guard.halt("killed")
+    rig.guard.halt("the exchange ended", sticky=False)
+    assert (rig.guard.sticky, rig.guard.reason) == (True, "impossible fill")
+
+
+def test_guard_journal_refusal_is_sticky(rig: Rig) -> None:
+    rig.world.account.state = HALTED
+    rig.guard.halt("the exchange ended", sticky=False)
+    rig.engine.on_timer()
+    assert (rig.guard.sticky, rig.guard.reason) == (True, "the journal refused a record")

@@ -87,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
     _add_run(commands)
     _add_exchange(commands)
+    _add_halts(commands)
     _add_reports(commands)
     _add_config(commands)
     return parser
@@ -147,6 +148,17 @@ def _add_exchange(commands: argparse._SubParsersAction[_Parser]) -> None:
                         help="stop LINGER_S seconds after standard input closes")
     parser.add_argument("--log-format", metavar="text|json", help="lines of the log")
     _add_sources(parser)
+
+
+def _add_halts(commands: argparse._SubParsersAction[_Parser]) -> None:
+    kill = _command(commands, "kill", texts.KILL, command_kill)
+    kill.add_argument("--reason", metavar="TEXT", default="by `hftbot kill`",
+                      help="what the next start shall say")
+    resume = _command(commands, "resume", texts.RESUME, command_resume)
+    resume.add_argument("--yes", action="store_true", help="clear the halt")
+    for parser in (kill, resume):
+        parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
+        _add_sources(parser)
 
 
 def _add_reports(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -244,6 +256,25 @@ def command_exchange(options: argparse.Namespace) -> int:
                              origin=loaded.origin(), notes=loaded.notes)
     from hftbot.app import compose
     return int(compose.exchange(loaded.settings, wishes))
+
+
+def command_kill(options: argparse.Namespace) -> int:
+    """``hftbot kill``"""
+    from hftbot.app import halting
+    return halting.kill(_state_dir(options), options.reason)
+
+
+def command_resume(options: argparse.Namespace) -> int:
+    """``hftbot resume``"""
+    import time
+
+    from hftbot.app import halting
+    return halting.resume(_state_dir(options), options.yes, time.time_ns() // 1_000)
+
+
+def _state_dir(options: argparse.Namespace) -> str:
+    """The directory by its flag, even if a setting is wrong: a kill must not wait for that."""
+    return str(options.state or load_settings(options).settings.state_dir)
 
 
 def command_latency(options: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import fastcore
 from fastcore.money.journal import Journal
 from hftbot import __version__
+from hftbot.app import halting
 from hftbot.app import venue as venues
 from hftbot.app.children import Endpoint, ExchangeChild
 from hftbot.app.options import ExchangeOptions, RunOptions
@@ -72,10 +73,12 @@ def run(settings: Settings, options: RunOptions) -> int:
 
 async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: Logs) -> int:
     stop = _StopRequest()
+    halting.refuse_kill(state.path)
     exchange = await venues.open_venue(settings, options, state)
     try:
         for secret in (exchange.endpoint.api_key, exchange.endpoint.api_secret):
             logs.redactor.add(secret)
+        halting.refuse(state.path, exchange.account)
         return await _trade(settings, options, state, logs, exchange, stop)
     finally:
         await exchange.release()
@@ -106,8 +109,11 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         session = Session(world, tokens.fetch, settings.loop_interval_us,
                           settings.order_deadline_us)
         reporter = Reporter(settings, exchange.mode, session, store, state.path, say)
+        reporter.account = {"account": exchange.account, "account_own": exchange.own}
         world.engine.observers.append(reporter)
         session.on_tick = reporter.tick
+        keeper = halting.HaltKeeper(state.path, exchange.account, exchange.own, logs.redactor)
+        session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
         stop.attach(session)
         banner = report.banner(settings, report.BannerFacts(
             mode=exchange.mode, market=exchange.market, latency=exchange.latency,
@@ -120,6 +126,9 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         await _with_links(settings, session, endpoint, options, exchange, say)
         reporter.finish([str(state.database), str(state.log), str(state.latency_log),
                          str(journal_path)], options.json)
+        if session.world.guard.sticky:
+            say(f"The halt stays until {halting.remedy(state.path)}" if keeper.kept else
+                f"The halt could NOT be kept in {state.path}: the next start is not refused")
         return _exit_code(session)
     finally:
         await http.close()

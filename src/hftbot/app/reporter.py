@@ -44,6 +44,7 @@ class Reporter:
         self.world: World = session.world
         self.store = store
         self.state_dir = state_dir
+        self.account: dict[str, object] = {}
         self.markouts = Markouts()
         self._say = say
         self._start_us = self.world.clock.now_us()
@@ -155,7 +156,10 @@ class Reporter:
             "open_orders": totals.open_orders,
             "positions": [{"symbol": line.symbol, "size": line.size} for line in totals.positions],
             "pnl_usd": totals.pnl_usd, "fees_usd": totals.fees_usd,
+            **self.account,
             "latency": self.world.trackers.statistics()}
+        if state == "stopped":
+            content["verified_none_open"] = self.session.open_at_exit == 0
         try:
             status.write(self.state_dir / status.STATUS_FILE, content)
             self._blind = False

@@ -11,6 +11,7 @@ examples:
   hftbot run --profile hft --duration 60     trade one minute on the simulated market
   hftbot run --profile hft                   the same, until Ctrl-C
   hftbot config show --profile hft           which settings are in force, and why
+  hftbot kill                                halt the running bot, cancel all, stay halted
   hftbot doctor                              is this machine ready?
   hftbot COMMAND --help                      more about one command
 
@@ -19,8 +20,8 @@ exit codes:
   1    the run failed; `status`, `latency`: nothing to show; `doctor`: a check failed
   2    wrong flag, setting or data file; nothing was started
   3    the state directory cannot be used (in use, not writable, damaged)
-  4    the run ended and could not verify that no order is left open
-  5    the guard halted the run
+  4    the run (or `kill`) ended and could not verify that no order is left open
+  5    the guard halted the run, or a halt forbids it to start until `hftbot resume --yes`
   70   a fault of hftbot; the line printed says where its traceback is
   130  interrupted before trading began
   141  whoever read the output closed it"""
@@ -52,6 +53,31 @@ examples:
   hftbot exchange --port 8080 --seed 7
   hftbot exchange --replay btcusdt.npz --json
   hftbot run --exchange http://127.0.0.1:8080    in another terminal""",
+)
+
+KILL = (
+    "halt the running bot, and stay halted",
+    """\
+Asks the bot of a state directory to halt: no new orders, all orders cancelled, none left open
+verified. Waits up to a minute until it has stopped, and says whether an order may be open (exit
+code 4). With no bot running, the next start is refused. `touch DIR/KILL` does the same.""",
+    """\
+examples:
+  hftbot kill
+  hftbot kill --reason mistake --state other-state
+  hftbot resume                                  why it is halted""",
+)
+
+RESUME = (
+    "show why the bot is halted, and clear it",
+    """\
+A halt outlives the bot: `hftbot run` refuses (exit code 5) until a human has looked. Shows the
+reason; with --yes the halt goes to the archive and the next run may trade.""",
+    """\
+examples:
+  hftbot resume
+  hftbot resume --yes
+  hftbot resume --yes --state other-state""",
 )
 
 LATENCY = (

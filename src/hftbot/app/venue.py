@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from hftbot.app import halting
 from hftbot.app.children import (
     Endpoint,
     ExchangeChild,
@@ -23,22 +24,26 @@ from hftbot.config.schema import Settings
 from hftbot.errors import HftbotError, StoreError, TransportError
 from hftbot.exchange.settings import ExchangeSettings, Latency, replay_listing
 from hftbot.live.clock import SystemClock
+from hftbot.store.halt_file import HaltFile
 from hftbot.store.state_dir import StateDir
 from hftbot.watch import report
-from hftbot.watch.logs import stamp
 
 STOP_S = 10.0
 
 
 @dataclass(slots=True)
 class OpenVenue:
-    """A venue that answers, and what the banner says of it."""
+    """A venue that answers, and what the banner says of it.
+
+    ``own``: its account lives in the state directory of this run.
+    """
 
     endpoint: Endpoint
     mode: str
     market: str
     latency: str
     fees: str
+    own: bool = False
     child: ExchangeChild | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -47,6 +52,11 @@ class OpenVenue:
         if self.child is None or self.child.alive:
             return error
         return StoreError(f"the embedded exchange ended by itself: {self.child.ending()}")
+
+    @property
+    def account(self) -> str:
+        """The venue account, as halts name it."""
+        return halting.account_name("sim", self.endpoint.api_key)
 
     async def release(self) -> None:
         """Stop the exchange if this run started it; one that was found is left to its linger."""
@@ -73,6 +83,7 @@ async def open_venue(settings: Settings, options: RunOptions, state: StateDir) -
         wanted = wanted_facts(settings, options.replay)
         if not options.fresh and all(facts.get(name) == value for name, value in wanted.items()):
             venue = _described(found, facts)
+            venue.own = True
             venue.notes.append("found the exchange of an earlier run still serving")
             return venue
         await _stop(found, state)
@@ -82,7 +93,7 @@ async def open_venue(settings: Settings, options: RunOptions, state: StateDir) -
         _arguments(settings, options), settings.environment(), state.path / "exchange.log",
         state.exchange)
     venue = _described(endpoint, await status(endpoint.rest_url))
-    venue.child = child
+    venue.child, venue.own = child, True
     return venue
 
 
@@ -129,9 +140,10 @@ async def _stop(endpoint: Endpoint, state: StateDir) -> None:
 
 
 def archive(state: StateDir) -> None:
-    """Move journal and account away, together."""
-    moment = stamp(SystemClock().now_us()).replace(" ", "T").replace(":", "")
+    """Move journal and account away, together, and the account's halt."""
+    moment = halting.moment(SystemClock().now_us())
     state.archive(moment)
+    HaltFile(state.path).archive_own(moment)
 
 
 def exchange_settings(settings: Settings, options: ExchangeOptions,

@@ -19,6 +19,8 @@ class Guard:
 
     The daily loss (realised plus marked minus fees since UTC midnight) takes it first to REDUCING,
     at the limit, and to HALTED at one and a half times the limit: exits may still run in between.
+
+    ``sticky`` is True once a halt is in force that outlives the process: only a human clears it.
     """
 
     def __init__(self, account: Any, gates: Sequence[Any], loss_day_max: float,
@@ -28,6 +30,7 @@ class Guard:
         self.loss_day_max = loss_day_max
         self.mode = VenueMode.OPEN
         self.reason = ""
+        self.sticky = False
         self._on_state = on_state
         self._told = ACTIVE
         self._day = -1
@@ -90,16 +93,23 @@ class Guard:
         if self.account.state == HALTED and self._told != HALTED:
             self.reason = "the journal refused a record"
             self._told = HALTED
+            self.sticky = True
             self._on_state(HALTED, self.reason)
 
-    def halt(self, reason: str) -> None:
-        """Stop taking risk at once; only a human clears it."""
-        self.raise_to(HALTED, reason)
+    def halt(self, reason: str, sticky: bool = True) -> None:
+        """Stop taking risk at once. ``sticky`` False: it is about this process only.
 
-    def raise_to(self, state: int, reason: str) -> None:
+        A sticky reason takes the place of one that is not.
+        """
+        self.raise_to(HALTED, reason, sticky)
+
+    def raise_to(self, state: int, reason: str, sticky: bool = True) -> None:
         """Make the state stricter; it never relaxes by itself."""
-        if state <= self.account.state:
+        lasts = state == HALTED and sticky
+        if state <= self.account.state and not (lasts and self._told == HALTED
+                                                and not self.sticky):
             return
         self.account.state = self._told = state
         self.reason = reason
+        self.sticky = lasts
         self._on_state(state, reason)

@@ -9,7 +9,7 @@ from typing import Any
 from fastcore.lane.lane import EVENT_BOOK, EVENT_RESYNC, EVENT_SNAPSHOT, EVENT_TRADE
 from hftbot.engine.guard import HALTED, REDUCING
 from hftbot.engine.reconcile import compare
-from hftbot.errors import Disconnected, Timeout
+from hftbot.errors import Disconnected, StoreError, Timeout
 from hftbot.live.world import World
 from hftbot.venue.kraken import rules
 from hftbot.venue.kraken.feed import RARE
@@ -27,6 +27,7 @@ MOMENT_S = 1e-6
 CANCEL_AGAIN_S = 5.0
 DOUBT_GRACE_NS = 1_000_000_000
 ASK_AGAIN_NS = 1_000_000_000
+KILL_AGAIN_NS = 100_000_000
 Token = Callable[[], Awaitable[Secret]]
 
 
@@ -34,7 +35,9 @@ class Session:
     """Drives one World on an asyncio loop, through wires that others open.
 
     The links call public_* and private_*; ``run`` is the life from ready to verified stop.
-    Uses no executor and no real clock, so it runs on virtual time unchanged.
+    Uses no executor and no real clock, so it runs on virtual time unchanged. ``on_halt`` keeps a
+    sticky halt (reason, wall us) and is called off the frame path, once unless it raises
+    StoreError; ``kill_asked`` says why a kill is asked for, or nothing.
     """
 
     def __init__(self, world: World, fetch_token: Token, loop_interval_us: int,
@@ -55,7 +58,11 @@ class Session:
         self._interval_s = loop_interval_us / 1e6
         self._over_ns = order_deadline_us * 1000 + DOUBT_GRACE_NS
         self._ask_ns = 0
+        self._kill_ns = 0
+        self._halt_kept = self._halt_failed = False
         self.on_tick: Callable[[int], None] = lambda now_us: None
+        self.on_halt: Callable[[str, int], None] = lambda reason, now_us: None
+        self.kill_asked: Callable[[], str] = lambda: ""
         self._public: Wire | None = None
         self._private: Wire | None = None
         self._wakeup = asyncio.Event()
@@ -226,6 +233,8 @@ class Session:
         try:
             if not await self.wait_condition(self.ready, READY_S):
                 raise Timeout(f"not ready after {READY_S:.0f} s: {self.missing()}")
+            self._look_for_kill(self.world.clock.mono_ns())
+            self._stop_if_halted()
             if not self.stop_asked.is_set():
                 self.world.adopt_positions()
                 self.world.refresh_limits()
@@ -235,6 +244,7 @@ class Session:
             try:
                 await self.drain()
             finally:
+                self._keep_halt()
                 timer.cancel()
                 await asyncio.gather(timer, return_exceptions=True)
 
@@ -267,15 +277,18 @@ class Session:
         self.stop_asked.set()
         self._stir()
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, sticky: bool = True) -> None:
         """A condition that no retry mends: halt and stop."""
-        self.world.guard.halt(reason)
+        self.world.guard.halt(reason, sticky)
         self.stop(reason)
 
     def lose_venue(self, reason: str) -> None:
-        """The venue will not answer again: stop, and do not wait for it."""
+        """The venue will not answer again: stop, and do not wait for it.
+
+        Not sticky: it says nothing about the account, and the next start reconciles anyway.
+        """
         self.venue_gone = True
-        self.fail(reason)
+        self.fail(reason, sticky=False)
 
     async def _until_stopped(self, duration_s: float | None) -> None:
         try:
@@ -292,10 +305,33 @@ class Session:
                 # Without its timer a run has no loss limit: no new risk, but cancels still go.
                 if self.engine.guard.state != HALTED or not self.stop_asked.is_set():
                     self.fail(f"the timer failed: {type(error).__name__}: {error}")
+            self._keep_halt()
+
+    def _keep_halt(self) -> None:
+        """Tell a sticky halt to who keeps it: after the cancels, and again until it is kept."""
+        self.world.guard.check_journal()
+        if self._halt_kept or not self.world.guard.sticky:
+            return
+        try:
+            self.on_halt(self.world.guard.reason, self.world.clock.now_us())
+            self._halt_kept = True
+        except StoreError as error:
+            if not self._halt_failed:
+                self.notes.error(f"the halt could not be kept for the next start: {error}")
+            self._halt_failed = True
+
+    def _look_for_kill(self, now_ns: int) -> None:
+        if now_ns < self._kill_ns:
+            return
+        self._kill_ns = now_ns + KILL_AGAIN_NS
+        reason = self.kill_asked()
+        if reason:
+            self.world.guard.halt(reason)
 
     def _tick(self) -> None:
         now_ns = self.world.clock.mono_ns()
         now_us = self.world.clock.now_us()
+        self._look_for_kill(now_ns)
         for client_id in self.gateway.overdue(now_ns):
             self.engine.on_events((OrderDoubt(client_id, "no answer in time", now_us),))
         self._private_events(self.gateway.take_events())
@@ -305,10 +341,13 @@ class Session:
         self.world.refresh_limits()
         self.engine.on_timer()
         self.on_tick(now_us)
-        if self.engine.guard.state == HALTED and not self.stop_asked.is_set():
-            self.stop(f"halted: {self.engine.guard.reason}")
+        self._stop_if_halted()
         if self.engine.mute and not self.stop_asked.is_set():
             self.stop(f"every strategy is disabled: {', '.join(self.engine.disabled)}")
+
+    def _stop_if_halted(self) -> None:
+        if self.engine.guard.state == HALTED and not self.stop_asked.is_set():
+            self.stop(f"halted: {self.engine.guard.reason}")
 
     def _ask_about_doubt(self, now_ns: int) -> None:
         """Ask the venue for its list while something is open that should be over by now.

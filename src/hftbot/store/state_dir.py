@@ -10,7 +10,8 @@ import shutil
 import stat
 from pathlib import Path
 
-from hftbot.errors import StoreError
+from hftbot.errors import InUse, StoreError
+from hftbot.store import durable
 
 RUN_MAX = (1 << 16) - 1
 SHARED_MEMORY = Path("/dev/shm")
@@ -47,8 +48,8 @@ class StateDir:
         except BlockingIOError:
             holder = os.pread(self._lock, 32, 0).decode("ascii", "replace").strip()
             pid = holder if holder.isdigit() else "unknown"
-            raise StoreError(f"state directory {self.path} is in use by pid {pid}; stop that bot, "
-                             "or give this one another directory with --state") from None
+            raise InUse(f"state directory {self.path} is in use by pid {pid}; stop that bot, "
+                        "or give this one another directory with --state") from None
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
@@ -150,24 +151,10 @@ class StateDir:
         return run
 
     def _replace(self, path: Path, text: str) -> None:
-        fresh = path.with_name(path.name + ".new")
         try:
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "w", encoding="ascii") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(fresh, path)
-            self._sync()
+            durable.replace(path, text)
         except OSError as reason:
             raise StoreError(f"cannot write {path}: {reason.strerror or reason}") from None
-
-    def _sync(self) -> None:
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     # -- a fresh start
 
@@ -226,7 +213,7 @@ class StateDir:
             else:
                 path.rename(partial / name)
         partial.rename(partial.with_name(partial.name.removesuffix(_PARTIAL)))
-        self._sync()
+        durable.sync_folder(self.path)
 
     def _finish_archive(self) -> None:
         if self.archive_dir.is_dir():
