@@ -175,3 +175,18 @@ def test_guard_journal_refusal_is_sticky(rig: Rig) -> None:
     rig.guard.halt("the exchange ended", sticky=False)
     rig.engine.on_timer()
     assert (rig.guard.sticky, rig.guard.reason) == (True, "the journal refused a record")
+
+
+def test_guard_journal_that_cannot_be_kept_halts_with_its_reason(rig: Rig) -> None:
+    """The copying thread's word counts, also after the hot path met the refusal first."""
+    halts: list[str] = []
+    rig.world.on_halt = lambda: halts.append(rig.guard.reason)
+    rig.journal.refuse()
+    verdict = rig.desk().place(0, Side.BUY, BID, LOTS, Tif.GTC)
+    assert -verdict & Verdict.DENY_JOURNAL
+    assert rig.guard.state == HALTED
+    rig.guard.journal_failed("the disk is full")
+    rig.guard.journal_failed("the disk is full")
+    rig.engine.on_timer()
+    assert rig.guard.reason == "the disk is full"
+    assert halts == ["the disk is full"]

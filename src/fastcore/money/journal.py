@@ -107,6 +107,10 @@ class Journal:
         if self.mapping is not None:
             self.mapping.flush(0, self.size)
 
+    def refuse(self) -> None:
+        """Take no more appends, from any thread; what is there stays mapped and readable."""
+        self.capacity = 0
+
     def close(self) -> None:
         """Sync and unmap. Appends are refused from here on; closing twice is fine."""
         if self.mapping is None:
@@ -151,9 +155,24 @@ def read_records(path) -> Iterator[tuple[int, int, bytes]]:
     """
     with open(path, "rb") as file:
         content = file.read()
-    start = _read_header(content, os.fspath(path))[1]
-    for sequence, kind, payload, _end in _walk(content, start):
+    for sequence, kind, payload, _end in parse_records(content, os.fspath(path)):
         yield sequence, kind, payload
+
+
+def parse_header(content: bytes, name: str) -> tuple[bytes, int]:
+    """The header in the bytes of a journal, and where its records begin.
+
+    Raises ValueError, with ``name`` in it, if it is no journal.
+    """
+    return _read_header(content, name)
+
+
+def parse_records(content: bytes, name: str) -> Iterator[tuple[int, int, bytes, int]]:
+    """(sequence, kind, payload, end offset) of each whole record in the bytes of a journal.
+
+    Raises ValueError, with ``name`` in it, if it is no journal.
+    """
+    yield from _walk(content, _read_header(content, name)[1])
 
 
 def row_words(payload: bytes) -> tuple[int, ...]:

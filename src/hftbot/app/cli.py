@@ -89,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_exchange(commands)
     _add_halts(commands)
     _add_reports(commands)
+    _add_journal(commands)
     _add_config(commands)
     return parser
 
@@ -171,6 +172,17 @@ def _add_reports(commands: argparse._SubParsersAction[_Parser]) -> None:
         _add_sources(parser)
 
 
+def _add_journal(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "journal", texts.JOURNAL, command_journal)
+    parser.add_argument("what", choices=("show", "verify"),
+                        help="show: every record of one run; verify: check the journals of all")
+    parser.add_argument("--run", metavar="N", type=_run_number,
+                        help="this run (default: show the last one, verify all)")
+    parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    _add_sources(parser)
+
+
 def _add_config(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(commands, "config", texts.CONFIG, command_config)
     parser.add_argument("what", choices=("show", "keys"),
@@ -202,6 +214,12 @@ def _duration(text: str) -> float:
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:6]) < 65536):
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a port from 0 to 65535")
+    return int(text)
+
+
+def _run_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a run from 1 to 65535")
     return int(text)
 
 
@@ -309,6 +327,14 @@ def command_doctor(options: argparse.Namespace) -> int:
     """``hftbot doctor``"""
     from hftbot.app import doctor
     return doctor.report(load_settings(options).settings, json_wanted=options.json)
+
+
+def command_journal(options: argparse.Namespace) -> int:
+    """``hftbot journal show`` and ``hftbot journal verify``"""
+    from hftbot.app import journal
+    folder = Path(load_settings(options).settings.state_dir).expanduser().absolute()
+    command = journal.show if options.what == "show" else journal.verify
+    return command(folder, options.run, options.json)
 
 
 def command_config(options: argparse.Namespace) -> int:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 import fastcore
-from fastcore.money.journal import Journal
 from hftbot import __version__
 from hftbot.app import halting
 from hftbot.app import venue as venues
@@ -23,11 +21,12 @@ from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.app.reporter import Reporter
 from hftbot.app.strategies import build_strategy
 from hftbot.config.schema import Settings
-from hftbot.errors import ConfigError, HftbotError, StoreError, TransportError
+from hftbot.errors import ConfigError, HftbotError, TransportError
 from hftbot.live.clock import SystemClock
 from hftbot.live.connect import TokenSource, discover
 from hftbot.live.session import Session
 from hftbot.live.world import World
+from hftbot.store.journal_file import JournalFile
 from hftbot.store.ledger_db import LedgerDb
 from hftbot.store.state_dir import StateDir
 from hftbot.timing import LATENCY_TRACKERS
@@ -38,6 +37,7 @@ from hftbot.wire import ws
 from hftbot.wire.http import HttpClient
 from hftbot.wire.link import ConnectBudget, Link
 from hftbot.wire.poll import BusyPoll
+from hftbot.words.instrument import Instrument
 
 JOURNAL_BYTES = 64 << 20
 EXIT_NOT_VERIFIED = 4
@@ -97,13 +97,14 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     except TransportError as error:
         raise exchange.explained(error) from None
     run_number = state.next_run()
-    journal_path = state.journal / f"run-{run_number:05d}.journal"
-    journal = _open_journal(journal_path, _header(settings, run_number))
+    journal = JournalFile(state, run_number, JOURNAL_BYTES,
+                          _header(settings, run_number, instruments))
     store = LedgerDb(state.database)
     http = HttpClient()
     try:
-        world = World(settings, instruments, clock, logs, journal, run_number,
+        world = World(settings, instruments, clock, logs, journal.journal, run_number,
                       LATENCY_TRACKERS.trackers)
+        _follow_journal(journal, world)
         world.add_strategy(build_strategy(settings))
         tokens = TokenSource(http, endpoint.rest_url, endpoint.api_key, endpoint.api_secret, clock)
         session = Session(world, tokens.fetch, settings.loop_interval_us,
@@ -117,15 +118,16 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         stop.attach(session)
         banner = report.banner(settings, report.BannerFacts(
             mode=exchange.mode, market=exchange.market, latency=exchange.latency,
-            state_dir=str(state.path), origin=options.origin, journal=str(journal_path),
-            urls=(endpoint.rest_url, endpoint.ws_url), notes=(*options.notes, *exchange.notes),
+            state_dir=str(state.path), origin=options.origin, journal=journal.places,
+            urls=(endpoint.rest_url, endpoint.ws_url),
+            notes=(*options.notes, *exchange.notes, *journal.notes),
             core="compiled" if fastcore.compiled else "interpreted (slow)"))
         say(banner)
         logs.info(f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, settings "
                   f"{settings.digest()}")
         await _with_links(settings, session, endpoint, options, exchange, say)
         reporter.finish([str(state.database), str(state.log), str(state.latency_log),
-                         str(journal_path)], options.json)
+                         str(journal.path)], options.json)
         if session.world.guard.sticky:
             say(f"The halt stays until {halting.remedy(state.path)}" if keeper.kept else
                 f"The halt could NOT be kept in {state.path}: the next start is not refused")
@@ -133,7 +135,9 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     finally:
         await http.close()
         store.close()
-        _close_journal(journal, journal_path)
+        journal.close()
+        if journal.failed:
+            logs.error(f"{journal.failed}; what it lacks is kept in {journal.hot or journal.path}")
 
 
 async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
@@ -212,26 +216,21 @@ def _exit_code(session: Session) -> int:
     return EXIT_NO_STRATEGY if session.engine.mute else 0
 
 
-def _open_journal(path: Path, header: bytes) -> Any:
-    """A fresh journal with room for a run. Raises StoreError."""
-    try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        return Journal(str(path), JOURNAL_BYTES, header)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"cannot make the journal {path}: {error}") from None
+def _follow_journal(journal: JournalFile, world: World) -> None:
+    """A copy that fails halts the guard; a halt brings the journal to the disk at once."""
+    loop = asyncio.get_running_loop()
+
+    def failed(reason: str) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(world.guard.journal_failed, reason)
+
+    world.on_halt = journal.sync_soon
+    journal.watch(failed)
 
 
-def _close_journal(journal: Any, path: Path) -> None:
-    """Close it and give the room back that it did not need."""
-    used = journal.size
-    journal.close()
-    with contextlib.suppress(OSError):
-        os.truncate(path, used)
-
-
-def _header(settings: Settings, run_number: int) -> bytes:
+def _header(settings: Settings, run_number: int, instruments: Sequence[Instrument]) -> bytes:
     return (f"hftbot {__version__} run {run_number} settings {settings.digest()} "
-            f"schema 1").encode()
+            f"schema 1 symbols {','.join(grid.symbol for grid in instruments)}").encode()
 
 
 def _printer(json_wanted: bool) -> Callable[[str], None]:

@@ -17,7 +17,8 @@ examples:
 
 exit codes:
   0    done
-  1    the run failed; `status`, `latency`: nothing to show; `doctor`: a check failed
+  1    the run failed; `status`, `latency`, `journal`: nothing to show; `doctor`, `journal
+       verify`: a check failed
   2    wrong flag, setting or data file; nothing was started
   3    the state directory cannot be used (in use, not writable, damaged)
   4    the run (or `kill`) ended and could not verify that no order is left open
@@ -106,6 +107,19 @@ DOCTOR = (
 examples:
   hftbot doctor
   hftbot doctor --json""",
+)
+
+JOURNAL = (
+    "what the bot did, record by record",
+    """\
+Reads the longer valid copy of a run's journal: the hot one in shared memory while the bot runs or
+after it was killed, else the one in DIR/journal. `show` prints every record of a run, `verify`
+checks header, sequence and crc of every run: one line each, exit code 1 if one is damaged.""",
+    """\
+examples:
+  hftbot journal show
+  hftbot journal show --run 3 --json
+  hftbot journal verify""",
 )
 
 CONFIG = (

@@ -32,6 +32,7 @@ class Guard:
         self.reason = ""
         self.sticky = False
         self._on_state = on_state
+        self._journal_reason = "the journal refused a record"
         self._told = ACTIVE
         self._day = -1
         self._day_start_profit = 0.0
@@ -91,10 +92,16 @@ class Guard:
     def check_journal(self) -> None:
         """The hot path halts the account when the journal refuses a record: say so, once."""
         if self.account.state == HALTED and self._told != HALTED:
-            self.reason = "the journal refused a record"
+            self.reason = self._journal_reason
             self._told = HALTED
             self.sticky = True
             self._on_state(HALTED, self.reason)
+
+    def journal_failed(self, reason: str) -> None:
+        """The journal can no longer be kept; the hot path may have halted on it already."""
+        self._journal_reason = reason
+        self.halt(reason)
+        self.check_journal()
 
     def halt(self, reason: str, sticky: bool = True) -> None:
         """Stop taking risk at once. ``sticky`` False: it is about this process only.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +23,7 @@ from fastcore.probe.trackers import Trackers
 from hftbot.config.schema import Settings
 from hftbot.engine.desk import OrderBookkeeping
 from hftbot.engine.engine import Engine
-from hftbot.engine.guard import Guard
+from hftbot.engine.guard import HALTED, Guard
 from hftbot.engine.ledger import Ledger
 from hftbot.engine.router import Router
 from hftbot.venue.kraken.feed import Feed
@@ -57,6 +57,7 @@ class World:
         self.table = OrderTable(ROWS)
         self.table.set_run(run)
         self.account = _account(settings)
+        self.on_halt: Callable[[], None] = lambda: None
         self.texts: list[Any] = []
         self.lanes: list[Any] = []
         self.desks: list[Any] = []
@@ -149,6 +150,8 @@ class World:
 
     def _guard_moved(self, state: int, reason: str) -> None:
         self.engine.on_guard_state(state, reason)
+        if state == HALTED:
+            self.on_halt()
 
 
 def _account(settings: Settings) -> Any:

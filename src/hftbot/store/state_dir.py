@@ -118,16 +118,7 @@ class StateDir:
         Its name follows from the state directory, so that the next run finds it after a crash.
         Without ``create`` it is only looked for.
         """
-        name = hashlib.sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]
-        folder = shared_memory / f"hftbot-{os.getuid()}-{name}"
-        try:
-            if create:
-                folder.mkdir(mode=0o700, exist_ok=True)
-            facts = folder.lstat()
-        except OSError:
-            return None
-        mine = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
-        return folder if mine and not facts.st_mode & 0o077 else None
+        return hot_folder(self.path, shared_memory, create)
 
     # -- runs
 
@@ -219,6 +210,21 @@ class StateDir:
         if self.archive_dir.is_dir():
             for partial in sorted(self.archive_dir.glob("*" + _PARTIAL)):
                 self._move(partial)
+
+
+def hot_folder(state: Path, shared_memory: Path = SHARED_MEMORY,
+               create: bool = False) -> Path | None:
+    """What ``StateDir.hot_journal`` says, for a reader that does not hold the directory."""
+    name = hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:16]
+    folder = shared_memory / f"hftbot-{os.getuid()}-{name}"
+    try:
+        if create:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        facts = folder.lstat()
+    except OSError:
+        return None
+    mine = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
+    return folder if mine and not facts.st_mode & 0o077 else None
 
 
 def _runs_hftbot(pid: int) -> bool:

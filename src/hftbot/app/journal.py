@@ -1,0 +1,181 @@
+"""``hftbot journal show`` and ``verify``: the journal for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fastcore.codec.text import client_id_text
+from fastcore.lane import desk
+from fastcore.money.journal import row_words
+from hftbot.errors import HftbotError, StoreError
+from hftbot.store.journal_reader import JournalCopy, names, read_both
+from hftbot.store.state_dir import hot_folder
+from hftbot.words.order import OrderState, Tif, client_id_parts
+
+ROW_BYTES = 64
+KINDS = {desk.KIND_ORDER: "ORDER", desk.KIND_FILL: "FILL", desk.KIND_DONE: "DONE",
+         desk.KIND_ACK: "ACK", desk.KIND_CANCEL: "CANCEL", desk.KIND_AMEND: "AMEND",
+         desk.KIND_DOUBT: "DOUBT", desk.KIND_AMENDED: "AMENDED", desk.KIND_ADOPT: "ADOPT"}
+# What the words behind ClientId and flags mean; the moment stands where it is named at_us.
+OTHER = {"DONE": ("state", "filled_lots"), "CANCEL": ("request",), "AMEND": ("ticks", "lots"),
+         "AMENDED": ("ticks", "lots"), "ADOPT": ("ticks", "lots", "filled_lots")}
+WORDS = {"ORDER": ("ticks", "lots", "created_us", "at_us", "deadline_us", "request"),
+         "FILL": ("ticks", "lots", "fee_e10", "fill_key", "at_us")}
+T = TypeVar("T")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def show(state: Path, run: int | None, json_wanted: bool) -> int:
+    """Print every record of one run, the last one without ``run``. Raises HftbotError."""
+    found = _journals(state)
+    name = _chosen(found, state, run)
+    copy, trouble = _read(state, name)
+    header = copy.header.decode("utf-8", "replace")
+    symbols = _symbols(header)
+    records = (record(*row, symbols) for row in copy.rows())
+    if json_wanted:
+        print(json.dumps({"journal": name, "read": str(copy.path), "header": header,
+                          "damage": trouble, "records": list(records)}, indent=2))
+    else:
+        print(f"{copy.path}: {header}")
+        for row in records:
+            print(line(row))
+        if trouble or copy.remark:
+            print(f"here it ends: {trouble or copy.remark}")
+    return 1 if trouble else 0
+
+
+def verify(state: Path, run: int | None, json_wanted: bool) -> int:
+    """Check the journals of all runs, or of one: a line each; 1 if any is damaged, else 0."""
+    found = _journals(state)
+    chosen = found if run is None else [_chosen(found, state, run)]
+    results = []
+    for name in chosen:
+        copy, trouble = _read(state, name)
+        results.append({"journal": name, "ok": not trouble, "read": str(copy.path),
+                        "records": copy.records, "bytes": copy.size, "damage": trouble,
+                        "remark": copy.remark})
+        if not json_wanted:
+            extra = trouble or copy.remark
+            print(f"{'ok' if not trouble else 'DAMAGED':<8}{name}  {copy.records} records, "
+                  f"{copy.size} bytes in {copy.path.parent}" + (f"; {extra}" if extra else ""))
+    good = all(result["ok"] for result in results)
+    if json_wanted:
+        print(json.dumps({"ok": good, "journals": results}, indent=2))
+    return 0 if good else 1
+
+
+def record(sequence: int, kind: int, payload: bytes, symbols: Sequence[str] = ()
+           ) -> dict[str, Any]:
+    """One record as names and values; a kind or shape that is not known keeps its bytes as hex."""
+    name = KINDS.get(kind, "")
+    if not name or len(payload) != ROW_BYTES:
+        return {"sequence": sequence, "kind": name or f"KIND_{kind}", "payload": payload.hex()}
+    words = row_words(payload)
+    told: dict[str, Any] = {"sequence": sequence, "kind": name, **_who(words[0])}
+    flags = words[1]
+    index = flags & 0xFFFF
+    tif = flags >> 20 & 0xF
+    told["instrument"] = symbols[index] if index < len(symbols) else index
+    told["side"] = "SELL" if flags >> 16 & 1 else "BUY"
+    told["tif"] = Tif(tif).name if tif in list(Tif) else tif
+    told["post_only"] = bool(flags >> 24 & 1)
+    if name in WORDS:
+        told |= dict(zip(WORDS[name], words[2:], strict=False))
+    else:
+        told |= dict(zip(OTHER.get(name, ()), words[2:6], strict=False))
+        told["at_us"] = words[6]
+    state = told.get("state")
+    if state in list(OrderState):
+        told["state"] = OrderState(state).name
+    return told
+
+
+def line(told: dict[str, Any]) -> str:
+    """One record on one line."""
+    if "payload" in told:
+        return f"{told['sequence']:>7}  {told['kind']}  payload {told['payload']}"
+    parts = [f"{told['sequence']:>7}  {stamp(told['at_us'])}  {told['kind']:<8}"
+             f"{told['cl_ord_id']} (strategy {told['strategy']} run {told['run']} "
+             f"counter {told['counter']})  {told['instrument']} {told['side']}"]
+    for name in ("ticks", "lots", "state", "filled_lots", "fee_e10", "fill_key", "request"):
+        if name in told:
+            parts.append(f"{name} {told[name]}")
+    if told["kind"] == "ORDER":
+        parts.append(str(told["tif"]) + (" post-only" if told["post_only"] else ""))
+        parts.append(f"created {stamp(told['created_us'])}")
+        if told["deadline_us"]:
+            parts.append(f"deadline {stamp(told['deadline_us'])}")
+    return "  ".join(parts)
+
+
+def stamp(moment_us: int) -> str:
+    """UTC to the microsecond; a moment that no calendar has stays a number."""
+    try:
+        return (_EPOCH + timedelta(microseconds=moment_us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    except OverflowError:
+        return f"{moment_us} us"
+
+
+def _who(client_id: int) -> dict[str, Any]:
+    parts = client_id_parts(client_id)
+    try:
+        text = client_id_text(client_id)
+    except ValueError:
+        text = "no order of ours"
+    return {"client_id": client_id, "cl_ord_id": text, **parts._asdict()}
+
+
+def _symbols(header: str) -> list[str]:
+    """The markets that the header names, in the order of their numbers."""
+    words = header.split()
+    return words[words.index("symbols") + 1].split(",") if "symbols" in words[:-1] else []
+
+
+def _folders(state: Path) -> Iterator[Path]:
+    yield state / "journal"
+    hot = hot_folder(state)
+    if hot is not None:
+        yield hot
+
+
+def _journals(state: Path) -> list[str]:
+    found = _guarded(state, lambda: names(*_folders(state)))
+    if not found:
+        raise HftbotError(f"no journal in {state} (start a bot with `hftbot run`, or name its "
+                          "directory with --state)")
+    return found
+
+
+def _chosen(found: Sequence[str], state: Path, run: int | None) -> str:
+    """The journal of a run, or of the last run that has one."""
+    if run is not None:
+        name = f"run-{run:05d}.journal"
+        if name in found:
+            return name
+        raise HftbotError(f"no journal of run {run} in {state}; there are {len(found)}, from "
+                          f"{found[0]} to {found[-1]}")
+    try:
+        # Run numbers come round again: the highest is not always the last.
+        last = f"run-{int((state / 'run').read_text(encoding='ascii')):05d}.journal"
+    except (OSError, ValueError):
+        last = ""
+    return last if last in found else found[-1]
+
+
+def _read(state: Path, name: str) -> tuple[JournalCopy, str]:
+    hot = hot_folder(state)
+    return _guarded(state, lambda: read_both(hot / name if hot else None,
+                                             state / "journal" / name))
+
+
+def _guarded(state: Path, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except OSError as error:
+        raise StoreError(f"cannot read the journal of {state}: "
+                         f"{error.filename or ''}: {error.strerror or error}") from None

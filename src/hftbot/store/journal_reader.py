@@ -1,0 +1,128 @@
+"""Reads journals, also while a bot writes them: the longer valid one of hot and disk counts."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastcore.money.journal import parse_header, parse_records
+
+PATTERN = "run-*.journal"
+_HEAD = struct.Struct("<IIQII")
+_SEARCH_BYTES = 1 << 20
+# A bot that appends while we read may leave a gap in what we saw; damage is there every time.
+_LOOKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class JournalCopy:
+    """One file of a journal, as it was read.
+
+    ``size`` counts the bytes of the header and of all whole records, ``records`` those records.
+    ``damage`` says what is wrong with it; ``remark`` what a crash may leave behind a valid end.
+    """
+
+    path: Path
+    content: bytes
+    header: bytes = b""
+    size: int = 0
+    records: int = 0
+    damage: str = ""
+    remark: str = ""
+
+    @property
+    def valid(self) -> bytes:
+        """The header and the whole records."""
+        return self.content[:self.size]
+
+    def rows(self) -> Iterator[tuple[int, int, bytes]]:
+        """(sequence, kind, payload) of each whole record."""
+        if self.size:
+            for sequence, kind, payload, _end in parse_records(self.content, str(self.path)):
+                yield sequence, kind, payload
+
+
+def read_copy(path: Path) -> JournalCopy:
+    """Read one file. Raises OSError; what is wrong inside is in ``damage``."""
+    content = path.read_bytes()
+    if not content.rstrip(b"\0"):
+        return JournalCopy(path, content, remark="empty: its run ended before it began")
+    try:
+        header, end = parse_header(content, str(path))
+    except ValueError as error:
+        return JournalCopy(path, content, damage=str(error))
+    last = 0
+    for sequence, _kind, _payload, after in parse_records(content, str(path)):
+        last, end = sequence, after
+    damage, remark = _tail(content, end, last)
+    return JournalCopy(path, content, header, end, last, damage, remark)
+
+
+def names(*folders: Path | None) -> list[str]:
+    """File names of all journals in these folders, in order of their runs."""
+    return sorted({path.name for folder in folders if folder is not None
+                   for path in folder.glob(PATTERN)})
+
+
+def read_both(hot: Path | None, disk: Path) -> tuple[JournalCopy, str]:
+    """The longer valid copy of one journal, and what is wrong with any of its copies.
+
+    Raises OSError if there is neither.
+    """
+    for _ in range(_LOOKS):
+        best, trouble = _read_both(hot, disk)
+        if not trouble:
+            break
+    return best, trouble
+
+
+def _read_both(hot: Path | None, disk: Path) -> tuple[JournalCopy, str]:
+    # Hot first: a bot that ends brings the disk copy up to date before it removes the hot one.
+    copies = []
+    for path in (hot, disk):
+        if path is not None and (path == disk or path.exists()):
+            try:
+                copies.append(read_copy(path))
+            except FileNotFoundError:
+                if path == disk and not copies:
+                    raise
+    copies.sort(key=lambda copy: copy.size)
+    best = copies[-1]
+    trouble = [f"{copy.path}: {copy.damage}" for copy in copies if copy.damage]
+    if len(copies) == 2 and not best.content.startswith(copies[0].valid):
+        trouble.append(f"{copies[0].path} and {best.path} are not of one run")
+    return best, "; ".join(trouble)
+
+
+def _tail(content: bytes, end: int, last: int) -> tuple[str, str]:
+    """What lies behind the last whole record: (damage, remark)."""
+    rest = content[end:end + _SEARCH_BYTES].rstrip(b"\0")
+    if not rest:
+        return "", ""
+    if len(content) - end < _HEAD.size:
+        return "", f"record {last + 1} was cut off"
+    length, crc, sequence, _kind, again = _HEAD.unpack_from(content, end)
+    where = f"record {last + 1} at byte {end}"
+    if length == 0:
+        return ((f"{where} is wiped, whole records follow" if _whole_record(content, end, rest)
+                 else ""), f"record {last + 1} was not finished")
+    if length == again and length > len(content) - end:
+        return "", f"record {last + 1} was cut off"
+    if length != again or not _HEAD.size <= length <= len(content) - end:
+        return f"{where} has a wrong length", ""
+    if zlib.crc32(content[end + 8:end + length]) != crc:
+        return f"{where} has a wrong crc", ""
+    return f"{where} carries the sequence {sequence}", ""
+
+
+def _whole_record(content: bytes, end: int, rest: bytes) -> bool:
+    """True if a whole record begins somewhere behind ``end``."""
+    for at in range(end + 8, end + len(rest) - _HEAD.size + 1, 8):
+        length, crc, _sequence, _kind, again = _HEAD.unpack_from(content, at)
+        if length == again and _HEAD.size <= length <= len(content) - at \
+                and zlib.crc32(content[at + 8:at + length]) == crc:
+            return True
+    return False
