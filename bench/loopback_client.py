@@ -35,7 +35,11 @@ class Echo(WSListener):
 
 
 async def serve(port: int, mode: str, folder: Path) -> None:
-    """Connect three times and answer until the server hangs up."""
+    """Connect three times and answer until the server hangs up.
+
+    The server asks as soon as the third connection stands, perhaps before this coroutine goes on:
+    all that an answer needs is in place by then.
+    """
     gone = asyncio.Event()
     url = f"ws://127.0.0.1:{port}"
     bot = Bot(folder)
@@ -55,10 +59,9 @@ async def serve(port: int, mode: str, folder: Path) -> None:
 
     def closed(reason: str) -> None:
         gone.set()
-    private = await ws.connect(url + "/private", ignore, closed)
+    bot.wire = private = await ws.connect(url + "/private", ignore, closed)
     public = await ws.connect(url + "/public", market, closed)
     await ws_connect(lambda: echo, url + "/echo")
-    bot.wire = private
     poll = BusyPoll(mode, processor_count=2)
     poll.start()
     gc.collect()
