@@ -59,7 +59,7 @@ async def serve(port: int, mode: str, folder: Path) -> None:
 
     def closed(reason: str) -> None:
         gone.set()
-    bot.wire = private = await ws.connect(url + "/private", ignore, closed)
+    bot.wire = await ws.connect(url + "/private", ignore, closed)
     public = await ws.connect(url + "/public", market, closed)
     await ws_connect(lambda: echo, url + "/echo")
     poll = BusyPoll(mode, processor_count=2)
