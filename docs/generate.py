@@ -1,4 +1,4 @@
-"""Writes docs/words.md and docs/verdicts.md from the code: python docs/generate.py
+"""Writes words.md, verdicts.md and faults.md from code and tests: python docs/generate.py
 
 tests/house holds that the pages are current.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 import dataclasses
 import enum
 import importlib
+import importlib.util
 import inspect
 import pathlib
 import pkgutil
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import hftbot.words
 from hftbot import errors
@@ -126,7 +128,66 @@ def verdicts_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"words.md": words_page, "verdicts.md": verdicts_page}
+def _beside(name: str) -> ModuleType:
+    """A file of this folder, which is no package, as a module."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _tests_of(names: list[str]) -> str:
+    """Names of one cell; tests of one file share its name."""
+    files: dict[str, list[str]] = {}
+    for name in names:
+        file, _, test = name.partition("::")
+        files.setdefault(file, []).extend([test] if test else [])
+    return "<br>".join(f"`{file}`" + (": " if tests else "") + ", ".join(
+        f"`{test}`" for test in tests) for file, tests in files.items())
+
+
+def _outcome(found: dict[tuple[str, Any], list[str]], mark: tuple[str, Any], reason: str) -> str:
+    if mark in found:
+        return _tests_of(found.pop(mark))
+    if not reason:
+        raise ValueError(f"{mark[0]} {mark[1]}: neither a test nor a reason")
+    return f"**open**: {reason}"
+
+
+def faults_page(tests: pathlib.Path = HERE.parent / "tests") -> str:
+    """docs/faults.md. Raises ValueError for a row without test and reason, or an unknown mark."""
+    rows = _beside("fault_rows")
+    found = _beside("fault_marks").marks(tests)
+    families: dict[str, list[str]] = {}
+    shown = 0
+    for name, fault, expected, injector, reason in rows.ROWS:
+        shown += ("fault", name) in found
+        cell = _outcome(found, ("fault", name), reason)
+        families.setdefault(name[0], []).append(
+            f"| {name} | {fault} | {expected} | {injector} | {cell} |")
+    laws = [f"| {number} | {law} | {_outcome(found, ('law', number), rows.NOT_YET)} |"
+            for number, law in rows.LAWS.items()]
+    if found:
+        kind, name = next(iter(found))
+        raise ValueError(f"{found[kind, name][0]}: there is no {kind} {name!r}")
+    lines = ["# Faults", "",
+             "What can go wrong, what must hold then, and the tests that show it. Written by",
+             "`docs/generate.py` from `docs/fault_rows.py` and the marks `fault` and `law` of the",
+             "tests; paths are below `tests/`. The injector is the wire (W), the exchange (X), the",
+             "clock (K), the process (P), the disk (D) or the configuration (C); numbers in",
+             "brackets are laws.", "",
+             f"{shown} of {len(rows.ROWS)} rows have a test."]
+    for letter, cells in families.items():
+        lines += ["", f"## {rows.FAMILIES[letter]}", "",
+                  "| id | fault | what must hold | injector | shown by |", "|---|---|---|---|---|",
+                  *cells]
+    lines += ["", "## Laws", "", "| law | | asserted by |", "|---|---|---|", *laws]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"words.md": words_page, "verdicts.md": verdicts_page, "faults.md": faults_page}
 
 if __name__ == "__main__":
     for shown, page in PAGES.items():

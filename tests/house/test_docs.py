@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import pathlib
+import re
 
 import pytest
 
@@ -20,7 +21,7 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("page", ["words.md", "verdicts.md"])
+@pytest.mark.parametrize("page", ["words.md", "verdicts.md", "faults.md"])
 def test_page_is_current(page: str) -> None:
     assert (DOCS / page).read_text(encoding="utf-8") == generator().PAGES[page](), \
         "run: python docs/generate.py"
@@ -29,3 +30,76 @@ def test_page_is_current(page: str) -> None:
 def test_every_verdict_is_explained() -> None:
     from hftbot.words.verdict import EXPLAINED, Verdict
     assert set(EXPLAINED) == set(Verdict) - {Verdict.ALLOW}
+
+
+MARKED = """
+import pytest
+from pytest import mark
+pytestmark = [pytest.mark.law(2), pytest.mark.timeout(5)]
+CASES = [1, pytest.param(2, marks=pytest.mark.fault("W2", "D1"))]
+
+@pytest.mark.fault("W1")
+@pytest.mark.parametrize("case", CASES)
+def test_one(case): ...
+
+class TestTwo:
+    pytestmark = mark.fault("W1")
+
+    @pytest.mark.parametrize("x", [pytest.param(1, marks=[mark.fault("W3")])])
+    async def test_three(self, x): ...
+
+@pytest.mark.fault("K1")
+def not_a_test(): ...
+"""
+
+
+def marked(folder: pathlib.Path, text: str) -> pathlib.Path:
+    (folder / "world").mkdir(parents=True)
+    (folder / "world" / "test_x.py").write_text(text)
+    return folder
+
+
+def test_marks_are_found_wherever_they_may_stand(tmp_path: pathlib.Path) -> None:
+    marks = generator()._beside("fault_marks").marks(marked(tmp_path, MARKED))
+    file = "world/test_x.py"
+    assert marks == {
+        ("law", 2): [file], ("fault", "W1"): [f"{file}::test_one", f"{file}::TestTwo"],
+        ("fault", "W2"): [f"{file}::test_one"], ("fault", "D1"): [f"{file}::test_one"],
+        ("fault", "W3"): [f"{file}::TestTwo::test_three"]}
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("@pytest.mark.fault('W99')\ndef test_y(): ...", "there is no fault 'W99'"),
+    ("@pytest.mark.law(13)\ndef test_y(): ...", "there is no law 13"),
+    ("@pytest.mark.law('1')\ndef test_y(): ...", "there is no law '1'"),
+    ("@pytest.mark.fault(*ROWS)\ndef test_y(): ...", "test_x.py:1: write the fault out"),
+])
+def test_a_wrong_mark_fails_the_page(tmp_path: pathlib.Path, text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        generator().faults_page(marked(tmp_path, text))
+
+
+def test_a_row_with_neither_test_nor_reason_fails_the_page(tmp_path: pathlib.Path,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    page = generator()
+    rows = page._beside("fault_rows")
+    rows.ROWS = tuple((*row[:4], "" if row[0] == "W4" else row[4]) for row in rows.ROWS)
+    files = {"fault_rows": rows, "fault_marks": page._beside("fault_marks")}
+    monkeypatch.setattr(page, "_beside", files.__getitem__)
+    tests = marked(tmp_path, "")
+    with pytest.raises(ValueError, match="fault W4: neither a test nor a reason"):
+        page.faults_page(tests)
+    (tests / "test_w4.py").write_text("@pytest.mark.fault('W4')\ndef test_y(): ...")
+    assert "`test_w4.py`: `test_y`" in page.faults_page(tests)
+    rows.ROWS = tuple((*row[:4], "nobody wanted it") for row in rows.ROWS)
+    text = page.faults_page(tests)
+    assert text.count("nobody wanted it") == len(rows.ROWS) - 1
+    assert "1 of 67 rows have a test." in text
+
+
+def test_the_matrix_is_whole() -> None:
+    rows = generator()._beside("fault_rows")
+    names = [row[0] for row in rows.ROWS]
+    assert len(names) == len(set(names)) == 67
+    assert all(all(row[:4]) for row in rows.ROWS)
+    assert list(rows.LAWS) == list(range(1, 13))
