@@ -220,11 +220,13 @@ def feed_target():
     return take
 
 
+@pytest.mark.fault("W9")
 @pytest.mark.parametrize("seed", range(4))
 def test_the_gateway_survives(seed):
     fuzz(gateway_target, seed, 3_000)
 
 
+@pytest.mark.fault("W9")
 @pytest.mark.parametrize("seed", range(4))
 def test_the_feed_survives(seed):
     fuzz(feed_target, seed, 3_000)

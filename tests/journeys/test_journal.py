@@ -67,6 +67,8 @@ def traded(state: pathlib.Path) -> set[str]:
     return {json.loads(report)["cl_ord_id"] for report in saved["recent_trades"]}
 
 
+@pytest.mark.fault("P1")
+@pytest.mark.law(1)
 def test_kill_in_the_middle_of_trading_loses_no_record(tmp_path) -> None:
     state = tmp_path / "hftbot-state"
     (tmp_path / "busy.py").write_text(STRATEGY)

@@ -64,6 +64,8 @@ def trades(folder: pathlib.Path, *arguments: str) -> None:
     assert json.loads(done.stdout)["orders_sent"] > 0
 
 
+@pytest.mark.fault("K3")
+@pytest.mark.law(7)
 def test_kill_by_command_then_resume(tmp_path) -> None:
     """An exchange that outlives the bot is the witness that nothing is open."""
     venue = start(tmp_path, "exchange", "--state", "venue", "--json")
@@ -94,6 +96,8 @@ def test_kill_by_command_then_resume(tmp_path) -> None:
     finish(venue)
 
 
+@pytest.mark.fault("K3")
+@pytest.mark.law(7)
 def test_kill_by_file_then_a_fresh_simulator(tmp_path) -> None:
     bot = rest(tmp_path)
     state = tmp_path / "hftbot-state"

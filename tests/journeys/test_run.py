@@ -66,6 +66,7 @@ def test_run_trades_and_leaves_nothing_open(tmp_path) -> None:
         assert "Traceback" not in told.stderr
 
 
+@pytest.mark.fault("P1")
 def test_run_twice_killed_then_again_on_one_directory(tmp_path) -> None:
     """A killed bot's exchange is found again; the next run takes over what is held."""
     state = tmp_path / "hftbot-state"
@@ -107,6 +108,7 @@ def test_run_attached_to_an_exchange_started_by_hand(tmp_path) -> None:
     assert venue.returncode == 0, err
 
 
+@pytest.mark.fault("H3")
 def test_run_second_bot_on_one_directory_is_refused(tmp_path) -> None:
     state = tmp_path / "hftbot-state"
     bot = start(tmp_path, "run", "--profile", "hft")

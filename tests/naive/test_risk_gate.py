@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -218,6 +219,7 @@ WILD = st.tuples(
     st.one_of(st.just(-1), TIMES), st.integers(-1, 100), st.sampled_from([0, 0, 10, -1]))
 
 
+@pytest.mark.law(5)
 @settings(deadline=None, max_examples=200, database=None)
 @given(WORLDS, st.lists(st.one_of(ORDINARY, ORDINARY, WILD), min_size=1, max_size=6))
 def test_every_form_agrees_with_the_decimals(world, orders):
@@ -246,6 +248,7 @@ def compare(world, orders):
 BIG = st.integers(1, INT64_MAX)
 
 
+@pytest.mark.law(5)
 @settings(deadline=None, max_examples=150, database=None)
 @given(BIG, BIG, st.integers(0, AMOUNT_MAX))
 @example(3037000500, 3037000500, AMOUNT_MAX)

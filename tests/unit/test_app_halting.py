@@ -40,6 +40,7 @@ def test_account_is_a_fingerprint() -> None:
     assert halting.account_name("sim", Secret("another")) != NAME
 
 
+@pytest.mark.law(7)
 def test_kept_halt_refuses_its_account_only(folder: pathlib.Path) -> None:
     keeper(folder).keep("daily loss 26.00, key hidden", 1_700_000_000_000_000)
     with pytest.raises(Halted) as refused:
@@ -73,6 +74,7 @@ def test_kill_that_cannot_be_seen_is_asked_for(tmp_path: pathlib.Path) -> None:
         halting.refuse_kill(tmp_path / "file")
 
 
+@pytest.mark.fault("K3")
 def test_kill_file_found_at_start_becomes_a_halt(folder: pathlib.Path) -> None:
     (folder / "KILL").touch()
     with pytest.raises(Halted, match="by the file KILL"):
@@ -147,6 +149,8 @@ def test_resume_while_a_bot_runs_is_refused(folder: pathlib.Path,
     assert HaltFile(folder).read()
 
 
+@pytest.mark.fault("K3")
+@pytest.mark.law(7)
 def test_kill_without_a_bot_refuses_the_next_start(folder: pathlib.Path,
                                                    capsys: pytest.CaptureFixture[str]) -> None:
     status.write(folder / "status.json", {"account_own": True, "state": "stopped"})

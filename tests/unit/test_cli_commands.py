@@ -160,6 +160,7 @@ def test_exchange_hands_over_its_options(composed: Composed) -> None:
     assert composed.settings.linger_us == 2_000_000
 
 
+@pytest.mark.fault("H2")
 def test_live_needs_the_flag_and_both_keys(composed: Composed, monkeypatch: pytest.MonkeyPatch,
                                            capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("KRAKEN_API_KEY", KEY)
@@ -204,6 +205,8 @@ def test_a_fault_of_ours_leaves_its_traceback_in_a_file(
     assert (here / "hftbot-state" / "crash.log").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.fault("S1")
+@pytest.mark.law(10)
 def test_secrets_from_a_file_are_kept_out_of_the_crash_log(
         composed: Composed, capsys: pytest.CaptureFixture[str], here: pathlib.Path) -> None:
     (here / ".env").write_text(f"KRAKEN_API_KEY={KEY}\n")

@@ -41,6 +41,7 @@ def refusal(here: pathlib.Path, **how: Any) -> str:
     return message
 
 
+@pytest.mark.fault("H2")
 def test_nothing_at_all_is_enough(tmp_path: pathlib.Path) -> None:
     loaded = read(tmp_path)
     assert loaded.settings.venue == "sim"
@@ -149,6 +150,7 @@ def test_a_child_process_gets_the_same_settings(tmp_path: pathlib.Path) -> None:
     assert again.settings.digest() == first.settings.digest()
 
 
+@pytest.mark.fault("H1")
 def test_sections_in_the_environment(tmp_path: pathlib.Path) -> None:
     loaded = read(tmp_path, environment={"HFTBOT__RISK__COLLAR_BPS": "200"})
     assert loaded.settings.collar_bps == 200
@@ -161,6 +163,7 @@ def test_sections_in_the_environment(tmp_path: pathlib.Path) -> None:
     assert read(tmp_path, environment={"COLAR_BPS": "2", "PATH": "x", "SEED": ""}).settings
 
 
+@pytest.mark.fault("H1")
 @pytest.mark.parametrize(("text", "expected"), [
     ("LOOP_INTERVALL_MS=50\n", "unknown key LOOP_INTERVALL_MS (.env:1); did you mean "
                                "LOOP_INTERVAL_MS?"),
@@ -200,6 +203,7 @@ def test_flags_are_refused_like_files(tmp_path: pathlib.Path) -> None:
     assert SECRET not in message
 
 
+@pytest.mark.fault("S4")
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o601])
 def test_a_secret_that_others_may_read_is_refused(tmp_path: pathlib.Path, mode: int) -> None:
     path = write(tmp_path / ".env", f"KRAKEN_API_SECRET={SECRET}\n", mode)
@@ -225,6 +229,7 @@ def test_no_secret_no_mode_to_keep(tmp_path: pathlib.Path) -> None:
     assert read(tmp_path).settings.seed == 2
 
 
+@pytest.mark.fault("S4")
 def test_secrets_in_config_files_are_guarded_too(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path / "c.json", json.dumps({"kraken": {"kraken_api_key": "abcdef"}}), 0o644)
     assert f"chmod 600 {path}" in refusal(tmp_path, config=str(path))
@@ -265,6 +270,7 @@ def test_the_older_json_section_is_accepted(tmp_path: pathlib.Path) -> None:
     assert any("rapid_fire_mode" in note and "no effect" in note for note in loaded.notes)
 
 
+@pytest.mark.fault("H1")
 @pytest.mark.parametrize(("name", "text", "expected"), [
     ("c.json", '{"fee_free_scalping": {"profit_targt": 1}}', "did you mean profit_target?"),
     ("c.json", '{"fee_free_scalping": {"profit_target": "a"}}', "must be a number"),

@@ -79,6 +79,7 @@ def test_a_child_gets_everything_but_secrets() -> None:
     assert SECRET not in str(child)
 
 
+@pytest.mark.fault("H1")
 @pytest.mark.parametrize(("name", "text", "expected"), [
     ("LOOP_INTERVAL_MS", "0", "from 1 to 60000 ms"),
     ("LOOP_INTERVAL_MS", "-50", "from 1 to 60000 ms"),
@@ -153,6 +154,7 @@ def test_a_secret_is_never_repeated_by_a_refusal() -> None:
     assert parse(key, SECRET, ".env:1").reveal() == SECRET
 
 
+@pytest.mark.fault("H1")
 def test_unknown_keys_name_the_nearest_and_not_the_value() -> None:
     assert "did you mean LOOP_INTERVAL_MS?" in str(unknown("LOOP_INTERVALL_MS", ".env:3"))
     assert "(.env:3)" in str(unknown("LOOP_INTERVALL_MS", ".env:3"))

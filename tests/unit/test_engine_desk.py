@@ -42,6 +42,7 @@ def test_desk_two_strategies_do_not_see_each_others_orders(rig: Rig) -> None:
     assert client_id_parts(mine).run == 7
 
 
+@pytest.mark.law(6)
 def test_desk_intent_past_its_ttl_is_denied_and_counted(rig: Rig) -> None:
     desk = rig.desk()
     for age_us, allowed in ((0, True), (100, True), (101, False), (5_000_000, False)):
@@ -153,6 +154,7 @@ def test_desk_fill_after_its_row_is_freed_is_told_to_its_strategy(rig: Rig) -> N
     assert rig.engine.external_fills == 1
 
 
+@pytest.mark.law(4)
 def test_desk_order_in_doubt_is_never_freed(rig: Rig) -> None:
     order = rig.buy()
     rig.doubt(order)

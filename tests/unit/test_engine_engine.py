@@ -78,6 +78,7 @@ def test_engine_cancel_rejected_leaves_the_order_alive(rig: Rig) -> None:
     assert rig.held() == (LOTS, 0, 1)
 
 
+@pytest.mark.fault("P5")
 @pytest.mark.parametrize("where", ["on_start", "on_book", "on_trade", "on_order", "on_fill",
                                    "on_timer", "on_stop"])
 def test_engine_strategy_that_raises_in_any_handler(tmp_path: pathlib.Path, where: str) -> None:
@@ -116,6 +117,7 @@ def test_engine_fills_of_a_disabled_strategy_still_count(tmp_path: pathlib.Path)
     assert rig.held() == (0, 0, 0)
 
 
+@pytest.mark.fault("P5")
 def test_engine_cancels_of_a_disabled_strategy_are_repeated(tmp_path: pathlib.Path) -> None:
     """It raised while there was no wire; the cancel goes out when there is one."""
     rig = Rig(tmp_path, Voice("bad", ("on_trade",)))
@@ -146,6 +148,7 @@ def test_engine_strategy_that_refuses_its_configuration_refuses_the_run(
         Rig(tmp_path, Refuses())
 
 
+@pytest.mark.law(6)
 def test_engine_untrusted_book_wakes_nobody(rig: Rig) -> None:
     rig.engine.books[0].trust = BookTrust.SUSPECT
     rig.engine.on_market(0, EVENT_BOOK | EVENT_TOP, (), rig.clock.ns)
@@ -161,6 +164,7 @@ def test_engine_stop_twice_tells_once(rig: Rig) -> None:
     assert rig.desk().place(0, Side.BUY, ASK, LOTS) < 0
 
 
+@pytest.mark.law(7)
 def test_engine_halt_in_a_handler_cancels_everything(rig: Rig) -> None:
     orders = [rig.buy(ticks=BID - i, tif=Tif.GTC) for i in range(4)]
     rig.doubt(orders[0])

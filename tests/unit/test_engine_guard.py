@@ -27,6 +27,7 @@ def lose(rig: Rig, usd: float) -> None:
     rig.engine.on_timer()
 
 
+@pytest.mark.fault("K3")
 def test_guard_loss_limit_reduces_then_halts(rig: Rig) -> None:
     rig.engine.on_timer()
     lose(rig, 9.0)
@@ -88,6 +89,7 @@ def test_guard_midnight_while_the_market_link_is_down(rig: Rig) -> None:
     assert rig.world.account.loss_e10 == pytest.approx(0, abs=10)
 
 
+@pytest.mark.fault("D1")
 def test_guard_journal_that_is_full_halts_and_says_so_once(tmp_path: pathlib.Path) -> None:
     rig = Rig(tmp_path, Voice(), journal_bytes=6000)
     order = rig.buy(ticks=BID, tif=Tif.GTC)
@@ -111,6 +113,8 @@ def test_guard_journal_failure_is_told_even_while_reducing(tmp_path: pathlib.Pat
     assert rig.notes.said("guard HALTED") == 1
 
 
+@pytest.mark.fault("V2")
+@pytest.mark.law(11)
 @pytest.mark.parametrize(("mode", "taker", "maker"), [
     (VenueMode.OPEN, True, True), (VenueMode.POST_ONLY, False, True),
     (VenueMode.CANCEL_ONLY, False, False), (VenueMode.DOWN, False, False)])
@@ -123,6 +127,7 @@ def test_guard_venue_mode_is_obeyed(rig: Rig, mode: VenueMode, taker: bool, make
     assert rig.desk().cancel(resting) == 0
 
 
+@pytest.mark.law(4, 5)
 def test_guard_exposure_in_doubt_still_counts(rig: Rig) -> None:
     """An order in doubt keeps its share of the position limit."""
     order = rig.buy(1_900_000)
@@ -133,6 +138,8 @@ def test_guard_exposure_in_doubt_still_counts(rig: Rig) -> None:
     assert rig.buy(200_000)
 
 
+@pytest.mark.fault("W3")
+@pytest.mark.law(6)
 def test_guard_silent_market_link_denies_and_its_return_allows(rig: Rig) -> None:
     limit_ns = rig.world.gates[0].book_silence_ns_max
     rig.clock.ns += limit_ns
@@ -155,6 +162,7 @@ def test_guard_adopted_position_counts_at_once(tmp_path: pathlib.Path) -> None:
     assert rig.desk().place(0, Side.SELL, BID, 1_900_000, Tif.IOC) > 0
 
 
+@pytest.mark.law(7)
 def test_guard_halt_is_sticky_unless_it_is_about_the_process(rig: Rig) -> None:
     assert not rig.guard.sticky
     rig.guard.raise_to(REDUCING, "careful")
@@ -177,6 +185,7 @@ def test_guard_journal_refusal_is_sticky(rig: Rig) -> None:
     assert (rig.guard.sticky, rig.guard.reason) == (True, "the journal refused a record")
 
 
+@pytest.mark.fault("D1")
 def test_guard_journal_that_cannot_be_kept_halts_with_its_reason(rig: Rig) -> None:
     """The copying thread's word counts, also after the hot path met the refusal first."""
     halts: list[str] = []

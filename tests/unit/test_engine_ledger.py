@@ -22,6 +22,8 @@ def rig(tmp_path: pathlib.Path) -> Rig:
     return Rig(tmp_path, Voice())
 
 
+@pytest.mark.fault("F1")
+@pytest.mark.law(2)
 def test_ledger_same_fill_many_times_counts_once(rig: Rig) -> None:
     order = rig.buy()
     rig.ack(order)
@@ -33,6 +35,8 @@ def test_ledger_same_fill_many_times_counts_once(rig: Rig) -> None:
     assert rig.state(order) == S.PARTIAL
 
 
+@pytest.mark.fault("F1")
+@pytest.mark.law(2)
 def test_ledger_same_fill_after_its_order_is_done_and_its_row_freed(rig: Rig) -> None:
     order = rig.buy()
     rig.fill(order)
@@ -44,6 +48,8 @@ def test_ledger_same_fill_after_its_order_is_done_and_its_row_freed(rig: Rig) ->
     assert rig.engine.external_fills == 0
 
 
+@pytest.mark.fault("F1")
+@pytest.mark.law(2)
 def test_ledger_same_fill_id_by_the_thousand_is_journaled_once(rig: Rig) -> None:
     order = rig.buy(LOTS * 10)
     for _ in range(1_000):
@@ -53,6 +59,7 @@ def test_ledger_same_fill_id_by_the_thousand_is_journaled_once(rig: Rig) -> None
     assert kinds.count(FILL_ROW) == 1
 
 
+@pytest.mark.fault("F2")
 @pytest.mark.parametrize("order_of_events", list(itertools.permutations(
     ["ack", "part", "rest", "done"])))
 def test_ledger_every_order_of_four_events(rig: Rig, order_of_events: tuple[str, ...]) -> None:
@@ -72,6 +79,7 @@ def test_ledger_every_order_of_four_events(rig: Rig, order_of_events: tuple[str,
     assert rig.guard.state == 0
 
 
+@pytest.mark.fault("F2")
 @pytest.mark.parametrize("order_of_events", list(itertools.permutations(
     ["ack", "fill", "cancelled", "again"])))
 def test_ledger_fill_around_a_cancel(rig: Rig, order_of_events: tuple[str, ...]) -> None:
@@ -101,6 +109,7 @@ def test_ledger_fills_that_the_end_counts_and_nobody_told_halt(rig: Rig) -> None
     assert rig.notes.said("9 lots filled, we were told of 4")
 
 
+@pytest.mark.fault("V10")
 def test_ledger_over_fill_is_booked_and_reduces(rig: Rig) -> None:
     order = rig.buy()
     rig.fill(order, LOTS + 10)
@@ -116,6 +125,7 @@ def test_ledger_external_fill_moves_the_position_and_is_counted(rig: Rig) -> Non
     assert rig.engine.external_fills == 2
 
 
+@pytest.mark.fault("P6")
 def test_ledger_impossible_fill_halts_and_changes_nothing(rig: Rig) -> None:
     order = rig.buy()
     rig.fill(order, 0)
@@ -153,6 +163,7 @@ def test_ledger_position_that_never_had_a_price_has_no_profit_yet(tmp_path: path
     assert rig.engine.profit_net() == 0.0
 
 
+@pytest.mark.law(3)
 def test_ledger_random_storm_keeps_the_sums(rig: Rig) -> None:
     """Duplicates, late fills and unknown orders in random order: the sums are those of the set."""
     chance = random.Random(5)

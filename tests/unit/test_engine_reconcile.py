@@ -41,6 +41,8 @@ def test_reconcile_live_order_listed_as_it_is_is_clean(rig: Rig) -> None:
     assert found(rig, listed(order)).clean
 
 
+@pytest.mark.fault("V8")
+@pytest.mark.law(4)
 def test_reconcile_young_order_that_is_not_listed_stays_in_doubt(rig: Rig) -> None:
     order = rig.buy()
     rig.later(6.0)
@@ -48,6 +50,7 @@ def test_reconcile_young_order_that_is_not_listed_stays_in_doubt(rig: Rig) -> No
     assert not found(rig).ended
 
 
+@pytest.mark.fault("V8")
 def test_reconcile_old_order_that_is_not_listed_is_over(rig: Rig) -> None:
     order = rig.buy()
     rig.fill(order, 7)
@@ -67,6 +70,7 @@ def test_reconcile_age_is_counted_from_naming_not_from_the_wish(rig: Rig) -> Non
         assert order in found(rig).unproved
 
 
+@pytest.mark.fault("T1")
 def test_reconcile_wall_clock_steps_do_not_end_an_order(rig: Rig) -> None:
     order = rig.buy()
     rig.clock.us += 3_600_000_000

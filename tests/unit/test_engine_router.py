@@ -23,6 +23,7 @@ def rig(tmp_path: pathlib.Path) -> Rig:
     return Rig(tmp_path, Voice())
 
 
+@pytest.mark.law(1)
 def test_router_order_is_in_the_journal_before_its_bytes_leave(rig: Rig) -> None:
     seen: list[tuple[str, int]] = []
 
@@ -98,6 +99,7 @@ def test_router_every_request_has_its_own_number(rig: Rig) -> None:
     assert len(numbers) == len(set(numbers)) == 16
 
 
+@pytest.mark.law(4, 12)
 def test_router_unanswered_requests_become_doubt_once(rig: Rig) -> None:
     order = rig.buy()
     rig.later(5.1)

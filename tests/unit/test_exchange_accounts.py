@@ -99,7 +99,9 @@ def test_fee_is_rounded_half_up_to_the_ledgers_decimals():
 
 
 @pytest.mark.parametrize("wrong", [
-    {"host": "0.0.0.0"}, {"port": 70_000}, {"symbols": ("XBT/USD",)}, {"symbols": ()},
+    *(pytest.param({"host": host}, marks=pytest.mark.fault("S5"))
+      for host in ("0.0.0.0", "::", "", "192.168.1.2", "127.evil.example", "localhost.evil")),
+    {"port": 70_000}, {"symbols": ("XBT/USD",)}, {"symbols": ()},
     {"fees": "cheap"}, {"pace": 0.0}, {"mode": "replay"}, {"balances": {"USD": Decimal(-1)}}])
 def test_impossible_settings(wrong):
     with pytest.raises(ConfigError):

@@ -139,6 +139,7 @@ def test_broken_frames_are_answered_and_the_server_lives(tmp_path):
     asyncio.run(play())
 
 
+@pytest.mark.fault("W8")
 def test_a_reader_that_does_not_read_is_cut_off(tmp_path):
     async def play():
         async with (running(settings(tmp_path, backlog_frames_max=50)) as server,

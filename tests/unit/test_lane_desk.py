@@ -38,6 +38,7 @@ def nothing_held(rig):
             rig.exposure.best(1), rig.account.open_orders) == (0, 0, 0, 0, 0)
 
 
+@pytest.mark.law(1)
 @forms
 def test_order_is_named_journaled_and_written(rig):
     handle = rig.place(0, 270_010, 1_000_000, 1, strategy=3)
@@ -73,11 +74,13 @@ def test_denied_order_changes_nothing(rig):
     assert rig.state_hash() != before  # the denial itself is counted
 
 
+@pytest.mark.law(6)
 @forms
 def test_expired_wish_is_never_sent(rig):
     assert rig.place(created_us=NOW_US - 101, ttl_us=100) == -Verdict.DENY_EXPIRED_INTENT
 
 
+@pytest.mark.fault("D1")
 @forms
 def test_journal_that_is_full_denies_and_halts(form, tmp_path):
     rig = Rig(form, tmp_path, capacity=4096 + 64)
@@ -149,6 +152,7 @@ def test_fill_is_journaled_before_it_is_applied(form, tmp_path):
     assert rig.account.state == 2
 
 
+@pytest.mark.fault("F2")
 @forms
 def test_fill_before_the_ack_and_after_the_end(rig):
     handle = rig.place(lots=1000)
@@ -200,6 +204,7 @@ def test_copy_of_an_order_that_traded_is_a_duplicate(rig):
     assert rig.place(lots=1000, now_ns=NOW_NS + 50_000_000) >= 0
 
 
+@pytest.mark.law(4)
 @forms
 def test_doubt_keeps_its_exposure(rig):
     handle = rig.place(lots=1000)

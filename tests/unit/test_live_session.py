@@ -172,6 +172,7 @@ def test_session_cancels_leave_while_blind_orders_do_not(play) -> None:
     play(act)
 
 
+@pytest.mark.law(7)
 def test_session_reconnect_after_a_halt_does_not_open_the_door(play) -> None:
     async def act(scene: Scene) -> None:
         scene.up()
@@ -202,6 +203,7 @@ def test_session_wire_that_closes_under_us_disables_nobody(play) -> None:
     assert scene.rig.held() == (LOTS, 0, 1)
 
 
+@pytest.mark.law(3)
 def test_session_venue_that_counts_more_fills_than_it_told_halts(play) -> None:
     async def act(scene: Scene) -> None:
         scene.market()
@@ -256,6 +258,7 @@ def test_session_order_that_never_rests_is_asked_about(play) -> None:
     play(act)
 
 
+@pytest.mark.law(12)
 def test_session_drain_repeats_cancels_and_is_bounded(play) -> None:
     async def act(scene: Scene) -> None:
         scene.market()
@@ -284,6 +287,7 @@ def test_session_second_stop_does_not_wait_for_a_link_that_is_down(play) -> None
     assert scene.session.open_at_exit is None
 
 
+@pytest.mark.fault("V12")
 def test_session_token_refused_closes_the_wire_and_survives(play) -> None:
     async def act(scene: Scene) -> None:
         scene.market()

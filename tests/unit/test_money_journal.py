@@ -82,6 +82,7 @@ def test_closed_journal_refuses(form, tmp_path):
     assert log.append(1, b"b") == log.append_words(1, *words(0)) == -1
 
 
+@pytest.mark.fault("D3")
 @forms
 @pytest.mark.parametrize("cut", [1, 8, 23, 24, 60, 87])
 def test_torn_record_does_not_exist(form, tmp_path, cut):
@@ -105,6 +106,7 @@ def test_torn_record_does_not_exist(form, tmp_path, cut):
     assert not (tmp_path / "j.damaged").exists()
 
 
+@pytest.mark.fault("D3")
 @forms
 def test_each_flipped_bit_ends_the_journal_there_and_nothing_is_thrown_away(form, tmp_path):
     path = tmp_path / "j"

@@ -132,6 +132,7 @@ def test_position_counts_open_orders_of_its_side(rig):
     assert ask(rig, ticks=9_999, lots=501) == Verdict.ALLOW
 
 
+@pytest.mark.law(5)
 @forms
 def test_many_wishes_at_one_moment_never_pass_the_limit(rig):
     allowed = 0
@@ -262,6 +263,7 @@ def test_other_orders_between_do_not_hide_a_copy(rig):
     assert ask(rig, ticks=9_999) == Verdict.DENY_DUPLICATE
 
 
+@pytest.mark.law(11)
 @forms
 def test_own_orders_are_not_crossed(rig):
     rig.gate.hold(1, 10_005, 10, NOW_NS)
@@ -273,6 +275,8 @@ def test_own_orders_are_not_crossed(rig):
     assert ask(rig, side=1, ticks=10_006) == Verdict.ALLOW
 
 
+@pytest.mark.fault("V2")
+@pytest.mark.law(11)
 @forms
 @pytest.mark.parametrize(("mode", "taker", "maker"), [
     (0, 0, 0), (1, Verdict.DENY_MODE, 0), (2, Verdict.DENY_MODE, Verdict.DENY_MODE),

@@ -16,6 +16,7 @@ def halt(reason: str = "daily loss", account: str = "sim:a", own: bool = True) -
     return Halt(reason=reason, ts_us=1_700_000_000_000_000, account=account, own=own)
 
 
+@pytest.mark.law(7)
 def test_halt_survives_and_is_for_its_owner_only(tmp_path: pathlib.Path) -> None:
     HaltFile(tmp_path).add(halt())
     assert HaltFile(tmp_path).read() == (halt(),)

@@ -101,6 +101,7 @@ def test_the_thread_copies_without_being_asked(state: StateDir, memory: pathlib.
     file.close()
 
 
+@pytest.mark.fault("D1", "D2")
 @pytest.mark.parametrize(("name", "number"), [("pwrite", errno.ENOSPC), ("fdatasync", errno.EIO)])
 def test_a_failed_copy_is_final(state: StateDir, memory: pathlib.Path, name: str, number: int,
                                 monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,6 +198,7 @@ def test_recovery_takes_the_longer_copy(state: StateDir, memory: pathlib.Path, h
     file.close()
 
 
+@pytest.mark.fault("D3")
 def test_a_cut_at_every_byte_recovers_the_prefix(state: StateDir, memory: pathlib.Path) -> None:
     """Whatever of the last four records reached which copy: whole records only, never a wrong one.
 
@@ -261,6 +263,7 @@ def test_a_damaged_hot_copy_is_kept_beside_its_valid_part(state: StateDir, memor
     assert not path_hot.exists()
 
 
+@pytest.mark.fault("D3")
 @pytest.mark.parametrize(("offset", "mask", "said"), [
     (0, 0x02, "length"), (4, 0xFF, "crc"), (8, 0xFF, "crc"), (16, 0xFF, "crc"),
     (20, 0xFF, "length"),
@@ -280,6 +283,7 @@ def test_every_damage_in_the_middle_is_seen(state: StateDir, offset: int, mask: 
     assert "record 2" in damaged.damage
 
 
+@pytest.mark.fault("D3")
 def test_a_record_out_of_sequence_is_damage(state: StateDir) -> None:
     path = state.journal / "run-00001.journal"
     make(path, 1, 2, 3)

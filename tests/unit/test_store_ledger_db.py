@@ -108,6 +108,7 @@ def test_a_row_that_does_not_fit_is_counted_and_the_rest_goes_on(ledger: LedgerD
     assert ledger.last_error
 
 
+@pytest.mark.law(8)
 def test_a_full_queue_drops_and_counts(tmp_path: pathlib.Path) -> None:
     ledger = LedgerDb(tmp_path / "bot_hft.db", capacity=10)
     held, release = threading.Event(), threading.Event()
@@ -150,6 +151,7 @@ def test_the_next_run_appends(tmp_path: pathlib.Path) -> None:
     assert (tmp_path / "bot_hft.db").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.fault("D4")
 def test_a_locked_database_loses_rows_but_not_the_bot(ledger: LedgerDb) -> None:
     ledger._database.execute("PRAGMA busy_timeout=1")
     other = sqlite3.connect(ledger.path, isolation_level=None)

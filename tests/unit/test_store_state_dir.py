@@ -55,6 +55,7 @@ def test_a_directory_of_the_users_keeps_its_mode(tmp_path: pathlib.Path) -> None
         assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
+@pytest.mark.fault("H3")
 def test_a_second_process_is_refused_and_named_the_first(tmp_path: pathlib.Path) -> None:
     other = hold(tmp_path / "state")
     try:

@@ -130,6 +130,7 @@ def test_it_is_ready_with_a_mode_and_all_snapshots(fake):
     assert not fake.feed.ready
 
 
+@pytest.mark.fault("B1")
 def test_a_suspect_book_is_asked_again_alone(fake):
     fake.frame(EVENT_OTHER, EVENT_SNAPSHOT)
     fake.feed.take_events()
@@ -173,6 +174,7 @@ def test_a_snapshot_that_stays_away_is_asked_again(fake):
     assert fake.asked() == RESUBSCRIBED
 
 
+@pytest.mark.fault("V2")
 @pytest.mark.parametrize(("system", "mode"), [
     (b"post_only", VenueMode.POST_ONLY), (b"cancel_only", VenueMode.CANCEL_ONLY),
     (b"maintenance", VenueMode.DOWN), (b"surprise", VenueMode.DOWN)])
@@ -191,6 +193,7 @@ def pair_frame(status="online", increment="0.1"):
             f'{increment},"qty_min":5e-05}},{{"symbol":"ADX/USD"}}]}}}}').encode()
 
 
+@pytest.mark.fault("V2")
 def test_the_strictest_of_system_and_pairs_counts(fake):
     fake.cold(pair_frame("post_only"))
     assert fake.feed.take_events() == []
@@ -202,6 +205,7 @@ def test_the_strictest_of_system_and_pairs_counts(fake):
         VenueMode.POST_ONLY, VenueMode.CANCEL_ONLY, VenueMode.POST_ONLY]
 
 
+@pytest.mark.fault("B5")
 def test_a_changed_grid_stops_the_venue(fake):
     fake.cold(STATUS % b"online")
     fake.feed.take_events()
@@ -229,6 +233,7 @@ def test_unknown_messages_are_counted(fake):
     assert fake.feed.statistics()["unknown_messages"] == 3
 
 
+@pytest.mark.fault("W9")
 def test_ten_bad_frames_within_a_minute_resync_all(fake):
     fake.frame(EVENT_SNAPSHOT)
     fake.frame(EVENT_OTHER, EVENT_SNAPSHOT)
@@ -245,6 +250,7 @@ def test_ten_bad_frames_within_a_minute_resync_all(fake):
     assert fake.feed.bad_frames == 18
 
 
+@pytest.mark.fault("W9")
 def test_cold_frames_that_are_wrong_are_counted(fake):
     for data in (b"[]", STATUS % b"\xff", b'{"channel":"status","data":1}',
                  b'{"channel":"instrument"}', b'{"error":1}'):
@@ -252,6 +258,7 @@ def test_cold_frames_that_are_wrong_are_counted(fake):
     assert fake.feed.bad_frames == 5
 
 
+@pytest.mark.fault("W9")
 def test_the_proxys_restart_is_told(fake):
     fake.frame(EVENT_BAD, data=memoryview(b"CloudFlare WebSocket proxy restarting"))
     assert fake.feed.take_events() == [ev.VenueError(rules.PROXY_RESTART, 7)]

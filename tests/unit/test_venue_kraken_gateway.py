@@ -107,6 +107,7 @@ def test_an_order_that_takes_liquidity_answer_first(bench):
     assert bench.gateway.overdue(bench.clock.ns + 9 * SECOND_NS) == []
 
 
+@pytest.mark.fault("F2")
 def test_reports_before_the_answer_and_without_repeating_the_symbol(bench):
     bench.sent()
     assert types(bench.told(working(NAME))) == ["OrderAcked"]
@@ -122,6 +123,7 @@ def test_reports_before_the_answer_and_without_repeating_the_symbol(bench):
     assert types(late) == ["OrderAcked"]
 
 
+@pytest.mark.fault("F6")
 def test_the_last_trade_may_say_partially_filled(bench):
     """Only a filled, canceled or expired report ends an order."""
     bench.sent()
@@ -129,12 +131,14 @@ def test_the_last_trade_may_say_partially_filled(bench):
     assert types(found) == ["OrderAcked", "OrderFilled"]
 
 
+@pytest.mark.fault("F5")
 def test_a_fee_in_base_is_valued_at_the_fill(bench):
     fill, = bench.told(trade(NAME, "T1", "0.00100000", "0.00100000",
                              fees=[{"asset": "BTC", "qty": Raw("0.0000025001")}]))
     assert fill.fee_e10 == 25_001 * 500001 // 10 + 1
 
 
+@pytest.mark.fault("F5")
 def test_a_fee_in_a_third_asset_uses_the_venues_own_value(bench):
     fill, = bench.told(trade(NAME, "T1", "0.00100000", "0.00100000", fee_usd_equiv=Raw("0.2"),
                              fees=[{"asset": "KFEE", "qty": 20}]))
@@ -161,6 +165,7 @@ def test_an_order_that_was_reported_is_not_refused_by_a_late_answer(bench):
     assert bench.gateway.contradictions == 1
 
 
+@pytest.mark.fault("V12")
 def test_a_refused_token_is_told_to_the_session(bench):
     bench.sent()
     found = bench.feed(answer("add_order", OURS, error="EAPI:Invalid token"))
@@ -238,6 +243,7 @@ def test_cancel_all(bench):
     assert types(bench.feed(answer("cancel_all", 6, error="EService:Busy"))) == ["VenueError"]
 
 
+@pytest.mark.law(12)
 def test_what_is_not_answered_is_in_doubt_once(bench):
     bench.sent()
     bench.sent("cancel_order", 77)
@@ -272,6 +278,8 @@ def test_asking_again_brings_the_list_without_losing_sight(bench):
     assert [order.client_id for order in seen.orders] == [OURS]
 
 
+@pytest.mark.fault("W1")
+@pytest.mark.law(4)
 def test_a_lost_connection_puts_unanswered_orders_in_doubt(bench):
     bench.sent()
     bench.sent(client_id=OURS + 1)
@@ -282,6 +290,7 @@ def test_a_lost_connection_puts_unanswered_orders_in_doubt(bench):
     assert not bench.gateway.ready
 
 
+@pytest.mark.fault("B3")
 def test_a_sequence_gap_resubscribes_once_and_ends_in_a_new_snapshot(bench):
     bench.told(working(NAME))
     bench.sequence += 1
@@ -305,6 +314,7 @@ def test_a_sequence_gap_resubscribes_once_and_ends_in_a_new_snapshot(bench):
     assert types(bench.told(report("new"))) == ["OrderAcked"]
 
 
+@pytest.mark.fault("B3")
 def test_fills_missed_in_a_gap_are_told_before_the_snapshot_oldest_first(bench):
     bench.sent()
     bench.told(working(NAME))
@@ -319,6 +329,7 @@ def test_fills_missed_in_a_gap_are_told_before_the_snapshot_oldest_first(bench):
     assert [event.fill_id for event in found[:2]] == ["T1", "T2"]
 
 
+@pytest.mark.fault("B6")
 def test_old_fills_in_a_first_snapshot_are_not_told():
     bench = Bench(connect=False)
     bench.gateway.connected(TOKEN)
@@ -336,6 +347,7 @@ def test_a_fill_of_an_earlier_runs_order_is_told_if_it_is_expected():
     assert types(found) == ["OrderFilled", "OrdersSeen"]
 
 
+@pytest.mark.fault("F1")
 def test_a_repeated_frame_is_dropped(bench):
     frame = executions(trade(NAME, "T1", "0.002", "0.002"), sequence=2)
     assert types(bench.feed(frame)) == ["OrderFilled"]
@@ -385,6 +397,7 @@ def test_an_unreadable_snapshot_is_asked_again_after_a_while():
     assert len(bench.gateway.take_outbox()) == 4
 
 
+@pytest.mark.fault("V11")
 def test_external_orders_tell_only_their_fills(bench):
     assert bench.told(working("client-zero", "OX")) == []
     fill, = bench.told(report("trade", "OX", exec_id="T1", last_qty=Raw("0.1"),

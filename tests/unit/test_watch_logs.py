@@ -65,6 +65,8 @@ def test_levels_are_kept_as_asked(path: pathlib.Path) -> None:
     assert not any("latency" in line for line in written(path, level="error"))
 
 
+@pytest.mark.fault("S1")
+@pytest.mark.law(10)
 def test_secrets_are_taken_out_of_text_and_tracebacks(path: pathlib.Path) -> None:
     content = "\n".join(written(path, secrets=[Secret(KEY)]))
     assert KEY not in content
@@ -107,6 +109,7 @@ def test_percent_signs_and_strange_text_are_harmless(path: pathlib.Path) -> None
     assert r"100 %s %d \ud800" in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.law(8)
 def test_a_full_queue_drops_lines_and_says_so(path: pathlib.Path,
                                               monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "QUEUE_MAX", 3)

@@ -39,6 +39,8 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.fault("S1")
+@pytest.mark.law(10)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("plain", [PLAIN, VENUE_SECRET, "simpleSecret123"])
 def test_every_spelling_is_found(plain: str, spelling: str) -> None:

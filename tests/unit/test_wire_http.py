@@ -44,6 +44,7 @@ def test_method_headers_and_body_arrive_and_one_connection_is_kept():
     run(main())
 
 
+@pytest.mark.fault("W10")
 def test_a_redirect_is_not_followed():
     async def elsewhere(_request):
         raise web.HTTPFound("http://127.0.0.1:1/")
@@ -96,6 +97,7 @@ def test_a_connection_that_breaks_in_the_answer_is_disconnected():
     run(main())
 
 
+@pytest.mark.fault("W9")
 def test_an_answer_that_is_no_http_or_too_large_is_a_transport_error(monkeypatch):
     monkeypatch.setattr(http, "BODY_BYTES_MAX", 10)
 

@@ -72,6 +72,7 @@ def link_of(connect, client, **keys):
     return link, opened
 
 
+@pytest.mark.fault("W10")
 def test_it_reconnects_after_drops_and_failed_attempts():
     async def main():
         client = Client()
@@ -108,6 +109,7 @@ def test_stop_ends_a_link_that_is_waiting():
     run(main())
 
 
+@pytest.mark.fault("W3")
 def test_silence_closes_and_reconnects():
     async def main():
         async def handler(_request, socket):
@@ -211,6 +213,7 @@ def test_cancelling_closes_the_wire():
     run(main())
 
 
+@pytest.mark.fault("W6")
 def test_backoff_is_full_jitter_below_a_doubling_ceiling():
     backoff = Backoff(random.Random(7), first_s=0.5, cap_s=8.0)
     assert backoff.next_s() == 0.0
@@ -222,6 +225,7 @@ def test_backoff_is_full_jitter_below_a_doubling_ceiling():
         assert 0.9 * ceiling < max(waits) <= ceiling
 
 
+@pytest.mark.fault("W6")
 def test_the_budget_allows_150_attempts_in_any_ten_minutes():
     budget = ConnectBudget()
     now_s, taken = 1000.0, []

@@ -72,6 +72,7 @@ def test_frames_arrive_in_order_with_stamps_and_go_out(library):
     run(main())
 
 
+@pytest.mark.fault("W5")
 def test_a_frame_in_many_segments_and_many_frames_in_one_segment():
     async def handler(request, socket):
         raw = frame(b"x" * 300)
@@ -92,6 +93,7 @@ def test_a_frame_in_many_segments_and_many_frames_in_one_segment():
     run(main())
 
 
+@pytest.mark.fault("W5")
 def test_continuation_frames_are_joined_with_a_ping_between_them():
     async def handler(request, socket):
         request.transport.write(frame(b"he", fin=False) + frame(b"hi", opcode=9)
@@ -110,6 +112,7 @@ def test_continuation_frames_are_joined_with_a_ping_between_them():
     run(main())
 
 
+@pytest.mark.fault("W9")
 def test_a_frame_of_one_mebibyte_passes_and_one_above_closes():
     async def handler(request, socket):
         request.transport.write(frame(b"y" * (ws.FRAME_BYTES_MAX - 1)))
@@ -126,6 +129,7 @@ def test_a_frame_of_one_mebibyte_passes_and_one_above_closes():
     run(main())
 
 
+@pytest.mark.fault("W9")
 def test_pieces_above_the_limit_close():
     async def handler(request, socket):
         half = b"y" * (ws.FRAME_BYTES_MAX // 2 + 1)
@@ -141,6 +145,7 @@ def test_pieces_above_the_limit_close():
     run(main())
 
 
+@pytest.mark.fault("W9")
 def test_a_binary_frame_closes():
     async def handler(_request, socket):
         await socket.send_bytes(b"\x00\x01")
@@ -212,6 +217,7 @@ def test_a_handler_that_raises_closes_and_keeps_the_defect():
     run(main())
 
 
+@pytest.mark.fault("W8")
 def test_abort_does_not_wait_for_a_peer_that_does_not_read():
     async def main():
         hold = asyncio.Event()
@@ -228,6 +234,7 @@ def test_abort_does_not_wait_for_a_peer_that_does_not_read():
     run(main())
 
 
+@pytest.mark.fault("W10")
 def test_what_cannot_be_connected_says_why():
     async def main():
         client = Client()
@@ -245,6 +252,7 @@ def test_what_cannot_be_connected_says_why():
     run(main())
 
 
+@pytest.mark.fault("W10")
 def test_a_server_that_never_answers_the_handshake_times_out():
     async def main():
         client = Client()
@@ -277,6 +285,7 @@ def certificate(tmp_path_factory):
     return folder
 
 
+@pytest.mark.fault("W10")
 def test_wss_carries_frames_to_a_peer_that_is_trusted_and_to_no_other(certificate):
     async def handler(_request, socket):
         async for message in socket:

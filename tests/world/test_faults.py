@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -16,7 +15,7 @@ from hftbot.exchange.requests import AddRequest
 from hftbot.exchange.settings import Latency
 from hftbot.live.session import Session
 from hftbot.words import events as ev
-from hftbot.words.market import BookTrust, Side
+from hftbot.words.market import Side
 from hftbot.words.order import OrderState, Tif
 from hftbot.words.ports import Strategy
 from world.ring import Ring
@@ -37,6 +36,8 @@ from world.tamper import (
 # --- the same thing more than once, or out of order ---------------------------------------------
 
 
+@pytest.mark.fault("F1")
+@pytest.mark.law(2)
 def test_fault_every_fill_twice() -> None:
     def plan(ring: Ring, tamper: Tamper) -> None:
         tamper.inbound = doubled(b'"exec_type":"trade"')
@@ -49,6 +50,8 @@ RICH = {"order_value_usd_max": Decimal(50_000), "position_usd_max": Decimal(50_0
         "gross_usd_max": Decimal(50_000)}
 
 
+@pytest.mark.fault("B6")
+@pytest.mark.law(2)
 @pytest.mark.parametrize("seed", [1, 3, 6, 7, 8])
 def test_fault_snapshot_replays_fills_after_each_reconnect(seed: int) -> None:
     """An order that took a part of its size and rests: each reconnect tells its fills again."""
@@ -61,6 +64,8 @@ def test_fault_snapshot_replays_fills_after_each_reconnect(seed: int) -> None:
     assert ring.world.ledger.duplicates > 0 < ring.world.ledger.fills
 
 
+@pytest.mark.fault("B3")
+@pytest.mark.law(3)
 @pytest.mark.parametrize("seed", range(1, 7))
 def test_fault_executions_lost_at_random(seed: int) -> None:
     """Gaps in the executions sequence: subscribed afresh, and no fill is missing after it."""
@@ -77,6 +82,7 @@ def test_fault_executions_lost_at_random(seed: int) -> None:
     assert ring.world.gateway.gaps > 0
 
 
+@pytest.mark.fault("W7")
 def test_fault_stream_is_quiet_but_ends_are_lost() -> None:
     """The last report of an order is lost and nothing follows it: the list is asked for."""
     def plan(ring: Ring, tamper: Tamper) -> None:
@@ -94,6 +100,8 @@ def test_fault_stream_is_quiet_but_ends_are_lost() -> None:
 # --- the answer is lost -------------------------------------------------------------------------
 
 
+@pytest.mark.fault("W2")
+@pytest.mark.law(4)
 @pytest.mark.parametrize("tif", [Tif.IOC, Tif.GTC])
 def test_fault_lost_ack_is_doubt_then_the_venue_is_asked(tif: Tif) -> None:
     """Exposure is kept, nothing is sent again, and the venue's list settles it."""
@@ -128,6 +136,8 @@ def test_fault_doubt_does_not_ask_for_ever() -> None:
     assert wrong(ring, tamper) == []
 
 
+@pytest.mark.fault("V8")
+@pytest.mark.law(4)
 @pytest.mark.parametrize("tif", [Tif.IOC, Tif.GTC])
 def test_fault_request_is_lost(tif: Tif) -> None:
     """The order never arrived: over only when its deadline has passed, then the exposure ends."""
@@ -143,6 +153,8 @@ def test_fault_request_is_lost(tif: Tif) -> None:
     assert wrong(ring, tamper) == []
 
 
+@pytest.mark.fault("W1")
+@pytest.mark.law(4)
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_fault_link_lost_with_orders_in_flight(seed: int) -> None:
     """Cut at random moments, most of them between request and answer."""
@@ -195,6 +207,8 @@ def test_fault_drain_ends_when_the_venue_is_silent() -> None:
     assert ring.venue.loop.time() < 3.1 + 61.0
 
 
+@pytest.mark.fault("W7")
+@pytest.mark.law(2, 3)
 @pytest.mark.parametrize("jitter", [False, True])
 @pytest.mark.parametrize("seed", range(1, 17))
 def test_fault_storm(seed: int, jitter: bool) -> None:
@@ -204,97 +218,6 @@ def test_fault_storm(seed: int, jitter: bool) -> None:
                         seed, latency=latency)
     assert wrong(ring, tamper) == []
     assert ring.world.guard.state == 0
-
-
-# --- the market link ----------------------------------------------------------------------------
-
-
-def trusts(ring: Ring, seen: list[tuple[int, ...]], every_s: float = 0.001) -> None:
-    """Sample the trust of all books."""
-    now = tuple(int(book.trust) for book in ring.world.engine.books)
-    if not seen or seen[-1] != now:
-        seen.append(now)
-    ring.venue.loop.call_later(every_s, trusts, ring, seen)
-
-
-def test_fault_flipped_digit_makes_only_that_book_suspect() -> None:
-    """Suspect, subscribed afresh, trusted again; no order of that symbol meanwhile."""
-    seen: list[tuple[int, ...]] = []
-    flipped = [3]
-    orders: list[tuple[int, int]] = []
-
-    class Both(Trader):
-        def on_book(self, book: Any) -> None:
-            assert book.trust == BookTrust.TRUSTED
-            orders.append((book.instrument, int(book.trust)))
-
-    def plan(ring: Ring, tamper: Tamper) -> None:
-        def market(frame: bytes) -> list[bytes]:
-            if (flipped[0] and ring.world.engine.trading and b'"book","type":"update"' in frame
-                    and b'"BTC/USD"' in frame):
-                flipped[0] -= 1
-                return [re.sub(rb'("qty":0\.\d*?)([1-8])', lambda m: m[1] + b"9", frame, count=1)]
-            return [frame]
-        tamper.market = market
-        trusts(ring, seen)
-    ring, _ = play(12.0, Both(), plan, bot={"symbols": ("BTC/USD", "ETH/USD")})
-    assert flipped[0] == 0
-    assert (1, 2) in seen
-    assert not [pair for pair in seen[seen.index((2, 2)):] if pair[1] != 2]
-    assert seen[-1] == (2, 2)
-    assert ring.world.feed.resyncs >= 1
-    assert any("BTC/USD: book is SUSPECT: checksum" in line for line in ring.notes.lines)
-    assert not any("ETH/USD: book is SUSPECT" in line for line in ring.notes.lines)
-
-
-def test_fault_no_order_leaves_while_the_book_is_suspect() -> None:
-    class Eager(Strategy):
-        name = "eager"
-
-        def on_timer(self, now_us: int) -> None:
-            book = self.desk.book(0)
-            if book.has_bid():
-                self.desk.place(0, Side.BUY, book.best_bid() - 500, LOTS, Tif.IOC)
-
-    def plan(ring: Ring, tamper: Tamper) -> None:
-        def market(frame: bytes) -> list[bytes]:
-            spoil = 3.0 < ring.venue.loop.time() < 6.0 and b'"channel":"book"' in frame
-            return [re.sub(rb'"checksum":\d+', b'"checksum":1', frame)] if spoil else [frame]
-
-        def outbound(frame: bytes) -> list[bytes]:
-            if method(frame) == "add_order":
-                assert ring.world.engine.books[0].trust == BookTrust.TRUSTED
-                times.append(ring.venue.loop.time())
-            return [frame]
-        tamper.market, tamper.outbound = market, outbound
-    times: list[float] = []
-    ring, tamper = play(10.0, Eager(), plan)
-    assert ring.world.engine.rows.denials["DENY_UNTRUSTED_BOOK"] > 10
-    assert [t for t in times if t < 3.0]
-    assert [t for t in times if t > 7.5]
-    assert not [t for t in times if 3.3 < t < 6.0]
-    assert wrong(ring, tamper) == []
-
-
-def test_fault_silent_market_link_denies_within_its_limit() -> None:
-    class Eager(Strategy):
-        name = "eager"
-
-        def on_timer(self, now_us: int) -> None:
-            book = self.desk.book(0)
-            verdict = self.desk.place(0, Side.BUY, book.best_bid() - 500, LOTS, Tif.IOC)
-            allowed.append((now_us, verdict > 0))
-
-    allowed: list[tuple[int, bool]] = []
-
-    def plan(ring: Ring, tamper: Tamper) -> None:
-        tamper.market = lambda frame: [] if 3.0 < ring.venue.loop.time() < 6.0 else [frame]
-    ring, tamper = play(7.5, Eager(), plan, bot={"book_silence_us": 1_000_000})
-    quiet = [(now_us - ring.venue.clock.epoch_us) / 1e6 for now_us, good in allowed if not good]
-    assert 3.9 < quiet[0] < 4.1
-    assert max(quiet) < 6.6
-    assert ring.world.engine.rows.denials["DENY_STALE_BOOK"] > 10
-    assert wrong(ring, tamper) == []
 
 
 # --- what an earlier run and other people left --------------------------------------------------
@@ -311,6 +234,7 @@ def rest_at_venue(ring: Ring, name: str, below: int = 400, lots: int = LOTS) -> 
     return order
 
 
+@pytest.mark.fault("V11")
 def test_fault_leftover_is_gone_before_trading_and_an_external_order_is_left() -> None:
     open_at_start: list[set[str]] = []
 
@@ -354,6 +278,7 @@ def test_fault_leftover_that_trades_while_we_start(seed: int) -> None:
 # --- two strategies, stops, halts ---------------------------------------------------------------
 
 
+@pytest.mark.fault("P5")
 def test_fault_one_strategy_breaks_the_other_trades_on() -> None:
     class Breaks(Once):
         name = "breaks"
@@ -369,6 +294,7 @@ def test_fault_one_strategy_breaks_the_other_trades_on() -> None:
     assert wrong(ring, tamper) == []
 
 
+@pytest.mark.fault("P5")
 def test_fault_orders_of_a_disabled_strategy_are_cancelled_once_there_is_a_wire() -> None:
     """It raises when it hears that its order is in doubt, while the link is down."""
     class Breaks(Once):
@@ -407,6 +333,7 @@ def test_fault_stop_at_any_moment_of_the_start(at_s: float) -> None:
     assert ring.session.stop_reason == "Ctrl-C"
 
 
+@pytest.mark.law(7)
 def test_fault_halt_cancels_all_and_ends_the_run() -> None:
     def plan(ring: Ring, tamper: Tamper) -> None:
         ring.venue.loop.call_later(3.0, ring.world.guard.halt, "planted")
@@ -416,6 +343,7 @@ def test_fault_halt_cancels_all_and_ends_the_run() -> None:
     assert wrong(ring, tamper) == []
 
 
+@pytest.mark.law(7)
 def test_fault_timer_that_fails_halts_instead_of_leaving_no_loss_limit() -> None:
     def plan(ring: Ring, tamper: Tamper) -> None:
         def bad(now_us: int) -> None:

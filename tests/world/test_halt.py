@@ -37,6 +37,7 @@ def play(plan: Callable[[Ring], None]) -> tuple[Ring, list[tuple[str, int, int]]
     return ring, told
 
 
+@pytest.mark.law(7)
 def test_world_halt_is_told_once_with_its_reason_after_the_cancel() -> None:
     def plan(ring: Ring) -> None:
         for at_s in (3.0, 3.01, 3.2):
@@ -48,6 +49,7 @@ def test_world_halt_is_told_once_with_its_reason_after_the_cancel() -> None:
     assert ring.session.open_at_exit == 0
 
 
+@pytest.mark.fault("K3")
 def test_world_kill_is_seen_within_a_timer_interval() -> None:
     looks: list[int] = []
 
@@ -66,6 +68,8 @@ def test_world_kill_is_seen_within_a_timer_interval() -> None:
     assert max(pauses) <= KILL_AGAIN_NS + 2 * ring.world.settings.loop_interval_us * 1000
 
 
+@pytest.mark.fault("K3")
+@pytest.mark.law(7)
 def test_world_kill_before_trading_sends_no_order() -> None:
     def plan(ring: Ring) -> None:
         ring.session.kill_asked = lambda: "killed: early"

@@ -113,6 +113,7 @@ def tapped(seconds: float, strategy: Strategy, seed: int = 1, **bot: Any) -> tup
     return ring, kept[0]
 
 
+@pytest.mark.law(5)
 @pytest.mark.parametrize(("seed", "rate"), [(1, RATE), (2, RATE), (3, 7)])
 def test_rate_frantic_strategy_never_passes_it_in_any_minute(seed: int, rate: int) -> None:
     """Three minutes of trading; a stop may insist on its cancels, and leaves nothing open."""

@@ -47,6 +47,7 @@ def _root() -> str:
     return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+@pytest.mark.law(3)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_world_money_agrees_with_the_venue(seed: int) -> None:
     """After the drain, position and cash are what the venue says they are."""
@@ -61,6 +62,7 @@ def test_world_money_agrees_with_the_venue(seed: int) -> None:
     assert len({fill.fill_id for fill in ring.witness.fills}) == len(ring.witness.fills)
 
 
+@pytest.mark.law(12)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_world_every_order_ends_once(seed: int) -> None:
     """Each order that was sent is told as done exactly once, whole fills included."""
@@ -156,6 +158,7 @@ class Broken(Strategy):
         raise RuntimeError("planted")
 
 
+@pytest.mark.fault("P5")
 def test_world_strategy_that_raises_is_disabled_and_its_orders_cancelled() -> None:
     ring = run_ring(1, 60.0, strategy=Broken())
     assert "every strategy is disabled" in ring.session.stop_reason
