@@ -110,8 +110,16 @@ def new_account(balances: Mapping[str, Decimal], fees: FeeSchedule) -> Account:
     return Account({asset: int(amount * E10) for asset, amount in balances.items()}, maker, taker)
 
 
+# What the guardian's key may do: it cannot trade, and cannot open the private stream.
+CANCEL_ONLY = frozenset(("CancelAllOrdersAfter", "CancelAll", "OpenOrders"))
+
+
 class Gatekeeper:
-    """Knows the API key; checks nonces, signatures and WebSocket tokens."""
+    """Knows the API keys; checks nonces, signatures and WebSocket tokens.
+
+    The account has two keys: one may do everything, the guardian's only what CANCEL_ONLY says.
+    Each has its own nonces.
+    """
 
     def __init__(self, rng: Rng, saved: Mapping[str, Any] | None = None) -> None:
         self.rng = rng
@@ -125,6 +133,11 @@ class Gatekeeper:
             self.api_key = base64.b64encode(public).decode()
             self.api_secret = base64.b64encode(secret).decode()
             self.last_nonce = 0
+        self.guardian_nonce = int(saved.get("guardian_nonce", 0)) if saved else 0
+        seed = b"guardian " + self.api_secret.encode()
+        self.guardian_secret = base64.b64encode(hashlib.sha512(seed).digest()).decode()
+        seed = b"public " + seed
+        self.guardian_key = base64.b64encode(hashlib.sha512(seed).digest()[:42]).decode()
         # Token to its expiry; 0 while a connection keeps it alive.
         self.tokens: dict[str, int] = {}
         self.kept: dict[str, int] = {}
@@ -132,25 +145,32 @@ class Gatekeeper:
     def saved(self) -> dict[str, Any]:
         """What the next run must know."""
         return {"api_key": self.api_key, "api_secret": self.api_secret,
-                "last_nonce": self.last_nonce}
+                "last_nonce": self.last_nonce, "guardian_nonce": self.guardian_nonce}
 
     def refuse(self, path: str, headers: Mapping[str, str], body: bytes) -> str:
         """Error text of a private REST request, or an empty string if it may pass."""
         lowered = {name.lower(): value for name, value in headers.items()}
-        if not hmac.compare_digest(lowered.get("api-key", "").encode(), self.api_key.encode()):
+        key = lowered.get("api-key", "").encode()
+        guardian = hmac.compare_digest(key, self.guardian_key.encode())
+        if not guardian and not hmac.compare_digest(key, self.api_key.encode()):
             return "EAPI:Invalid key"
+        secret = self.guardian_secret if guardian else self.api_secret
         fields = form(body)
         nonce = fields.get("nonce", "")
         if not (nonce.isascii() and nonce.isdigit()) or len(nonce) > 20:
             return "EAPI:Invalid nonce"
-        expected = api_sign(path, nonce, body, self.api_secret)
+        expected = api_sign(path, nonce, body, secret)
         given = lowered.get("api-sign", "").encode(errors="replace")
         if not hmac.compare_digest(given, expected.encode()):
             return "EAPI:Invalid signature"
-        if int(nonce) <= self.last_nonce or int(nonce) >= 1 << 64:
+        last = self.guardian_nonce if guardian else self.last_nonce
+        if int(nonce) <= last or int(nonce) >= 1 << 64:
             return "EAPI:Invalid nonce"
-        self.last_nonce = int(nonce)
-        return ""
+        if not guardian:
+            self.last_nonce = int(nonce)
+            return ""
+        self.guardian_nonce = int(nonce)
+        return "" if path.rpartition("/")[2] in CANCEL_ONLY else "EGeneral:Permission denied"
 
     def issue(self, now_us: int) -> str:
         """A new WebSocket token, good for 15 minutes."""

@@ -15,9 +15,10 @@ from fastcore.sim.rng import SplitMix
 from hftbot.exchange.accounts import Gatekeeper, new_account
 from hftbot.exchange.book_view import BookView
 from hftbot.exchange.connection import Connection
+from hftbot.exchange.dead_man import DeadManSwitch
 from hftbot.exchange.kraken_text import ListingText, Stamps
 from hftbot.exchange.market import Batch, Market, SyntheticMarket
-from hftbot.exchange.order_desk import Identifiers, OrderDesk
+from hftbot.exchange.order_desk import USER_REQUESTED, Identifiers, OrderDesk
 from hftbot.exchange.rate_counter import RateCounter
 from hftbot.exchange.replay_market import Event, ReplayMarket
 from hftbot.exchange.reports import SIDES
@@ -60,9 +61,9 @@ class KrakenFace:
         self.order_of_actions = count()
         self.connection_ids = rng.getrandbits(63)
         self.public_trades: list[list[str]] = [[] for _ in self.markets]
-        self.dead_man = 0
         self.counts = {"frames_in": 0, "frames_out": 0, "events": 0}
         self.open(saved)
+        self.dead_man = DeadManSwitch(self, int(saved.get("dead_man_us", 0)) if saved else 0)
 
     def make_markets(self, saved: Mapping[str, Any],
                      events: Iterable[Event] | None) -> list[Market]:
@@ -213,15 +214,17 @@ class KrakenFace:
     def set_system(self, system: str) -> None:
         """Change the engine's mode: online, post_only, cancel_only or maintenance."""
         self.system = system
+        if system != "maintenance":
+            self.dead_man.engine_returned(self.now_us)
         for connection in self.connections:
             connection.data(connection.status_frame(), self.now_us)
 
-    def cancel_everything(self, now_us: int) -> int:
+    def cancel_everything(self, now_us: int, reason: str = USER_REQUESTED) -> int:
         """Cancel all open orders; returns how many."""
         orders = list(self.desk.orders.values())
         for order in orders:
             index = self.desk.index[order.symbol]
-            self.publish(index, self.desk.cancel(order, now_us), now_us)
+            self.publish(index, self.desk.cancel(order, now_us, reason), now_us)
         self.tell(now_us)
         return len(orders)
 
@@ -247,7 +250,9 @@ class KrakenFace:
                 "market_time_us": max(market.market_time_us(self.now_us)
                                       for market in self.markets),
                 "now_us": self.now_us, "symbols": list(self.listings),
-                "open_orders": len(self.desk.orders), "connections": len(self.connections),
+                "open_orders": len(self.desk.orders),
+                "dead_man_us": self.dead_man.due_us, "dead_man_fired": self.dead_man.fired,
+                "connections": len(self.connections),
                 "fees": self.settings.fees, "runs": self.runs, "seed": self.settings.seed,
                 "latency": self.settings.latency.text(),
                 "endpoint_file": str(self.settings.state_dir.absolute() / "endpoint.json"),
@@ -259,5 +264,6 @@ class KrakenFace:
                 "gate": self.gate.saved(),
                 "balances": {asset: str(e10) for asset, e10 in self.account.balances.items()},
                 "fees_paid_e10": str(self.account.fees_paid_e10), "desk": self.desk.saved(),
+                "dead_man_us": self.dead_man.due_us,
                 "last_ticks": {market.listing.symbol: market.mid_ticks()
                                for market in self.markets}}

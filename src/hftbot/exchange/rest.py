@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from hftbot.exchange.accounts import form
 from hftbot.exchange.kraken_text import fixed, money
+from hftbot.exchange.reports import SIDES, Order, fee_text
+from hftbot.exchange.requests import Refused
 
 if TYPE_CHECKING:
     from hftbot.exchange.face_kraken import KrakenFace
@@ -29,7 +31,8 @@ class Rest:
             "AssetPairs": self.asset_pairs, "Depth": self.depth}
         self.private: dict[str, Callable[[dict[str, str]], Any]] = {
             "GetWebSocketsToken": self.token, "Balance": self.balance,
-            "BalanceEx": self.balance_extended, "CancelAll": self.cancel_all}
+            "BalanceEx": self.balance_extended, "CancelAll": self.cancel_all,
+            "CancelAllOrdersAfter": self.cancel_all_after, "OpenOrders": self.open_orders}
 
     def answer(self, method: str, target: str, headers: Mapping[str, str],
                body: bytes) -> Answer:
@@ -138,4 +141,45 @@ class Rest:
 
     def cancel_all(self, fields: dict[str, str]) -> Any:
         """Cancel everything."""
+        if self.face.system == "maintenance":
+            return "EService:Unavailable"
         return {"count": self.face.cancel_everything(self.face.now_us)}
+
+    def cancel_all_after(self, fields: dict[str, str]) -> Any:
+        """The dead man's switch: restarted, or off with 0."""
+        timeout = fields.get("timeout", "")
+        if not (timeout.isascii() and timeout.isdigit()) or len(timeout) > 9:
+            return "EGeneral:Invalid arguments:timeout"
+        try:
+            current, trigger = self.face.dead_man.ask(int(timeout), self.face.now_us)
+        except Refused:
+            return "EGeneral:Invalid arguments:timeout"
+        return {"currentTime": current, "triggerTime": trigger}
+
+    def open_orders(self, fields: dict[str, str]) -> Any:
+        """What rests or works, by order id."""
+        name = fields.get("cl_ord_id", "")
+        return {"open": {order.order_id: self.open_order(order)
+                         for order in self.face.desk.orders.values()
+                         if not name or order.cl_ord_id == name}}
+
+    def open_order(self, order: Order) -> dict[str, Any]:
+        """One open order in REST's form: numbers are strings, times are seconds."""
+        text = self.face.texts[self.face.desk.index[order.symbol]]
+        base, _, quote = order.symbol.partition("/")
+        pair = SHORT.get(base, base) + quote
+        kind, price = order.order_type, text.price(order.ticks)
+        line = f"{SIDES[order.side]} {text.qty(order.lots)} {pair} @ {kind} {price}"
+        own: dict[str, Any] = ({"cl_ord_id": order.cl_ord_id} if order.cl_ord_id
+                               else {"userref": order.userref})
+        return {"refid": None, **own, "status": "open", "opentm": order.created_us / 1e6,
+                "starttm": 0, "expiretm": order.expire_us / 1e6,
+                "descr": {"pair": pair, "type": SIDES[order.side], "ordertype": kind,
+                          "price": price, "price2": "0", "leverage": "none", "order": line,
+                          "close": ""},
+                "vol": text.qty(order.lots), "vol_exec": text.qty(order.filled_lots),
+                "cost": text.cost(order.filled_tick_lots),
+                "fee": fee_text(order.fee_e10, quote),
+                "price": text.average(order.filled_tick_lots, order.filled_lots),
+                "stopprice": text.price(0), "limitprice": text.price(0), "misc": "",
+                "oflags": "fciq,post" if order.post_only else "fciq"}

@@ -124,6 +124,8 @@ class ExchangeServer:
         return {"rest_url": f"http://{host}", "ws_url": f"ws://{host}/v2",
                 "ws_auth_url": f"ws://{host}/v2/auth", "pid": os.getpid(),
                 "api_key": self.face.gate.api_key, "api_secret": self.face.gate.api_secret,
+                "guardian_api_key": self.face.gate.guardian_key,
+                "guardian_api_secret": self.face.gate.guardian_secret,
                 "mode": self.settings.mode, "symbols": list(self.face.listings),
                 "fees": self.settings.fees, "latency": self.settings.latency.text()}
 

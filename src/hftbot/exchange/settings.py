@@ -113,6 +113,7 @@ class Switches:
     ioc_reason: str = "IOC order not fully filled"
     fok_reason: str = "FOK order not fillable"
     self_trade_reason: str = "Self trade prevention"
+    dead_man_reason: str = "Cancel all orders after"
 
 
 @dataclass(frozen=True, slots=True)

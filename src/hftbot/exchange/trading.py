@@ -139,23 +139,12 @@ def cancel_all(connection: Connection, method: str, req_id: int | None, params: 
 def cancel_all_orders_after(connection: Connection, method: str, req_id: int | None,
                             params: Params, in_us: int, now_us: int) -> None:
     """The dead man's switch: account-wide, restarted by each call, off after it fired."""
-    face = connection.face
     timeout = params.get("timeout")
-    if isinstance(timeout, bool) or not isinstance(timeout, int) or not 0 <= timeout < 86_400:
+    if isinstance(timeout, bool) or not isinstance(timeout, int):
         raise Refused("Invalid timeout argument")
-    face.dead_man += 1
-    armed = face.dead_man
-    trigger = "0"
-    if timeout:
-        due_us = now_us + timeout * 1_000_000
-        trigger = face.stamps.whole(due_us)
-
-        def fire(at_us: int) -> None:
-            if face.dead_man == armed:
-                face.cancel_everything(at_us)
-        face.later(due_us, fire)
-    connection.ack(method, req_id, f'{{"currentTime":"{face.stamps.whole(now_us)}",'
-                   f'"triggerTime":"{trigger}"}}', in_us, now_us)
+    current, trigger = connection.face.dead_man.ask(timeout, now_us)
+    connection.ack(method, req_id, f'{{"currentTime":"{current}","triggerTime":"{trigger}"}}',
+                   in_us, now_us)
 
 
 METHODS: dict[str, Handler] = {
