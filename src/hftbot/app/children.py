@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from hftbot.app.secret_sources import without_secrets
 from hftbot.errors import ConfigError, StoreError, TransportError
 from hftbot.words.secret import Secret
 
@@ -123,7 +124,7 @@ class ExchangeChild:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "hftbot", "exchange", *arguments,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors,
-                env={**os.environ, **environment}, start_new_session=True)
+                env={**without_secrets(os.environ), **environment}, start_new_session=True)
         assert process.stdout is not None
         try:
             line = await asyncio.wait_for(process.stdout.readline(), START_S)

@@ -326,7 +326,8 @@ def command_status(options: argparse.Namespace) -> int:
 def command_doctor(options: argparse.Namespace) -> int:
     """``hftbot doctor``"""
     from hftbot.app import doctor
-    return doctor.report(load_settings(options).settings, json_wanted=options.json)
+    loaded = load_settings(options)
+    return doctor.report(loaded.settings, options.json, loaded.sources)
 
 
 def command_journal(options: argparse.Namespace) -> int:
@@ -348,7 +349,8 @@ def command_config(options: argparse.Namespace) -> int:
 
 
 def _complain(error: BaseException, code: int) -> int:
-    line = " ".join(str(error).split()) or type(error).__name__
+    from hftbot.app import crash
+    line = crash.redacted(" ".join(str(error).split()) or type(error).__name__, error)
     print(f"hftbot: error: {line}", file=sys.stderr)
     return code
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import fastcore
 from hftbot import __version__
-from hftbot.app import halting
+from hftbot.app import crash, halting, hardening
 from hftbot.app import venue as venues
 from hftbot.app.children import Endpoint, ExchangeChild
 from hftbot.app.options import ExchangeOptions, RunOptions
@@ -62,10 +62,13 @@ def run(settings: Settings, options: RunOptions) -> int:
     if settings.venue == "live":
         raise ConfigError("--live: trading on real venues comes with a later version (see the "
                           "status table in README); this one trades on the embedded exchange")
+    if settings.secrets():
+        hardening.forbid_dumps()
     with StateDir(settings.state_dir) as state:
         logs = logging_room.setup(state.log, settings.log_level, settings.log_format == "json",
                                   settings.secrets())
         try:
+            crash.send_to(logs.error, logs.redactor)
             return run_loop(lambda: _run(settings, options, state, logs))
         finally:
             logs.close()
@@ -88,7 +91,7 @@ async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: L
 async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs: Logs,
                  exchange: venues.OpenVenue, stop: _StopRequest) -> int:
     """One session on an exchange that is already there."""
-    say = _printer(options.json)
+    say = _printer(options.json, logs.redactor)
     clock = SystemClock()
     endpoint = exchange.endpoint
     maker, taker = FEES_E6[exchange.fees]
@@ -106,10 +109,12 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
                       LATENCY_TRACKERS.trackers)
         _follow_journal(journal, world)
         world.add_strategy(build_strategy(settings))
-        tokens = TokenSource(http, endpoint.rest_url, endpoint.api_key, endpoint.api_secret, clock)
+        tokens = TokenSource(http, endpoint.rest_url, endpoint.api_key, endpoint.api_secret, clock,
+                             logs.redactor.add_passing)
         session = Session(world, tokens.fetch, settings.loop_interval_us,
                           settings.order_deadline_us)
-        reporter = Reporter(settings, exchange.mode, session, store, state.path, say)
+        reporter = Reporter(settings, exchange.mode, session, store, state.path, say,
+                            logs.redactor)
         reporter.account = {"account": exchange.account, "account_own": exchange.own}
         world.engine.observers.append(reporter)
         session.on_tick = reporter.tick
@@ -233,13 +238,13 @@ def _header(settings: Settings, run_number: int, instruments: Sequence[Instrumen
             f"schema 1 symbols {','.join(grid.symbol for grid in instruments)}").encode()
 
 
-def _printer(json_wanted: bool) -> Callable[[str], None]:
+def _printer(json_wanted: bool, redact: Callable[[str], str]) -> Callable[[str], None]:
     """Where lines for people go: standard error if standard output belongs to the JSON."""
     stream = sys.stderr if json_wanted else sys.stdout
 
     def say(text: str) -> None:
         with contextlib.suppress(BrokenPipeError):
-            print(text, file=stream, flush=True)
+            print(redact(text), file=stream, flush=True)
 
     return say
 
@@ -276,6 +281,8 @@ class _StopRequest:
 def exchange(settings: Settings, options: ExchangeOptions) -> int:
     """``hftbot exchange``: serves until a signal, the end of its bot, or its duration."""
     from hftbot.exchange import server
+    if settings.secrets():
+        hardening.forbid_dumps()
     if options.fresh:
         with StateDir(settings.state_dir) as state:
             venues.archive(state)

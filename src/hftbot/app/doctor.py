@@ -10,12 +10,13 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hftbot import __version__
-from hftbot.config.schema import Settings
+from hftbot.app import hardening
+from hftbot.config.schema import Settings, keys
 
 DISK_BYTES_MIN = 512 << 20
 SHARED_BYTES_MIN = 64 << 20
@@ -33,9 +34,10 @@ class Check:
     remedy: str = ""
 
 
-def report(settings: Settings, json_wanted: bool = False) -> int:
-    """Print all checks; 0 if every one passed, else 1."""
-    checks = run_checks(settings)
+def report(settings: Settings, json_wanted: bool = False,
+           sources: Mapping[str, str] | None = None) -> int:
+    """Print all checks; 0 if every one passed, else 1. ``sources`` says where settings are from."""
+    checks = run_checks(settings, sources or {})
     good = all(check.ok for check in checks)
     if json_wanted:
         print(json.dumps({"ok": good, "version": __version__,
@@ -51,14 +53,15 @@ def report(settings: Settings, json_wanted: bool = False) -> int:
     return 0 if good else 1
 
 
-def run_checks(settings: Settings) -> list[Check]:
+def run_checks(settings: Settings, sources: Mapping[str, str]) -> list[Check]:
     """Every check in order; one that breaks is a failed check, not an error."""
     folder = Path(settings.state_dir).expanduser().absolute()
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("python", check_python), ("core", check_core), ("packages", check_packages),
         ("processors", lambda: check_processors(settings)), ("clock", check_clock),
         ("state directory", lambda: check_state(folder)), ("disk", lambda: check_disk(folder)),
-        ("shared memory", check_shared_memory), ("sockets", check_sockets)]
+        ("shared memory", check_shared_memory), ("sockets", check_sockets),
+        ("keys", lambda: check_keys(settings, sources))]
     results = []
     for name, check in checks:
         try:
@@ -169,6 +172,22 @@ def check_sockets() -> Check:
         port = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port), timeout=5.0):
             return Check("sockets", True, "127.0.0.1 listens and connects")
+
+
+def check_keys(settings: Settings, sources: Mapping[str, str]) -> Check:
+    """Where keys come from, by name, and whether this system keeps them from core files."""
+    given = [name for name, key in keys().items()
+             if key.secret and getattr(settings, key.attribute)]
+    if not given:
+        return Check("keys", True, "none, and none is needed for the embedded exchange")
+    found = "; ".join(f"{name} from {sources.get(name, 'default')}" for name in given)
+    if not hardening.forbid_dumps():
+        return Check("keys", True, found,
+                     "this system does not keep them from core files and debuggers")
+    in_environment = any(sources.get(name, "").startswith("environment") for name in given)
+    return Check("keys", True, f"{found}; kept from core files and debuggers",
+                 "the environment is seen by child processes; KRAKEN_API_KEY_FILE names a file"
+                 if in_environment else "")
 
 
 def _existing(path: Path) -> Path:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import stat
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from hftbot.app import secret_sources
 from hftbot.config.presets import (
     SCALPING_SECTION,
     SCALPING_WITHOUT_EFFECT,
@@ -45,7 +45,6 @@ FILE_BYTES_MAX = 1 << 20
 ENVIRONMENT_PREFIX = "HFTBOT__"
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)", re.DOTALL)
-_READABLE_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +66,16 @@ class Loaded:
     notes: tuple[str, ...]
 
     def origin(self) -> str:
-        """One line for the banner: the files, then whether anything else had a say."""
+        """One line for the banner: the files, whether anything else had a say, where keys are from.
+        """
         parts = list(self.files)
         if any(source.startswith("environment") for source in self.sources.values()):
             parts.append("environment")
         if any(source.startswith("command line") for source in self.sources.values()):
             parts.append("command line")
-        return ", ".join(parts) or "defaults"
+        given = [f"{name} from {self.sources[name]}" for name, key in keys().items()
+                 if key.secret and self.sources[name] != "default"]
+        return "; ".join([", ".join(parts) or "defaults", *given])
 
 
 def load(*, profile: str | None = None, config: str | None = None,
@@ -95,6 +97,7 @@ def load(*, profile: str | None = None, config: str | None = None,
     found: dict[str, Entry] = {}
     for layer in reversed(layers):
         found.update(layer)
+    _settle_secrets(found, {**layers[3], **layers[2]}, reader, folder)
     strategy = found["STRATEGY"].text if "STRATEGY" in found else keys()["STRATEGY"].default
     for name, text in preset(strategy.strip()).items():
         found.setdefault(preset_key(name).name,
@@ -105,6 +108,18 @@ def load(*, profile: str | None = None, config: str | None = None,
     sources = {name: found[name].source if name in found else "default" for name in keys()}
     check(settings, sources)
     return Loaded(settings, sources, tuple(reader.files), tuple(reader.notes))
+
+
+def _settle_secrets(found: dict[str, Entry], files: Mapping[str, Entry], reader: _Reader,
+                    folder: Path) -> None:
+    """Secrets have an order of their own: the environment, which children inherit, comes last."""
+
+    def plain(entries: Mapping[str, Entry]) -> dict[str, tuple[str, str]]:
+        return {name: (entry.text, entry.source) for name, entry in entries.items()}
+
+    settled = secret_sources.settle(plain(found), plain(files), reader.notes.append, folder)
+    for name, (text, source) in settled.items():
+        found[name] = Entry(keys()[name], text, source)
 
 
 class _Reader:
@@ -161,10 +176,10 @@ class _Reader:
         return self.env_file(path, ".env") if path.is_file() else {}
 
     def env_file(self, path: Path, shown: str) -> dict[str, Entry]:
-        text, mode = read_text(path)
+        text, status = read_text(path)
         later = len(self.secrets_later)
         layer = self._env_lines(text, shown)
-        self._guard(layer, path, mode, later)
+        self._guard(layer, path, status, later)
         self.files.append(shown)
         return layer
 
@@ -205,20 +220,21 @@ class _Reader:
         if key.later:
             self.notes.append(f"{key.name} ({source}) {key.later}")
 
-    def _guard(self, layer: Mapping[str, Entry], path: Path, mode: int, later: int) -> None:
-        """Refuse a file that holds a secret and that others may read.
+    def _guard(self, layer: Mapping[str, Entry], path: Path, status: os.stat_result,
+               later: int) -> None:
+        """Refuse a file that holds a secret and that is not ours alone.
 
         ``later`` is how many secrets of later venues were known before this file was read.
         """
         held = [entry.key.name for entry in layer.values() if entry.key.secret]
-        if (held or len(self.secrets_later) > later) and mode & _READABLE_BY_OTHERS:
-            what = held[0] if held else "a secret"
-            raise ConfigError(f"{path} holds {what} and other users may read it (mode "
-                              f"{mode & 0o777:04o}); run: chmod 600 {shlex.quote(str(path))}")
+        if held or len(self.secrets_later) > later:
+            wrong = secret_sources.complaint(path, status)
+            if wrong:
+                raise ConfigError(f"{path} holds {held[0] if held else 'a secret'} and {wrong}")
 
     def config(self, path: Path) -> dict[str, Entry]:
         shown = str(path)
-        text, mode = read_text(path)
+        text, status = read_text(path)
         try:
             content = _parsed(path, text)
         except (ValueError, RecursionError) as reason:
@@ -239,7 +255,7 @@ class _Reader:
                     self._add(layer, ranks, inner, _scalar(inner, inner_value, line), line)
             else:
                 self._add(layer, ranks, name, _scalar(name, value, source), source)
-        self._guard(layer, path, mode, later)
+        self._guard(layer, path, status, later)
         self.files.append(shown)
         return layer
 
@@ -266,13 +282,13 @@ class _Reader:
                                   f"mean {guess}?")
 
 
-def read_text(path: Path) -> tuple[str, int]:
-    """A regular, bounded UTF-8 file and its mode. Raises ConfigError naming the file."""
+def read_text(path: Path) -> tuple[str, os.stat_result]:
+    """A regular, bounded UTF-8 file and its status. Raises ConfigError naming the file."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise ConfigError(f"{path}: not a regular file")
         with open(path, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+            status = os.fstat(file.fileno())
             content = file.read(FILE_BYTES_MAX + 1)
     except (OSError, ValueError) as reason:
         said = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
@@ -285,7 +301,7 @@ def read_text(path: Path) -> tuple[str, int]:
         raise ConfigError(f"{path}: not UTF-8 text (byte {reason.start})") from None
     if "\0" in text:
         raise ConfigError(f"{path}: not a text file (it holds a zero byte)")
-    return text, mode
+    return text, status
 
 
 def packaged_profiles() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -18,6 +19,7 @@ from hftbot.watch import report, status
 from hftbot.watch.latency_log import LatencyLog
 from hftbot.watch.logs import stamp
 from hftbot.watch.markouts import Markouts
+from hftbot.watch.redaction import Redactor
 from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
@@ -33,11 +35,12 @@ class Reporter:
     """Watches one session and tells people. Its ``on_fill`` and ``on_done`` are the engine's
     observers; ``tick`` is called from the session's timer.
 
-    ``say`` prints a line for the user; with --json it goes to standard error.
+    ``say`` prints a line for the user; with --json it goes to standard error. What a venue or a
+    strategy says goes through ``redactor`` before it is kept or shown.
     """
 
     def __init__(self, settings: Settings, mode: str, session: Session, store: Store,
-                 state_dir: Path, say: Callable[[str], None]) -> None:
+                 state_dir: Path, say: Callable[[str], None], redactor: Redactor) -> None:
         self.settings = settings
         self.mode = mode
         self.session = session
@@ -46,6 +49,7 @@ class Reporter:
         self.state_dir = state_dir
         self.account: dict[str, object] = {}
         self.markouts = Markouts()
+        self._redactor = redactor
         self._say = say
         self._start_us = self.world.clock.now_us()
         self._start_ns = self.world.clock.mono_ns()
@@ -91,7 +95,7 @@ class Reporter:
             "side": Side(table.side(handle)).name.lower(),
             "size": grid.qty(table.lots(handle)), "price": grid.price(table.ticks(handle)),
             "filled": grid.qty(table.filled_lots(handle)), "state": OrderState(state).name.lower(),
-            "reason": reason, "venue": grid.venue,
+            "reason": self._redactor(reason) if reason else reason, "venue": grid.venue,
             "strategy": self._strategies.get(table.strategy(handle), "")})
         self.world.notes.info(
             f"order {client_id} {OrderState(state).name} {reason}".rstrip()
@@ -161,7 +165,7 @@ class Reporter:
         if state == "stopped":
             content["verified_none_open"] = self.session.open_at_exit == 0
         try:
-            status.write(self.state_dir / status.STATUS_FILE, content)
+            status.write(self.state_dir / status.STATUS_FILE, self._redactor.tree(content))
             self._blind = False
         except StoreError as error:
             # A full disk must not end trading; the journal has its own say.
@@ -204,10 +208,16 @@ class Reporter:
             halted=guard.reason if guard.state == HALTED else "", ended=ended,
             strategy={strategy.name: strategy.statistics() for strategy, _ in engine.voices})
 
+    def _silent(self, totals: report.Totals) -> report.Totals:
+        """The totals, and no secret in what a venue or a strategy said."""
+        return replace(totals, halted=self._redactor(totals.halted),
+                       ended=self._redactor(totals.ended),
+                       strategy=self._redactor.tree(totals.strategy))
+
     def finish(self, files: Sequence[str], json_wanted: bool, out: TextIO = sys.stdout) -> None:
         """The end of the run: last report, summary or JSON."""
         now_us = self.world.clock.now_us()
-        totals = self.totals()
+        totals = self._silent(self.totals())
         self._report_latency(now_us)
         self._latency_log.close(now_us)
         self._write_status("stopped", now_us)

@@ -154,12 +154,15 @@ class Symbols:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One line of text, not empty."""
+    """One line of text; empty only where nothing is an answer too."""
 
     what: str
+    optional: bool = False
 
     def parse(self, text: str) -> str:
         line = text.strip()
+        if self.optional and not line:
+            return line
         if not line or len(line) > TEXT_LENGTH_MAX or not line.isprintable():
             raise ValueError(f"must be {self.expects()}")
         return line

@@ -35,6 +35,7 @@ SECRETS_LATER = (
     "HYPERLIQUID_PK", "HYPERLIQUID_PRIVATE_KEY", "HYPERLIQUID_TESTNET_PK", "POLYMARKET_PK",
     "POLYMARKET_API_KEY", "POLYMARKET_API_SECRET", "POLYMARKET_PASSPHRASE", "PK",
 )
+_KEY_FILE = Text("the path of a file", optional=True)
 _US_PER_MS, _US_PER_S, _E6_PER_PCT, _E6 = 1_000, 1_000_000, 10_000, 1_000_000
 
 
@@ -238,6 +239,18 @@ class Settings:
         "KRAKEN_API_SECRET", SecretText(base64=True), "", "kraken", "the key's private half",
         aliases=("KRAKEN_SPOT_API_SECRET",))
 
+    kraken_api_key_file: str = _key(
+        "KRAKEN_API_KEY_FILE", _KEY_FILE, "", "secrets",
+        "file with mode 600 that holds KRAKEN_API_KEY on one line",
+        aliases=("KRAKEN_SPOT_API_KEY_FILE",))
+    kraken_api_secret_file: str = _key(
+        "KRAKEN_API_SECRET_FILE", _KEY_FILE, "", "secrets",
+        "file with mode 600 that holds KRAKEN_API_SECRET on one line",
+        aliases=("KRAKEN_SPOT_API_SECRET_FILE",))
+    keyring: bool = _key(
+        "KEYRING", Flag(), "0", "secrets",
+        "1: ask the system's keyring, service hftbot, for keys that no file holds")
+
     log_format: str = _key(
         "LOG_FORMAT", Choice(("text", "json")), "text", "watch", "lines of bot_hft.log")
     log_level: str = _key(
@@ -262,14 +275,17 @@ class Settings:
         return {key.name: key.kind.text(getattr(self, key.attribute)) for key in keys().values()}
 
     def environment(self) -> dict[str, str]:
-        """HFTBOT__NAME variables that give a child process the same settings, secrets left out."""
+        """HFTBOT__NAME variables that give a child process the same settings.
+
+        Secrets are left out, and so is where they are kept.
+        """
         return {f"HFTBOT__{key.name}": key.kind.text(getattr(self, key.attribute))
-                for key in keys().values() if not key.secret}
+                for key in keys().values() if not (key.secret or key.group == "secrets")}
 
     def digest(self) -> str:
-        """16 hex digits that name this configuration; secrets have no part in it."""
+        """16 hex digits that name this configuration; secrets and their places have no part."""
         lines = (f"{name}={text}\n" for name, text in sorted(self.texts().items())
-                 if not keys()[name].secret)
+                 if not (keys()[name].secret or keys()[name].group == "secrets"))
         return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
 
 

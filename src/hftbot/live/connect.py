@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hftbot.errors import ConfigError, Timeout, VenueError
 from hftbot.venue.kraken import codec, rules
@@ -17,10 +17,14 @@ NEAREST_SHOWN = 5
 
 
 class TokenSource:
-    """Fetches WebSocket tokens by signed REST; nonces strictly rise."""
+    """Fetches WebSocket tokens by signed REST; nonces strictly rise.
+
+    ``told`` hears of each token before anybody uses it, so that no log ever shows it.
+    """
 
     def __init__(self, http: Http, rest_url: str, key: Secret, secret: Secret,
-                 clock: Clock) -> None:
+                 clock: Clock, told: Callable[[Secret], None] = lambda token: None) -> None:
+        self._told = told
         self._http = http
         self._rest_url = rest_url
         self._key = key
@@ -34,7 +38,9 @@ class TokenSource:
         path, headers, body = rules.token_request(self._key, self._secret, self._nonce)
         status, answer = await self._http.request("POST", self._rest_url + path, headers, body,
                                                   ANSWER_S)
-        return rules.token_response(status, answer)
+        token = rules.token_response(status, answer)
+        self._told(token)
+        return token
 
 
 async def discover(url: str, connect: Connect, symbols: Sequence[str], maker_fee_e6: int,

@@ -8,6 +8,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 from hftbot.words.secret import Secret
@@ -15,6 +16,7 @@ from hftbot.words.secret import Secret
 HIDDEN = "***"
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _ESCAPES = re.compile(r"(%(?:25)?|\\\\u)([0-9a-fA-F]{4}|[0-9a-fA-F]{2})")
+PASSING_MAX = 8
 LENGTH_MIN = 4  # a shorter secret would take ordinary words out of every line
 
 
@@ -27,23 +29,53 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
         self._spellings: set[str] = set()
+        self._passing: dict[str, set[str]] = {}
         self._pattern: re.Pattern[str] | None = None
         for secret in secrets:
             self.add(secret)
 
     def add(self, secret: Secret) -> None:
         """Know one more secret from now on. Secrets under four characters are not looked for."""
+        self._spellings |= _known_spellings(secret)
+        self._compile()
+
+    def add_passing(self, secret: Secret) -> None:
+        """Know one of many that follow each other, such as session tokens; old ones are forgotten.
+        """
         plain = secret.reveal()
-        if len(plain) < LENGTH_MIN:
+        if plain in self._passing:
             return
-        self._spellings.update(spelling for spelling in _spellings(plain)
-                               if len(spelling) >= LENGTH_MIN)
-        longest_first = sorted(self._spellings, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(_pattern, longest_first)))
+        self._passing[plain] = _known_spellings(secret)
+        while len(self._passing) > PASSING_MAX:
+            del self._passing[next(iter(self._passing))]
+        self._compile()
+
+    def _compile(self) -> None:
+        known = self._spellings.union(*self._passing.values())
+        longest_first = sorted(known, key=len, reverse=True)
+        if longest_first:
+            self._pattern = re.compile("|".join(map(_pattern, longest_first)))
 
     def __call__(self, text: str) -> str:
         """The text without the secrets."""
         return self._pattern.sub(HIDDEN, text) if self._pattern is not None else text
+
+    def tree(self, content: Any) -> Any:
+        """Dictionaries, lists and texts as they are in JSON, without the secrets."""
+        if isinstance(content, str):
+            return self(content)
+        if isinstance(content, dict):
+            return {self.tree(name): self.tree(value) for name, value in content.items()}
+        if isinstance(content, list | tuple):
+            return [self.tree(value) for value in content]
+        return content
+
+
+def _known_spellings(secret: Secret) -> set[str]:
+    plain = secret.reveal()
+    if len(plain) < LENGTH_MIN:
+        return set()
+    return {spelling for spelling in _spellings(plain) if len(spelling) >= LENGTH_MIN}
 
 
 def _pattern(spelling: str) -> str:

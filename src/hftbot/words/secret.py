@@ -7,7 +7,12 @@ from typing import NoReturn
 
 
 class Secret:
-    """Holds a secret; shows itself as *** and refuses to be formatted, copied or pickled."""
+    """Holds a secret; shows itself as *** and refuses to be copied or pickled.
+
+    Two of them compare in a time that does not depend on where they differ. The text is never
+    wiped: Python keeps strings as it likes. It lives as long as the process, whose memory is kept
+    from core files and debuggers instead (hftbot.app.hardening).
+    """
 
     __slots__ = ("_text",)
 
@@ -37,3 +42,6 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret cannot be pickled or copied")
+
+    def __getstate__(self) -> NoReturn:
+        self.__reduce__()
