@@ -117,7 +117,12 @@ def _settle_secrets(found: dict[str, Entry], files: Mapping[str, Entry], reader:
     def plain(entries: Mapping[str, Entry]) -> dict[str, tuple[str, str]]:
         return {name: (entry.text, entry.source) for name, entry in entries.items()}
 
-    settled = secret_sources.settle(plain(found), plain(files), reader.notes.append, folder)
+    def passed_over(text: str, note: str) -> None:
+        # Not used, but still not to be seen in any output.
+        reader.secrets_later.append(Secret(text))
+        reader.notes.append(note)
+
+    settled = secret_sources.settle(plain(found), plain(files), passed_over, folder)
     for name, (text, source) in settled.items():
         found[name] = Entry(keys()[name], text, source)
 
@@ -147,6 +152,8 @@ class _Reader:
             for name in (*reversed(key.aliases), key.name):
                 if environment.get(name):
                     layer[key.name] = Entry(key, environment[name], f"environment: {name}")
+        self.secrets_later += [Secret(environment[name]) for name in SECRETS_LATER
+                               if environment.get(name)]
         for name, text in sorted(environment.items()):
             if name.startswith(ENVIRONMENT_PREFIX):
                 source = f"environment: {name}"

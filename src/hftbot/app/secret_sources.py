@@ -81,12 +81,13 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
             if name.removeprefix("HFTBOT__").rpartition("__")[2].upper() not in secret}
 
 
-def settle(found: dict[str, tuple[str, str]], files: Mapping[str, tuple[str, str]],
-           say: Callable[[str], None], here: Path) -> dict[str, tuple[str, str]]:
+def settle(found: Mapping[str, tuple[str, str]], files: Mapping[str, tuple[str, str]],
+           passed_over: Callable[[str, str], None], here: Path) -> dict[str, tuple[str, str]]:
     """Text and source of each secret: its own file, a file of settings, keyring, environment.
 
     ``found`` is what was found by the order of all settings, ``files`` what the files of settings
-    say, both as (text, source) by name. ``say`` hears of a secret that is there twice.
+    say, both as (text, source) by name. ``passed_over`` hears the text of a secret that is there
+    but not used, and a note about it.
     """
     settled: dict[str, tuple[str, str]] = {}
     asks_keyring = found.get("KEYRING", ("0", ""))[0].strip().lower() in ("1", "true", "yes", "on")
@@ -107,7 +108,8 @@ def settle(found: dict[str, tuple[str, str]], files: Mapping[str, tuple[str, str
         if best is not None:
             settled[key.name] = best
             if other is not None and other[0].strip() != best[0].strip():
-                say(f"{key.name} ({other[1]}) is not used: it comes from {best[1]}")
+                passed_over(other[0].strip(), f"{key.name} ({other[1]}) is not used: it comes "
+                                              f"from {best[1]}")
         elif other is not None:
             settled[key.name] = other
     return settled
