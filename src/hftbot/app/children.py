@@ -96,7 +96,7 @@ async def attach(url: str, key: Secret, secret: Secret) -> Endpoint:
         except (OSError, ValueError):
             raise ConfigError(
                 f"--exchange {url}: cannot read its key from {named}; set KRAKEN_API_KEY and "
-                f"KRAKEN_API_SECRET as it printed them") from None
+                f"KRAKEN_API_SECRET to those of that file") from None
     return Endpoint(rest, f"ws://{parts.netloc}/v2", f"ws://{parts.netloc}/v2/auth", key, secret,
                     facts)
 

@@ -299,7 +299,8 @@ def print_banner(server: ExchangeServer, document: dict[str, Any], out: TextIO) 
     """Say where it listens: one JSON line, or text; the secret stays in endpoint.json."""
     settings = server.settings
     if settings.json_output:
-        shown = {key: value for key, value in document.items() if key != "api_secret"}
+        shown = {key: value for key, value in document.items()
+                 if key not in ("api_key", "api_secret")}
         print(json.dumps(shown), file=out, flush=True)
         return
     money = ", ".join(f"{amount} {asset}" for asset, amount in settings.balances.items())
