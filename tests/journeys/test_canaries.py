@@ -111,7 +111,6 @@ def test_canaries_of_real_processes_are_nowhere(tmp_path) -> None:
     told = user.run(1, *run, "--strategy", "leaky.py:Leaky", "--json", "--duration", "20")
     assert "every strategy is disabled" in told
     assert '"said": "***' in told
-
     told = user.run(0, *run, "--profile", "hft", "--duration", "1")
     assert "KRAKEN_API_KEY from file" in told
     assert "is not used" in told

@@ -126,7 +126,7 @@ class Room:
 
         def outbound(frame: bytes) -> list[bytes]:
             if method(frame) == "add_order" and turn[0] <= REFUSED:
-                frame = frame.replace(b"BTC/USD", b"BTC/XXX")
+                frame = frame.replace(b"BTC/USD", b"BTC/NOK")
             return [frame]
 
         def inbound(frame: bytes) -> list[bytes]:
