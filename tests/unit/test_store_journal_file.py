@@ -13,7 +13,7 @@ import pytest
 
 from fastcore.money.journal import Journal, read_header, read_records
 from hftbot.errors import StoreError
-from hftbot.store import journal_file
+from hftbot.store import journal_file, journal_part
 from hftbot.store.journal_file import JournalFile, recover
 from hftbot.store.journal_reader import read_both, read_copy
 from hftbot.store.state_dir import StateDir
@@ -156,7 +156,7 @@ def test_without_shared_memory_it_is_mapped_on_disk(state: StateDir, tmp_path: p
 
 def test_full_shared_memory_leaves_nothing_there(state: StateDir, memory: pathlib.Path,
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
-    real = journal_file.Journal
+    real = journal_part.Journal
 
     def full(path: str, *rest: object) -> Journal:
         if path.startswith(str(memory)):
@@ -164,7 +164,7 @@ def test_full_shared_memory_leaves_nothing_there(state: StateDir, memory: pathli
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(path, *rest)
 
-    monkeypatch.setattr(journal_file, "Journal", full)
+    monkeypatch.setattr(journal_part, "Journal", full)
     file = opened(state, memory)
     assert file.hot is None
     assert os.strerror(errno.ENOSPC) in file.notes[0]

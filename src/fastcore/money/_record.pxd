@@ -60,6 +60,32 @@ cdef extern from * nogil:
         memcpy(at + 4, &crc, 4);
         __atomic_store_n((uint32_t *)at, length, __ATOMIC_RELEASE);
     }
+
+    /* Length of the whole record at this offset if it carries that sequence, else 0. */
+    static inline int64_t fastcore_record_length(const unsigned char *content, int64_t size,
+                                                 int64_t at, uint64_t wanted) {
+        uint32_t length, crc, again;
+        uint64_t sequence;
+        if (at < 0 || size - at < 24) return 0;
+        content += at;
+        memcpy(&length, content, 4);
+        memcpy(&crc, content + 4, 4);
+        memcpy(&sequence, content + 8, 8);
+        memcpy(&again, content + 20, 4);
+        if (length < 24 || length != again || (int64_t)length > size - at || sequence != wanted)
+            return 0;
+        return fastcore_crc(content + 8, length - 8) == crc ? length : 0;
+    }
+
+    static inline int64_t fastcore_word(const unsigned char *at) {
+        int64_t word;
+        memcpy(&word, at, 8);
+        return word;
+    }
+
+    static inline void fastcore_wipe(unsigned char *at, int64_t size) {
+        memset(at, 0, (size_t)size);
+    }
     """
     void crc_prepare "fastcore_crc_prepare" ()
     void put_words "fastcore_put_words" (unsigned char *at, int64_t w0, int64_t w1, int64_t w2,
@@ -67,3 +93,7 @@ cdef extern from * nogil:
                                          int64_t w7)
     void commit "fastcore_commit" (unsigned char *at, uint32_t length, uint32_t kind,
                                    uint64_t sequence)
+    int64_t record_length "fastcore_record_length" (const unsigned char *content, int64_t size,
+                                                    int64_t at, uint64_t wanted)
+    int64_t word_at "fastcore_word" (const unsigned char *at)
+    void wipe "fastcore_wipe" (unsigned char *at, int64_t size)

@@ -25,3 +25,26 @@ cdef class Journal:
     cpdef int64_t append_words(self, int64_t kind, int64_t w0, int64_t w1, int64_t w2,
                                int64_t w3, int64_t w4, int64_t w5, int64_t w6,
                                int64_t w7) noexcept nogil
+
+
+@cython.final
+cdef class Rows:
+    cdef readonly int64_t start         # offset of the first record
+    cdef readonly int64_t end           # offset behind the last whole record
+    cdef readonly int64_t sequence      # of the last whole record, 0 = none
+    cdef readonly int64_t at            # offset of the last whole record
+    cdef readonly int64_t length        # its bytes, without padding
+    cdef readonly int64_t size          # bytes of the content
+    cdef object content
+    cdef const unsigned char[::1] view
+    cdef const unsigned char *memory
+
+    @cython.locals(length=int64_t)
+    cpdef bint step(self) noexcept nogil
+    cdef void _rest(self) noexcept nogil
+    @cython.locals(at=int64_t)
+    cpdef tuple words(self)
+
+
+@cython.locals(rows=Rows)
+cpdef tuple scan(object content, int64_t start)

@@ -18,12 +18,20 @@ import zlib
 from collections.abc import Iterator
 
 if cython.compiled:
-    from cython.cimports.fastcore.money._record import commit, crc_prepare, put_words
+    from cython.cimports.fastcore.money._record import (
+        commit,
+        crc_prepare,
+        put_words,
+        record_length,
+        wipe,
+        word_at,
+    )
     crc_prepare()
 else:
     HEAD_BYTES, ROW_BYTES = 24, 64
 
 MAGIC = b"HFTBOTJ1"
+FORMAT = MAGIC[7:].decode()
 PAGE = 4096
 
 
@@ -55,15 +63,12 @@ class Journal:
         except ValueError:
             self.mapping.close()
             raise
-        self.size = self.start
-        for sequence, _kind, _payload, end in _walk(self.mapping, self.start):
-            self.sequence = sequence
-            self.size = end
+        self.sequence, self.size = scan(self.mapping, self.start)
         self._keep_damaged()
-        self._wipe_rest()
         if cython.compiled:
             self.view = self.mapping
             self.memory = cython.address(self.view[0])
+        self._wipe_rest()
 
     def append(self, kind: int, payload) -> int:
         """Append bytes of any buffer. Returns the record's sequence, or -1 if it does not fit.
@@ -102,6 +107,11 @@ class Journal:
         self.size += HEAD_BYTES + ROW_BYTES
         return self.sequence
 
+    def rename(self, path) -> None:
+        """Give the file another name in its folder; what is appended goes on. Raises OSError."""
+        os.rename(self.path, path)
+        self.path = os.fspath(path)
+
     def sync(self) -> None:
         """Bring everything appended so far to the disk; slow, for a thread or the end."""
         if self.mapping is not None:
@@ -134,12 +144,93 @@ class Journal:
 
     def _wipe_rest(self):
         # Old bytes behind the end could look like records later; writing also touches each page.
+        if cython.compiled:
+            # In one go and without the GIL: a trading loop may be waiting for it.
+            with cython.nogil:
+                wipe(self.memory + self.size, self.capacity - self.size)
+            return
         zeros = bytes(PAGE)
         at = self.size
         while at < self.capacity:
             end = min(at - at % PAGE + PAGE, self.capacity)
             self.mapping[at:end] = zeros[:end - at]
             at = end
+
+
+class Rows:
+    """Iterates over the whole records in the bytes of a journal: (sequence, kind, words).
+
+    ``words`` are the eight words of a row, or the bytes of a payload of another size. It ends at
+    the first record that is not whole. ``start`` is what ``parse_header`` said; ``step`` and
+    ``words`` are the same by hand.
+    """
+
+    def __init__(self, content, start: int) -> None:
+        self.content = content
+        self.size = len(content)
+        self.start = self.end = self.at = start
+        self.sequence = 0
+        self.length = 0
+        if cython.compiled and self.size > 0:
+            self.view = content
+            self.memory = cython.address(self.view[0])
+
+    def __iter__(self) -> "Rows":
+        return self
+
+    def __next__(self) -> tuple:
+        if not self.step():
+            raise StopIteration
+        return self.words()
+
+    def step(self) -> bool:
+        """Go on to the next whole record; False if there is none."""
+        if cython.compiled:
+            length = record_length(self.memory, self.size, self.end, self.sequence + 1)
+        else:
+            length = _record_length(self.content, self.end, self.sequence + 1)
+        if length == 0:
+            return False
+        self.at = self.end
+        self.length = length
+        self.sequence += 1
+        self.end += (length + 7) // 8 * 8
+        return True
+
+    def words(self) -> tuple:
+        """(sequence, kind, words) of the record that the last ``step`` came to."""
+        if not self.length:
+            raise ValueError("there is no record here")
+        if not cython.compiled:
+            kind, = struct.unpack_from("<I", self.content, self.at + 16)
+            if self.length != HEAD_BYTES + ROW_BYTES:
+                return self.sequence, kind, self.payload()
+            return self.sequence, kind, struct.unpack_from("<8q", self.content,
+                                                           self.at + HEAD_BYTES)
+        kind = word_at(self.memory + self.at + 16) & 0xFFFFFFFF
+        if self.length != HEAD_BYTES + ROW_BYTES:
+            return self.sequence, kind, self.payload()
+        at = self.at + HEAD_BYTES
+        return (self.sequence, kind, (
+            word_at(self.memory + at), word_at(self.memory + at + 8),
+            word_at(self.memory + at + 16), word_at(self.memory + at + 24),
+            word_at(self.memory + at + 32), word_at(self.memory + at + 40),
+            word_at(self.memory + at + 48), word_at(self.memory + at + 56)))
+
+    def payload(self) -> bytes:
+        """The bytes of that record."""
+        return bytes(self.content[self.at + HEAD_BYTES:self.at + self.length])
+
+    def _rest(self):
+        while self.step():
+            continue
+
+
+def scan(content, start: int) -> tuple[int, int]:
+    """How many whole records the bytes of a journal hold, and the offset behind the last one."""
+    rows = Rows(content, start)
+    rows._rest()
+    return rows.sequence, rows.end
 
 
 def read_header(path) -> bytes:
@@ -194,8 +285,12 @@ def _prepare(handle, capacity, header):
 
 
 def _read_header(content, path):
-    if len(content) < 64 or content[:8] != MAGIC:
+    if len(content) < 64 or content[:7] != MAGIC[:7]:
         raise ValueError(f"{path} is not a journal")
+    if content[:8] != MAGIC:
+        found = bytes(content[7:8]).decode("ascii", "replace")
+        raise ValueError(f"{path} is a journal of format {found!r}; this program reads format "
+                         f"{FORMAT!r} only")
     length, crc = struct.unpack("<II", content[8:16])
     header = bytes(content[16:16 + length])
     if len(header) != length or zlib.crc32(header) != crc:
@@ -204,18 +299,19 @@ def _read_header(content, path):
 
 
 def _walk(content, start):
-    at = start
-    last = 0
-    while at + HEAD_BYTES <= len(content):
-        length, crc, sequence, kind, again = struct.unpack("<IIQII", content[at:at + HEAD_BYTES])
-        if length < HEAD_BYTES or length != again or length > len(content) - at:
-            return
-        if zlib.crc32(content[at + 8:at + length]) != crc or sequence != last + 1:
-            return
-        payload = bytes(content[at + HEAD_BYTES:at + length])
-        at += (length + 7) // 8 * 8
-        last = sequence
-        yield sequence, kind, payload, at
+    rows = Rows(content, start)
+    while rows.step():
+        sequence, kind, _words = rows.words()
+        yield sequence, kind, rows.payload(), rows.end
+
+
+def _record_length(content, at, wanted):
+    if at + HEAD_BYTES > len(content):
+        return 0
+    length, crc, sequence, _kind, again = struct.unpack_from("<IIQII", content, at)
+    if length < HEAD_BYTES or length != again or length > len(content) - at or sequence != wanted:
+        return 0
+    return length if zlib.crc32(content[at + 8:at + length]) == crc else 0
 
 
 def _commit(mapping, at, length, kind, sequence):

@@ -12,7 +12,7 @@ from fastcore.codec.text import client_id_text
 from fastcore.lane import desk
 from fastcore.money.journal import row_words
 from hftbot.errors import HftbotError, StoreError
-from hftbot.store.journal_reader import JournalCopy, names, read_both
+from hftbot.store.journal_reader import JournalCopy, names, read_both, run_files, run_of
 from hftbot.store.state_dir import hot_folder
 from hftbot.words.order import OrderState, Tif, client_id_parts
 
@@ -30,29 +30,36 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def show(state: Path, run: int | None, json_wanted: bool) -> int:
-    """Print every record of one run, the last one without ``run``. Raises HftbotError."""
-    found = _journals(state)
-    name = _chosen(found, state, run)
-    copy, trouble = _read(state, name)
-    header = copy.header.decode("utf-8", "replace")
-    symbols = _symbols(header)
-    records = (record(*row, symbols) for row in copy.rows())
-    if json_wanted:
-        print(json.dumps({"journal": name, "read": str(copy.path), "header": header,
-                          "damage": trouble, "records": list(records)}, indent=2))
-    else:
+    """Print every record of one run, the last one without ``run``. Raises HftbotError.
+
+    A run that went on in a second file is shown file by file.
+    """
+    files = []
+    good = True
+    for name in _chosen(_journals(state), state, run):
+        copy, trouble = _read(state, name)
+        good = good and not trouble
+        header = copy.header.decode("utf-8", "replace")
+        symbols = _symbols(header)
+        records = (record(*row, symbols) for row in copy.rows())
+        if json_wanted:
+            files.append({"journal": name, "read": str(copy.path), "header": header,
+                          "damage": trouble, "records": list(records)})
+            continue
         print(f"{copy.path}: {header}")
         for row in records:
             print(line(row))
         if trouble or copy.remark:
             print(f"here it ends: {trouble or copy.remark}")
-    return 1 if trouble else 0
+    if json_wanted:
+        print(json.dumps({**files[0], "later": files[1:]}, indent=2))
+    return 0 if good else 1
 
 
 def verify(state: Path, run: int | None, json_wanted: bool) -> int:
     """Check the journals of all runs, or of one: a line each; 1 if any is damaged, else 0."""
     found = _journals(state)
-    chosen = found if run is None else [_chosen(found, state, run)]
+    chosen = found if run is None else _chosen(found, state, run)
     results = []
     for name in chosen:
         copy, trouble = _read(state, name)
@@ -151,20 +158,20 @@ def _journals(state: Path) -> list[str]:
     return found
 
 
-def _chosen(found: Sequence[str], state: Path, run: int | None) -> str:
-    """The journal of a run, or of the last run that has one."""
+def _chosen(found: Sequence[str], state: Path, run: int | None) -> list[str]:
+    """The files of a run, or of the last run that has one."""
     if run is not None:
-        name = f"run-{run:05d}.journal"
-        if name in found:
-            return name
+        files = run_files(found, run)
+        if files:
+            return files
         raise HftbotError(f"no journal of run {run} in {state}; there are {len(found)}, from "
                           f"{found[0]} to {found[-1]}")
     try:
         # Run numbers come round again: the highest is not always the last.
-        last = f"run-{int((state / 'run').read_text(encoding='ascii')):05d}.journal"
+        last = run_files(found, int((state / "run").read_text(encoding="ascii")))
     except (OSError, ValueError):
-        last = ""
-    return last if last in found else found[-1]
+        last = []
+    return last or run_files(found, run_of(found[-1])) or [found[-1]]
 
 
 def _read(state: Path, name: str) -> tuple[JournalCopy, str]:

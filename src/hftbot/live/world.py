@@ -111,6 +111,12 @@ class World:
         self.guard.refresh_limits(self.ledger, self.engine.books,
                                   float(self.settings.position_usd_max))
 
+    def use_journal(self, journal: Any) -> None:
+        """Go on in another journal, between two appends."""
+        self.journal = journal
+        for desk in self.desks:
+            desk.use_journal(journal)
+
     def mid(self, index: int, book: Any) -> float:
         """Mid price in quote units, 0 if a side is empty."""
         if not (book.has_bid() and book.has_ask()):

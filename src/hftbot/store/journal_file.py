@@ -5,16 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from fastcore.money.journal import Journal
 from hftbot.errors import StoreError
-from hftbot.store.journal_reader import names, read_copy
+from hftbot.store import durable
+from hftbot.store.journal_part import Disk, Part, forget_unnamed
+from hftbot.store.journal_reader import copy_number, file_name, names, read_copy, run_files
 from hftbot.store.state_dir import SHARED_MEMORY, StateDir
 
 COPY_INTERVAL_S = 0.05
-_CHUNK_BYTES = 1 << 20
+# From here on the next file is prepared; what is left lasts until the owner goes on in it.
+ROTATE_SHARE = 0.75
+PREPARE_AGAIN_S = 1.0
+Row = tuple[int, Sequence[int]]
 
 
 class JournalFile:
@@ -22,65 +28,86 @@ class JournalFile:
 
     ``journal`` is what the hot path appends to. A copy that fails is final: ``failed`` says why,
     the journal refuses all appends, who watches is told, and the hot copy stays for the next run.
-    What earlier runs left in shared memory is recovered first. ``notes`` are sentences for
-    people. Raises StoreError.
+    What earlier runs left in shared memory is recovered first. When the file is nearly full the
+    thread prepares the next one (``rotation_due``) and the owner goes on in it with ``rotate``.
+    ``notes`` are sentences for people. Raises StoreError.
     """
 
     def __init__(self, state: StateDir, run: int, capacity_bytes: int, header: bytes,
-                 shared_memory: Path = SHARED_MEMORY) -> None:
-        self.path = state.journal / f"run-{run:05d}.journal"
-        self.hot: Path | None = None
+                 shared_memory: Path = SHARED_MEMORY, disk: Disk | None = None) -> None:
+        self.run = run
         self.failed = ""
         self.notes: list[str] = []
+        self._capacity_bytes = capacity_bytes
+        self._header = header
+        self._home = state.journal
+        self._disk = disk or Disk()
         self._on_failed: Callable[[str], None] = lambda reason: None
-        self._copied = 0
+        self._on_note: Callable[[str], None] = lambda text: None
+        self._next: Part | None = None
+        self._next_s = 0.0
         self._closed = False
-        self._handles: list[int] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
+        path = self._home / file_name(run)
         try:
-            state.journal.mkdir(mode=0o700, exist_ok=True)
-            folder = state.hot_journal(shared_memory)
-            if folder is not None:
-                self.notes += recover_all(folder, state.journal)
+            self._home.mkdir(mode=0o700, exist_ok=True)
+            self._folder = state.hot_journal(shared_memory)
+            forget_unnamed(self._folder, self._home)
+            if self._folder is not None:
+                self.notes += recover_all(self._folder, self._home)
             self._keep_earlier()
-            self.journal = self._open(folder, capacity_bytes, header)
+            part, reason = self._make(1, True)
         except (OSError, ValueError) as error:
-            raise StoreError(f"cannot make the journal {self.path}: {error}") from None
+            raise StoreError(f"cannot make the journal {path}: {error}") from None
+        if part.hot is None:
+            self.notes.append(f"the journal is mapped on disk ({reason}): its appends take longer "
+                              "at the 99th percentile")
+        self.journal = part.journal
+        # The last is appended to; what stands before it is waiting for its last copy.
+        self._parts = [part]
+        self._number = 1
         self.sync()
         if self.failed:
             self._release()
-            raise StoreError(f"cannot make the journal {self.path}: {self.failed}")
+            raise StoreError(f"cannot make the journal {path}: {self.failed}")
         self._thread = threading.Thread(target=self._follow, name="journal", daemon=True)
         self._thread.start()
 
     def _keep_earlier(self) -> None:
         """Run numbers come round again; an earlier journal of this number is never continued."""
-        if self.path.exists():
-            aside = free_name(self.path)
-            self.path.rename(aside)
+        earlier = run_files(names(self._home), self.run)
+        if not earlier:
+            return
+        number = copy_number(names(self._home), self.run)
+        for part, name in enumerate(earlier, 1):
+            aside = self._home / file_name(self.run, part, number)
+            (self._home / name).rename(aside)
             self.notes.append(f"an earlier journal of this run number is now {aside}")
 
-    def _open(self, folder: Path | None, capacity_bytes: int, header: bytes) -> Journal:
+    def _make(self, number: int, named: bool) -> tuple[Part, str]:
+        """A file in shared memory, or on disk and why. Raises OSError, ValueError."""
+        name = file_name(self.run, number)
+        header = self._header + (b"" if number == 1 else b" part %d" % number)
         reason = "no shared memory"
-        if folder is not None:
-            hot = folder / self.path.name
+        if self._folder is not None:
             try:
-                journal = Journal(str(hot), capacity_bytes, header)
-                self.hot = hot
-                self._handles.append(os.open(hot, os.O_RDONLY | os.O_CLOEXEC))
+                return Part(self._home / name, self._folder / name, self._capacity_bytes, header,
+                            self._disk, named), ""
             except OSError as error:
                 reason = error.strerror or str(error)
-                hot.unlink(missing_ok=True)
-                self.hot = None
-        if self.hot is None:
-            self.notes.append(f"the journal is mapped on disk ({reason}): its appends take longer "
-                              "at the 99th percentile")
-            journal = Journal(str(self.path), capacity_bytes, header)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
-        self._handles.append(os.open(self.path, flags, 0o600))
-        _sync_folder(self.path.parent)
-        return journal
+        return Part(self._home / name, None, self._capacity_bytes, header, self._disk,
+                    named), reason
+
+    @property
+    def path(self) -> Path:
+        """The file on disk that is written now."""
+        return self._parts[-1].path
+
+    @property
+    def hot(self) -> Path | None:
+        """The mapping in shared memory that is appended to, if there is one."""
+        return self._parts[-1].hot
 
     @property
     def places(self) -> str:
@@ -89,11 +116,73 @@ class JournalFile:
             return f"{self.path} (mapped)"
         return f"{self.hot}, copied to {self.path}"
 
-    def watch(self, on_failed: Callable[[str], None]) -> None:
-        """Call ``on_failed`` with the reason, in the copying thread, when a copy fails."""
+    def watch(self, on_failed: Callable[[str], None],
+              on_note: Callable[[str], None] | None = None) -> None:
+        """Call ``on_failed`` with the reason when a copy fails, ``on_note`` with other news.
+
+        Both are called in the copying thread.
+        """
+        self._on_note = on_note or self._on_note
         self._on_failed = on_failed
         if self.failed:
             on_failed(self.failed)
+
+    # --- rotation ------------------------------------------------------------------------------
+
+    @property
+    def rotation_due(self) -> bool:
+        """True once the next file is prepared: ``rotate`` at the next quiet moment."""
+        return self._next is not None and not self.failed
+
+    def rotate(self, base_rows: Iterable[Row]) -> Journal:
+        """Go on in the next file and return it; the old journal refuses from here on.
+
+        For the owner of the appends, between two of them. ``base_rows`` (kind, eight words) are
+        written first, so that the new file stands alone; it has its name only after them. Raises
+        StoreError if that cannot be done: then the old journal goes on until it is full.
+        """
+        part = self._next
+        if part is None or self.failed:
+            raise StoreError("the journal cannot go on in a new file: " + (
+                self.failed or "none is prepared"))
+        try:
+            for kind, words in base_rows:
+                if part.journal.append_words(kind, *words) < 0:
+                    raise StoreError("the journal cannot go on in a new file: its base rows fill "
+                                     "a whole one")
+            part.publish()
+        except (OSError, StoreError) as error:
+            self._next_s = float("inf")
+            self._next = None
+            part.drop()
+            raise StoreError(f"the journal cannot go on in a new file: {error}") from None
+        old, self.journal = self.journal, part.journal
+        self._number += 1
+        self._parts.append(part)
+        old.refuse()
+        # Last: while it is set, the thread prepares no other.
+        self._next = None
+        if self.failed:
+            self.journal.refuse()
+        self.sync_soon()
+        return self.journal
+
+    def _prepare(self) -> None:
+        journal = self.journal
+        if (self._next is not None or time.monotonic() < self._next_s or len(self._parts) > 1
+                or not journal.capacity or journal.size < journal.capacity * ROTATE_SHARE):
+            return
+        try:
+            part, reason = self._make(self._number + 1, False)
+        except (OSError, ValueError) as error:
+            self._next_s = time.monotonic() + PREPARE_AGAIN_S
+            self._on_note(f"the journal is nearly full and its next file cannot be made: {error}")
+            return
+        if part.hot is None:
+            self._on_note(f"the journal goes on mapped on disk ({reason})")
+        self._next = part
+
+    # --- the copy ------------------------------------------------------------------------------
 
     def sync_soon(self) -> None:
         """Have the thread copy and sync at once; does not wait."""
@@ -102,28 +191,25 @@ class JournalFile:
     def sync(self) -> None:
         """Copy and sync what has been appended so far; after a failure it does nothing."""
         with self._lock:
-            size = self.journal.size
-            if self.failed or size == self._copied:
-                return
-            try:
-                if self.hot is not None:
-                    self._copy(size)
-                os.fdatasync(self._handles[-1])
-            except Exception as error:
-                # A second fdatasync would report success for pages that were lost: no retry.
-                self.failed = f"the journal cannot be copied to {self.path}: {error}"
-                self.journal.refuse()
-            else:
-                self._copied = size
+            while not self.failed:
+                part = self._parts[0]
+                last = len(self._parts) == 1
+                try:
+                    part.copy()
+                except Exception as error:
+                    # A second sync would report success for pages that were lost: no retry.
+                    self._fail(f"the journal cannot be copied to {part.path}: {error}")
+                    return
+                if last:
+                    return
+                # The order matters: the disk has all of a file before it has the next one.
+                part.finish(False)
+                del self._parts[0]
 
-    def _copy(self, size: int) -> None:
-        hot, disk = self._handles
-        at = self._copied
-        while at < size:
-            chunk = os.pread(hot, min(_CHUNK_BYTES, size - at), at)
-            if not chunk:
-                raise OSError(f"{self.hot} ends at byte {at}")
-            at += os.pwrite(disk, chunk, at)
+    def _fail(self, reason: str) -> None:
+        self.failed = reason
+        for part in tuple(self._parts):
+            part.journal.refuse()
 
     def _follow(self) -> None:
         while not self._closed:
@@ -133,6 +219,7 @@ class JournalFile:
             if self.failed:
                 self._on_failed(self.failed)
                 return
+            self._prepare()
 
     def close(self) -> None:
         """Sync, give back what was not needed, remove the hot copy unless the disk lacks it."""
@@ -142,24 +229,18 @@ class JournalFile:
         self._wake.set()
         self._thread.join()
         self.sync()
-        used = self.journal.size
-        try:
-            if self.hot is None:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(self._handles[-1], used)
-                    os.fsync(self._handles[-1])
-        finally:
-            self._release()
+        self._release()
 
     def _release(self) -> None:
+        if self._next is not None:
+            self._next.drop()
+            self._next = None
+        for part in self._parts:
+            part.finish(bool(self.failed))
         self.journal.close()
-        for handle in self._handles:
-            os.close(handle)
-        self._handles.clear()
-        if self.hot is not None and not self.failed:
+        if self._folder is not None and not self.failed:
             with contextlib.suppress(OSError):
-                self.hot.unlink()
-                self.hot.parent.rmdir()
+                self._folder.rmdir()
 
 
 def recover_all(hot: Path, disk: Path) -> list[str]:
@@ -219,12 +300,4 @@ def _write(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(fresh, path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    durable.sync_folder(path.parent)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastcore.money.journal import parse_header, parse_records
+from fastcore.money.journal import Rows, parse_header, parse_records, scan
 
 PATTERN = "run-*.journal"
+# Run, number of the file in that run, and the number of an earlier run that was called so.
+_NAME = re.compile(r"run-(\d+)(?:-(\d+))?(?:\.(\d+))?\.journal")
 _HEAD = struct.Struct("<IIQII")
 _SEARCH_BYTES = 1 << 20
 # A bot that appends while we read may leave a gap in what we saw; damage is there every time.
@@ -44,27 +47,69 @@ class JournalCopy:
             for sequence, kind, payload, _end in parse_records(self.content, str(self.path)):
                 yield sequence, kind, payload
 
+    def words(self) -> Iterator[tuple[int, int, tuple[int, ...] | bytes]]:
+        """(sequence, kind, eight words) of each whole record; a payload of another size as bytes.
+
+        Several times as fast as ``rows``.
+        """
+        if self.size:
+            yield from Rows(self.content, parse_header(self.content, str(self.path))[1])
+
 
 def read_copy(path: Path) -> JournalCopy:
     """Read one file. Raises OSError; what is wrong inside is in ``damage``."""
-    content = path.read_bytes()
+    return examine(path, path.read_bytes())
+
+
+def examine(path: Path, content: bytes) -> JournalCopy:
+    """The same for bytes that were read already; ``path`` is only named."""
     if not content.rstrip(b"\0"):
         return JournalCopy(path, content, remark="empty: its run ended before it began")
     try:
-        header, end = parse_header(content, str(path))
+        header, start = parse_header(content, str(path))
     except ValueError as error:
         return JournalCopy(path, content, damage=str(error))
-    last = 0
-    for sequence, _kind, _payload, after in parse_records(content, str(path)):
-        last, end = sequence, after
+    last, end = scan(content, start)
     damage, remark = _tail(content, end, last)
     return JournalCopy(path, content, header, end, last, damage, remark)
 
 
 def names(*folders: Path | None) -> list[str]:
-    """File names of all journals in these folders, in order of their runs."""
+    """File names of all journals in these folders, in order of their runs and of their files."""
     return sorted({path.name for folder in folders if folder is not None
-                   for path in folder.glob(PATTERN)})
+                   for path in folder.glob(PATTERN)}, key=_place)
+
+
+def file_name(run: int, number: int = 1, earlier: int = 0) -> str:
+    """What the file of a run is called; ``earlier`` tells runs that had the same number apart."""
+    part = f"-{number}" if number > 1 else ""
+    return f"run-{run:05d}{part}{f'.{earlier}' if earlier else ''}.journal"
+
+
+def run_files(found: Iterable[str], run: int) -> list[str]:
+    """The files of the latest run of that number, first to last."""
+    return [name for name in sorted(found, key=_place)
+            if (match := _NAME.fullmatch(name)) and int(match[1]) == run and match[3] is None]
+
+
+def run_of(name: str) -> int:
+    """The run whose file is called so; 0 if no file of ours is."""
+    match = _NAME.fullmatch(name)
+    return int(match[1]) if match else 0
+
+
+def copy_number(found: Iterable[str], run: int) -> int:
+    """A number under which no earlier run is kept that was called like this one."""
+    matches = (_NAME.fullmatch(name) for name in found)
+    return 1 + max((int(match[3] or 0) for match in matches if match and int(match[1]) == run),
+                   default=0)
+
+
+def _place(name: str) -> tuple[float, float, int, str]:
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return float("inf"), 0, 0, name
+    return int(match[1]), float(match[3] or "inf"), int(match[2] or 1), name
 
 
 def read_both(hot: Path | None, disk: Path) -> tuple[JournalCopy, str]:
