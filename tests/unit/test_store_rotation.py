@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-
 from engine_rig import Rig, Voice
+
 from fastcore.money.journal import Journal, read_header, read_records, row_words
 from hftbot.app.cli import main
 from hftbot.errors import StoreError

@@ -78,6 +78,7 @@ class LedgerDb:
         self._wake = threading.Event()
         self._idle = threading.Condition()
         self._closing = False
+        self._identity = (0, 0)
         self._database = self._open()
         self._thread = threading.Thread(target=self._write_all, name="ledger-db", daemon=True)
         self._thread.start()
@@ -85,12 +86,15 @@ class LedgerDb:
     def _open(self) -> sqlite3.Connection:
         database = None
         try:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            facts = os.fstat(handle)
+            os.close(handle)
             database = sqlite3.connect(self.path, timeout=5.0, isolation_level=None,
                                        check_same_thread=False)
             database.execute("PRAGMA journal_mode=WAL").fetchall()  # PyPy keeps it open else
             database.execute("PRAGMA synchronous=NORMAL")
             database.executescript(SCHEMA)
+            self._identity = facts.st_dev, facts.st_ino
             return database
         except OSError as reason:
             raise StoreError(f"cannot write {self.path}: {reason.strerror or reason}") from None
@@ -163,6 +167,7 @@ class LedgerDb:
         self._taken = min(len(self._rows), BATCH)
         batch = [self._rows.popleft() for _ in range(self._taken)]
         try:
+            self._find_file()
             self._database.execute("BEGIN")
             for kind, row in batch:
                 self._write(kind, row)
@@ -170,11 +175,24 @@ class LedgerDb:
         except Exception as reason:  # whatever it is, the projection goes on with the next batch
             self.last_error = f"{type(reason).__name__}: {reason}"
             self.dropped += len(batch)
-            if self._database.in_transaction:
-                self._undo()
+            self._undo()
         else:
             self.written += len(batch)
         self._taken = 0
+
+    def _find_file(self) -> None:
+        """SQLite would go on writing into a file that was deleted; we begin a new one."""
+        try:
+            facts = os.stat(self.path)
+            if (facts.st_dev, facts.st_ino) == self._identity:
+                return
+        except FileNotFoundError:
+            # A folder that is gone is no place for a new one: opening says so.
+            self._identity = (0, 0)
+        # Closed first: it removes its log by name, and the new one has the same name.
+        self._database.close()
+        self._database = self._open()
+        self.last_error = f"{self.path} was deleted or replaced: begun anew"
 
     def _write(self, kind: int, row: Mapping[str, Any]) -> None:
         """One row; one that does not fit its table is counted as dropped, and the rest goes on."""
@@ -192,6 +210,7 @@ class LedgerDb:
 
     def _undo(self) -> None:
         try:
-            self._database.execute("ROLLBACK")
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
         except sqlite3.Error as reason:
             self.last_error = str(reason)
