@@ -8,7 +8,7 @@ import gc
 import random
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.app.reporter import Reporter
 from hftbot.app.strategies import build_strategy
 from hftbot.config.schema import Settings
-from hftbot.errors import ConfigError, HftbotError, TransportError
+from hftbot.errors import ConfigError, HftbotError, StoreError, TransportError
 from hftbot.live.clock import SystemClock
 from hftbot.live.connect import TokenSource, discover
 from hftbot.live.session import Session
 from hftbot.live.world import World
-from hftbot.store.journal_file import JournalFile
+from hftbot.store.journal_file import JournalFile, Row
 from hftbot.store.ledger_db import LedgerDb
 from hftbot.store.state_dir import StateDir
 from hftbot.timing import LATENCY_TRACKERS
@@ -101,13 +101,14 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         raise exchange.explained(error) from None
     run_number = state.next_run()
     journal = JournalFile(state, run_number, JOURNAL_BYTES,
-                          _header(settings, run_number, instruments))
+                          _header(settings, run_number, instruments),
+                          keep=settings.journal_keep)
     store = LedgerDb(state.database)
     http = HttpClient()
     try:
         world = World(settings, instruments, clock, logs, journal.journal, run_number,
                       LATENCY_TRACKERS.trackers)
-        _follow_journal(journal, world)
+        go_on = _follow_journal(journal, world)
         world.add_strategy(build_strategy(settings))
         tokens = TokenSource(http, endpoint.rest_url, endpoint.api_key, endpoint.api_secret, clock,
                              logs.redactor.add_passing)
@@ -117,7 +118,12 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
                             logs.redactor)
         reporter.account = {"account": exchange.account, "account_own": exchange.own}
         world.engine.observers.append(reporter)
-        session.on_tick = reporter.tick
+
+        def tick(now_us: int) -> None:
+            reporter.tick(now_us)
+            go_on()
+
+        session.on_tick = tick
         keeper = halting.HaltKeeper(state.path, exchange.account, exchange.own, logs.redactor)
         session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
         stop.attach(session)
@@ -221,16 +227,33 @@ def _exit_code(session: Session) -> int:
     return EXIT_NO_STRATEGY if session.engine.mute else 0
 
 
-def _follow_journal(journal: JournalFile, world: World) -> None:
-    """A copy that fails halts the guard; a halt brings the journal to the disk at once."""
+def _follow_journal(journal: JournalFile, world: World,
+                    base_rows: Callable[[World], Iterable[Row]] | None = None
+                    ) -> Callable[[], None]:
+    """A copy that fails halts the guard; a halt brings the journal to the disk at once.
+
+    Returns what the timer calls: it goes on in the next file once that is prepared. Without
+    ``base_rows`` nothing makes a second file stand alone, and the first is the only one.
+    """
     loop = asyncio.get_running_loop()
 
-    def failed(reason: str) -> None:
+    def soon(call: Callable[[str], object], text: str) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(world.guard.journal_failed, reason)
+            loop.call_soon_threadsafe(call, text)
+
+    def go_on() -> None:
+        if base_rows is None or not journal.rotation_due:
+            return
+        try:
+            world.use_journal(journal.rotate(base_rows(world)))
+            world.notes.info(f"the journal goes on in {journal.places}")
+        except StoreError as error:
+            world.notes.error(f"{error}; the run halts when it is full")
 
     world.on_halt = journal.sync_soon
-    journal.watch(failed)
+    journal.watch(lambda reason: soon(world.guard.journal_failed, reason),
+                  lambda text: soon(world.notes.warn, text))
+    return go_on
 
 
 def _header(settings: Settings, run_number: int, instruments: Sequence[Instrument]) -> bytes:

@@ -106,6 +106,9 @@ class Settings:
     state_dir: str = _key(
         "STATE_DIR", Text("a directory"), "hftbot-state", "run",
         "journal, database, log, account of the embedded exchange")
+    journal_keep: int = _key(
+        "JOURNAL_KEEP", _number("1", "65535"), "20", "run",
+        "files of earlier journals that are kept; older ones go once a newer one stands alone")
 
     order_size_usd: Decimal = _key(
         "ORDER_SIZE_USD", _usd("0.5", "1000000"), "100", "strategy", "value of one entry")

@@ -12,6 +12,7 @@ from pathlib import Path
 from fastcore.money.journal import Journal
 from hftbot.errors import StoreError
 from hftbot.store import durable
+from hftbot.store.journal_keep import forget_old
 from hftbot.store.journal_part import Disk, Part, forget_unnamed
 from hftbot.store.journal_reader import copy_number, file_name, names, read_copy, run_files
 from hftbot.store.state_dir import SHARED_MEMORY, StateDir
@@ -30,11 +31,13 @@ class JournalFile:
     the journal refuses all appends, who watches is told, and the hot copy stays for the next run.
     What earlier runs left in shared memory is recovered first. When the file is nearly full the
     thread prepares the next one (``rotation_due``) and the owner goes on in it with ``rotate``.
+    With ``keep``, files of earlier runs beyond so many are removed if nothing needs them.
     ``notes`` are sentences for people. Raises StoreError.
     """
 
     def __init__(self, state: StateDir, run: int, capacity_bytes: int, header: bytes,
-                 shared_memory: Path = SHARED_MEMORY, disk: Disk | None = None) -> None:
+                 shared_memory: Path = SHARED_MEMORY, disk: Disk | None = None,
+                 keep: int = 0) -> None:
         self.run = run
         self.failed = ""
         self.notes: list[str] = []
@@ -57,6 +60,8 @@ class JournalFile:
             if self._folder is not None:
                 self.notes += recover_all(self._folder, self._home)
             self._keep_earlier()
+            if keep:
+                self.notes += forget_old(self._home, keep, run)
             part, reason = self._make(1, True)
         except (OSError, ValueError) as error:
             raise StoreError(f"cannot make the journal {path}: {error}") from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastcore.money.journal import Rows, parse_header, parse_records, scan
+from hftbot.store.state_dir import RUN_MAX
 
 PATTERN = "run-*.journal"
 # Run, number of the file in that run, and the number of an earlier run that was called so.
@@ -96,6 +97,28 @@ def run_of(name: str) -> int:
     """The run whose file is called so; 0 if no file of ours is."""
     match = _NAME.fullmatch(name)
     return int(match[1]) if match else 0
+
+
+def newest_first(found: Iterable[str], run: int) -> list[str]:
+    """The same names, the youngest first, seen from a run that begins: numbers come round."""
+    def age(name: str) -> tuple[float, float, int]:
+        match = _NAME.fullmatch(name)
+        if match is None:
+            return float("inf"), 0, 0
+        earlier = int(match[3] or 0)
+        rounds = 1 if earlier or int(match[1]) == run else 0
+        return ((run - int(match[1])) % RUN_MAX + rounds * RUN_MAX, -earlier,
+                -int(match[2] or 1))
+    return sorted(found, key=age)
+
+
+def account_of(content: bytes, name: str) -> str:
+    """The account that a journal's header names, or nothing."""
+    try:
+        words = parse_header(content, name)[0].decode("utf-8", "replace").split()
+    except ValueError:
+        return ""
+    return words[words.index("account") + 1] if "account" in words[:-1] else ""
 
 
 def copy_number(found: Iterable[str], run: int) -> int:
