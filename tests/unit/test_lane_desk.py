@@ -356,3 +356,33 @@ def test_parts_that_do_not_belong_together_are_refused(form, tmp_path):
         desk(0, rig.table, rig.gate, rig.account, rig.position, rig.book, rig.text, None)
     with pytest.raises(ValueError, match="run"):
         rig.desk.set_run(1 << 16)
+
+
+@forms
+def test_every_change_has_its_record(rig):
+    handle = live(rig, ticks=269_000, lots=1000, tif=0)
+    rig.desk.amend(handle, 269_010, 1500, NOW_US, NOW_NS)
+    assert rig.desk.amend_rejected(handle, NOW_US) == 0
+    assert rig.desk.discard(rig.place(ticks=269_500, tif=0), NOW_US) == 0
+    assert rig.desk.adopt_position(500, 500 * 269_000, NOW_US, NOW_US - 9) == 0
+    assert (rig.position.lots, rig.position.cost) == (500, 500 * 269_000)
+    assert rig.desk.adopt_position(-1, 1, NOW_US, 0) == -1
+    told = [(kind, words[1:]) for kind, words in rows(rig)][2:]
+    assert [kind for kind, _ in told] == [AMEND, 11, ORDER, 12, 10, 10]
+    assert told[4][1] == (0, 500, 500 * 269_000, 0, 0, NOW_US, NOW_US - 9)
+
+
+@forms
+def test_order_with_an_amend_on_its_way_is_adopted_and_holds_both(rig):
+    handle = rig.desk.adopt((3 << 48) | (6 << 32) | 9, 0, 269_000, 1000, 400, 0, NOW_US, NOW_NS,
+                            True, NOW_US - 50)
+    assert rig.desk.adopt_wish(handle, 269_100, 1500, NOW_US) == 0
+    assert (rig.exposure.open_lots(0), rig.exposure.best(0)) == (1100, 269_100)
+    assert rig.desk.adopt_wish(handle, 269_100, 1500, NOW_US) < 0
+    assert rig.desk.doubt(handle) == 0
+    assert rig.desk.amended(handle, 269_100, 1500) == 0
+    assert (rig.exposure.open_lots(0), rig.table.created_us(handle)) == (1100, NOW_US - 50)
+    assert rig.desk.done(handle, State.CANCELED) == 0
+    assert nothing_held(rig)
+    assert rows(rig)[0][1][1:] == ((3 << 32) + (1 << 24), 269_000, 1000, 400, 0, NOW_US,
+                                   NOW_US - 50)

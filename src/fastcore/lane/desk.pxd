@@ -21,6 +21,11 @@ cdef enum:  # kinds of journal rows; desk.py shows them to Python as KIND_*
     ROW_DOUBT = 7
     ROW_AMENDED = 8
     ROW_ADOPT = 9
+    ROW_POSITION = 10
+    ROW_AMEND_REFUSED = 11
+    ROW_DISCARD = 12
+    ROW_STATE = 13
+    ROW_SEEN = 14
 
 cdef enum:
     RISK_CHECK = 2          # tracker
@@ -57,7 +62,7 @@ cdef class LaneDesk:
     cpdef int64_t cancel(self, int64_t handle, int64_t now_us, int64_t now_ns) noexcept nogil
 
     # from the venue
-    @cython.locals(code=int64_t)
+    @cython.locals(state=int64_t)
     cpdef int64_t acked(self, int64_t handle, int64_t now_us=*) noexcept nogil
     cpdef int64_t rejected(self, int64_t handle, int64_t now_us=*) noexcept nogil
     @cython.locals(code=int64_t, journaled=int64_t, held=int64_t, side=int)
@@ -69,17 +74,25 @@ cdef class LaneDesk:
                              int64_t now_us=*) noexcept nogil
     @cython.locals(code=int64_t)
     cpdef int64_t done(self, int64_t handle, int64_t state, int64_t now_us=*) noexcept nogil
-    @cython.locals(code=int64_t)
     cpdef int64_t doubt(self, int64_t handle, int64_t now_us=*) noexcept nogil
     @cython.locals(side=int, held=int64_t, open_lots=int64_t, code=int64_t)
     cpdef int64_t amended(self, int64_t handle, int64_t ticks, int64_t lots,
                           int64_t now_us=*) noexcept nogil
-    cpdef int64_t amend_rejected(self, int64_t handle) noexcept nogil
-    @cython.locals(handle=int64_t)
+    cpdef int64_t amend_rejected(self, int64_t handle, int64_t now_us=*) noexcept nogil
+    cpdef int64_t discard(self, int64_t handle, int64_t now_us=*) noexcept nogil
+    cpdef int64_t retire(self, int64_t handle) noexcept nogil
+
+    # from an earlier run, or from the venue's own books
+    @cython.locals(handle=int64_t, flags=int64_t)
     cpdef int64_t adopt(self, int64_t client_id, int side, int64_t ticks, int64_t lots,
-                        int64_t filled_lots, int tif, int64_t now_us,
-                        int64_t now_ns) noexcept nogil
-    cpdef int64_t discard(self, int64_t handle) noexcept nogil
+                        int64_t filled_lots, int tif, int64_t now_us, int64_t now_ns,
+                        bint post_only=*, int64_t created_us=*) noexcept nogil
+    @cython.locals(extra=int64_t)
+    cpdef int64_t adopt_wish(self, int64_t handle, int64_t ticks, int64_t lots,
+                             int64_t now_us) noexcept nogil
+    @cython.locals(code=int64_t)
+    cpdef int64_t adopt_position(self, int64_t lots, int64_t cost, int64_t now_us,
+                                 int64_t opened_us) noexcept nogil
 
     # inside
     @cython.locals(client_id=int64_t, handle=int64_t, deadline=int64_t, flags=int64_t)

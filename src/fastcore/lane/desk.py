@@ -3,8 +3,14 @@
 Journal rows are eight words. ORDER: ClientId, flags, ticks, lots, created_us, now_us, deadline_us,
 request. FILL: ClientId, flags, ticks, lots, fee_e10, fill_key, now_us, 0. All others: ClientId,
 flags, two to four words of their own, now_us, 0: DONE state, filled lots; AMEND and AMENDED ticks,
-lots; CANCEL request; ADOPT ticks, lots, filled lots. Flags: instrument, and from bit 16 the side,
-20 the tif, 24 post-only, 32 the strategy.
+lots; CANCEL request; ADOPT ticks, lots, filled lots, 0, now_us, created_us. Flags: instrument, and
+from bit 16 the side, 20 the tif, 24 post-only, 32 the strategy. AMEND_REFUSED and DISCARD have no
+words of their own. Without an order (ClientId 0): POSITION lots, cost, realised, fees_e10, now_us,
+opened_us, and its instrument in the flags; SEEN four fill keys; STATE hash of the money state, UTC
+day, its first profit in e10, last order counter, now_us, mark (1 first of a run, 2 clean end).
+
+A row is appended before what it tells is done, so that the rows before it give the state in which
+it is appended (engine/recover.py); an order that is only NAMED does not count as part of it.
 """
 
 try:
@@ -15,8 +21,10 @@ except ImportError:
 if cython.compiled:
     from cython.cimports.fastcore.money.orders import (
         CANCELED,
+        DOUBT,
         EXPIRED,
         FILLED,
+        FULL,
         HELD,
         LIVE,
         LOTS,
@@ -25,6 +33,7 @@ if cython.compiled:
         POST_ONLY,
         REJECTED,
         ROW_BITS,
+        SENT,
         SIDE,
         TICKS,
         WISH_HELD,
@@ -44,8 +53,10 @@ if cython.compiled:
 else:
     from fastcore.money.orders import (
         CANCELED,
+        DOUBT,
         EXPIRED,
         FILLED,
+        FULL,
         HELD,
         LIVE,
         LOTS,
@@ -54,6 +65,7 @@ else:
         POST_ONLY,
         REJECTED,
         ROW_BITS,
+        SENT,
         SIDE,
         TICKS,
         WISH_HELD,
@@ -72,7 +84,8 @@ else:
     from fastcore.probe.clock import mono_ns
 
     (ROW_ORDER, ROW_FILL, ROW_DONE, ROW_ACK, ROW_CANCEL, ROW_AMEND, ROW_DOUBT, ROW_AMENDED,
-     ROW_ADOPT) = range(1, 10)
+     ROW_ADOPT, ROW_POSITION, ROW_AMEND_REFUSED, ROW_DISCARD, ROW_STATE,
+     ROW_SEEN) = range(1, 15)
     RISK_CHECK, RELEASED, NOT_JOURNALED = 2, -1, 3
 
 KIND_ORDER = ROW_ORDER
@@ -84,6 +97,11 @@ KIND_AMEND = ROW_AMEND
 KIND_DOUBT = ROW_DOUBT
 KIND_AMENDED = ROW_AMENDED
 KIND_ADOPT = ROW_ADOPT
+KIND_POSITION = ROW_POSITION
+KIND_AMEND_REFUSED = ROW_AMEND_REFUSED
+KIND_DISCARD = ROW_DISCARD
+KIND_STATE = ROW_STATE
+KIND_SEEN = ROW_SEEN
 
 
 class LaneDesk:
@@ -224,10 +242,10 @@ class LaneDesk:
 
     def acked(self, handle: int, now_us: int = 0) -> int:
         """The venue accepted it."""
-        code = self.table.acked(handle)
-        if code == 0:
+        state = self.table.state(handle)
+        if state == SENT or state == DOUBT:
             self._note(ROW_ACK, handle, 0, 0, 0, 0, now_us)
-        return code
+        return self.table.acked(handle)
 
     def rejected(self, handle: int, now_us: int = 0) -> int:
         """The venue refused it: it does not exist."""
@@ -277,19 +295,19 @@ class LaneDesk:
 
     def done(self, handle: int, state: int, now_us: int = 0) -> int:
         """Nothing more can happen to it; ``state`` is FILLED, CANCELED, REJECTED or EXPIRED."""
+        if self.table.state(handle) > NAMED and self.table.is_open(handle) \
+                and FULL <= state <= EXPIRED:
+            self._note(ROW_DONE, handle, state, self.table.filled_lots(handle), 0, 0, now_us)
         code = self.table.done(handle, state)
-        if code != 0:
-            return code
-        self._note(ROW_DONE, handle, state, self.table.filled_lots(handle), 0, 0, now_us)
-        self._settle(handle)
-        return 0
+        if code == 0:
+            self._settle(handle)
+        return code
 
     def doubt(self, handle: int, now_us: int = 0) -> int:
         """Sent, outcome not known: everything stays held."""
-        code = self.table.doubt(handle)
-        if code == 0:
+        if self.table.is_open(handle) and self.table.state(handle) != DOUBT:
             self._note(ROW_DOUBT, handle, 0, 0, 0, 0, now_us)
-        return code
+        return self.table.doubt(handle)
 
     def amended(self, handle: int, ticks: int, lots: int, now_us: int = 0) -> int:
         """The venue changed it: ``lots`` is the new whole size."""
@@ -310,44 +328,91 @@ class LaneDesk:
         self.table.set_word(handle, HELD, open_lots)
         return code
 
-    def amend_rejected(self, handle: int) -> int:
+    def amend_rejected(self, handle: int, now_us: int = 0) -> int:
         """The venue refused the amend; the order stays as it was."""
         if self.table.word(handle, WISH_TICKS) == 0:
             return -1
+        self._note(ROW_AMEND_REFUSED, handle, 0, 0, 0, 0, now_us)
         self._unwish(handle)
         self.table.unwish(handle)
         self._settle(handle)
         return 0
 
-    def adopt(self, client_id: int, side: int, ticks: int, lots: int, filled_lots: int,
-              tif: int, now_us: int, now_ns: int) -> int:
-        """Enter an order that the venue shows as working. Its state is LIVE or PARTIAL.
+    def discard(self, handle: int, now_us: int = 0) -> int:
+        """Take an order back whose frame was never sent."""
+        if self.table.state(handle) > NAMED and self.table.is_open(handle):
+            self._note(ROW_DISCARD, handle, 0, 0, 0, 0, now_us)
+        return self.retire(handle)
 
+    def retire(self, handle: int) -> int:
+        """End an order and free its row without a record: for what is never recovered."""
+        self.table.done(handle, EXPIRED)
+        self._settle(handle)
+        return self.table.free(handle)
+
+    # -- from an earlier run, or from the venue's own books
+
+    def adopt(self, client_id: int, side: int, ticks: int, lots: int, filled_lots: int,
+              tif: int, now_us: int, now_ns: int, post_only: bool = False,
+              created_us: int = 0) -> int:
+        """Enter an order that exists already. Its state is LIVE or PARTIAL.
+
+        ``now_ns`` counts as the moment of its naming, and so does ``created_us``, if it is known.
         Returns its handle, or a negative mask; no rule can deny what exists.
         """
         if side < 0 or side > 1 or ticks <= 0 or filled_lots < 0 or lots <= filled_lots:
             return -DENY_INVALID
+        if created_us == 0:
+            created_us = now_us
         handle = self.table.name(client_id, self.instrument, client_id >> 48, side, ticks, lots,
-                                 tif, now_us, now_ns)
+                                 tif, created_us, now_ns)
         if handle < 0:
             return -DENY_TABLE_FULL
         if self.gate.hold(side, ticks, lots - filled_lots, now_ns) < 0:
             self.table.done(handle, REJECTED)
             self.table.free(handle)
             return -DENY_GROSS
+        flags = self.instrument + (side << 16) + (tif << 20) + ((client_id >> 48) << 32)
+        if post_only:
+            flags += 1 << 24
+        if self.journal.append_words(ROW_ADOPT, client_id, flags, ticks, lots, filled_lots, 0,
+                                     now_us, created_us) < 0:
+            self.account.state = HALTED
+        self.table.set_word(handle, POST_ONLY, 1 if post_only else 0)
         self.table.set_word(handle, HELD, lots - filled_lots)
         self.table.sent(handle)
         self.table.acked(handle)
         if filled_lots > 0:
             self.table.filled(handle, filled_lots)
-        self._note(ROW_ADOPT, handle, ticks, lots, filled_lots, 0, now_us)
         return handle
 
-    def discard(self, handle: int) -> int:
-        """Take an order back whose frame was never sent; the journal keeps it as named."""
-        self.table.done(handle, EXPIRED)
-        self._settle(handle)
-        return self.table.free(handle)
+    def adopt_wish(self, handle: int, ticks: int, lots: int, now_us: int) -> int:
+        """An amend of an adopted order was on its way: hold both. Returns 0 or a negative mask."""
+        if self.table.word(handle, WISH_TICKS) != 0 or ticks <= 0 or lots <= 0:
+            return -DENY_INVALID
+        if self.table.state(handle) != LIVE and self.table.state(handle) != PARTIAL:
+            return -DENY_INVALID
+        extra = lots - self.table.filled_lots(handle) - self.table.open_lots(handle)
+        if extra < 0:
+            extra = 0
+        if self.gate.hold_more(self.table.side(handle), ticks, extra) < 0:
+            return -DENY_GROSS
+        self._note(ROW_AMEND, handle, ticks, lots, 0, 0, now_us)
+        self.table.wish(handle, ticks, lots, extra)
+        return 0
+
+    def adopt_position(self, lots: int, cost: int, now_us: int, opened_us: int) -> int:
+        """The position becomes ``lots`` at ``cost`` tick-lots without a fill.
+
+        Returns 0, or -1 if the signs differ or an amount is beyond 2**61: nothing has changed.
+        """
+        if self.journal.append_words(
+                ROW_POSITION, 0, self.instrument, lots, cost, self.position.realised,
+                self.position.fees_e10, now_us, opened_us) < 0:
+            self.account.state = HALTED
+        code = self.position.adopt(lots, cost)
+        self.gate.revalue()
+        return code
 
     # -- inside
 

@@ -195,5 +195,5 @@ def replay(lane, desk, frames, edge_ticks: int, lots: int = 1, padding: int = 0,
                             lots, 1, False, now_us, 0, now_us, now_ns)
         if handle >= 0:
             orders += 1
-            desk.discard(handle)
+            desk.retire(handle)
     return orders, good

@@ -20,6 +20,8 @@ cdef class Position:
                    cash_after=int64_t, fees_after=int64_t)
     cpdef int apply(self, int side, int64_t ticks, int64_t lots, int64_t fee_e10) noexcept nogil
     cpdef int adopt(self, int64_t lots, int64_t cost) noexcept nogil
+    cpdef int restore(self, int64_t lots, int64_t cost, int64_t realised,
+                      int64_t fees_e10) noexcept nogil
 
     # reads
     cpdef int64_t unrealised2(self, int64_t mark2_ticks) noexcept nogil

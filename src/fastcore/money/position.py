@@ -74,13 +74,22 @@ class Position:
 
         Returns 0, or -1 (nothing changed) if the signs differ or an amount is beyond 2**61.
         """
+        return self.restore(lots, cost, self.realised, self.fees_e10)
+
+    def restore(self, lots: int, cost: int, realised: int, fees_e10: int) -> int:
+        """Become what a record says. Returns 0, or -1 as ``adopt`` does, and nothing changed."""
         if lots > AMOUNT_MAX or lots < -AMOUNT_MAX or cost > AMOUNT_MAX or cost < -AMOUNT_MAX:
             return -1
         if (lots > 0 and cost < 0) or (lots < 0 and cost > 0) or (lots == 0 and cost != 0):
             return -1
+        if (realised > AMOUNT_MAX or realised < -AMOUNT_MAX or fees_e10 > AMOUNT_MAX
+                or fees_e10 < -AMOUNT_MAX):
+            return -1
         self.lots = lots
         self.cost = cost
-        self.cash = self.realised - cost
+        self.realised = realised
+        self.fees_e10 = fees_e10
+        self.cash = realised - cost
         return 0
 
     def unrealised2(self, mark2_ticks: int) -> int:

@@ -19,12 +19,19 @@ from hftbot.words.order import OrderState, Tif, client_id_parts
 ROW_BYTES = 64
 KINDS = {desk.KIND_ORDER: "ORDER", desk.KIND_FILL: "FILL", desk.KIND_DONE: "DONE",
          desk.KIND_ACK: "ACK", desk.KIND_CANCEL: "CANCEL", desk.KIND_AMEND: "AMEND",
-         desk.KIND_DOUBT: "DOUBT", desk.KIND_AMENDED: "AMENDED", desk.KIND_ADOPT: "ADOPT"}
+         desk.KIND_DOUBT: "DOUBT", desk.KIND_AMENDED: "AMENDED", desk.KIND_ADOPT: "ADOPT",
+         desk.KIND_POSITION: "POSITION", desk.KIND_AMEND_REFUSED: "AMEND_REFUSED",
+         desk.KIND_DISCARD: "DISCARD", desk.KIND_STATE: "STATE", desk.KIND_SEEN: "SEEN"}
 # What the words behind ClientId and flags mean; the moment stands where it is named at_us.
 OTHER = {"DONE": ("state", "filled_lots"), "CANCEL": ("request",), "AMEND": ("ticks", "lots"),
-         "AMENDED": ("ticks", "lots"), "ADOPT": ("ticks", "lots", "filled_lots")}
+         "AMENDED": ("ticks", "lots")}
 WORDS = {"ORDER": ("ticks", "lots", "created_us", "at_us", "deadline_us", "request"),
-         "FILL": ("ticks", "lots", "fee_e10", "fill_key", "at_us")}
+         "FILL": ("ticks", "lots", "fee_e10", "fill_key", "at_us"),
+         "ADOPT": ("ticks", "lots", "filled_lots", "unused", "at_us", "created_us")}
+# Rows that are about no order.
+ACCOUNT = {"POSITION": ("lots", "cost", "realised", "fees_e10", "at_us", "opened_us"),
+           "STATE": ("hash", "day", "day_profit_e10", "counter", "at_us", "mark"),
+           "SEEN": ("key_1", "key_2", "key_3", "key_4", "at_us")}
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -83,6 +90,12 @@ def record(sequence: int, kind: int, payload: bytes, symbols: Sequence[str] = ()
     if not name or len(payload) != ROW_BYTES:
         return {"sequence": sequence, "kind": name or f"KIND_{kind}", "payload": payload.hex()}
     words = row_words(payload)
+    if name in ACCOUNT:
+        found = {"sequence": sequence, "kind": name,
+                 **dict(zip(ACCOUNT[name], words[2:], strict=False))}
+        if name == "POSITION":
+            found["instrument"] = symbols[words[1]] if words[1] < len(symbols) else words[1]
+        return found
     told: dict[str, Any] = {"sequence": sequence, "kind": name, **_who(words[0])}
     flags = words[1]
     index = flags & 0xFFFF
@@ -106,8 +119,11 @@ def line(told: dict[str, Any]) -> str:
     """One record on one line."""
     if "payload" in told:
         return f"{told['sequence']:>7}  {told['kind']}  payload {told['payload']}"
-    parts = [f"{told['sequence']:>7}  {stamp(told['at_us'])}  {told['kind']:<8}"
-             f"{told['cl_ord_id']} (strategy {told['strategy']} run {told['run']} "
+    begin = f"{told['sequence']:>7}  {stamp(told['at_us'])}  {told['kind']:<14}"
+    if told["kind"] in ACCOUNT:
+        return begin + "  ".join(f"{name} {value}" for name, value in told.items()
+                                 if name not in ("sequence", "kind", "at_us"))
+    parts = [f"{begin}{told['cl_ord_id']} (strategy {told['strategy']} run {told['run']} "
              f"counter {told['counter']})  {told['instrument']} {told['side']}"]
     for name in ("ticks", "lots", "state", "filled_lots", "fee_e10", "fill_key", "request"):
         if name in told:

@@ -360,7 +360,8 @@ class Engine:
         handle = self.table.find(event.client_id)
         if handle >= 0:
             if event.amend:
-                self.desks[self.table.instrument(handle)].amend_rejected(handle)
+                self.desks[self.table.instrument(handle)].amend_rejected(
+                    handle, self.clock.now_us())
             self._tell_order(event, handle)
             self._finish_if_full(handle, event.client_id, event.ts_us)
 

@@ -74,7 +74,7 @@ class Router:
         try:
             send(desk.frame())
         except Disconnected:
-            desk.discard(handle)
+            desk.discard(handle, self.clock.now_us())
             self.detach()
             return NOT_READY
         self.orders_sent += 1
@@ -94,7 +94,7 @@ class Router:
         try:
             send(desk.frame())
         except Disconnected:
-            desk.amend_rejected(handle)
+            desk.amend_rejected(handle, self.clock.now_us())
             self.detach()
             return NOT_READY
         self.amends_sent += 1

@@ -1,0 +1,254 @@
+"""The money state out of a journal's rows, and its hash, live and replayed."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastcore.lane import desk as rows
+from fastcore.money.position import Position
+from hftbot.words.order import OrderState
+
+_ORDER = struct.Struct("<11q")
+_POSITION = struct.Struct("<5q")
+STATE_CHECK, STATE_FIRST, STATE_CLEAN = 0, 1, 2
+# Fills that a venue tells again after a reconnect are its last ones; so are those that come late.
+KEYS_MAX = 4096
+ENDED_MAX = 256
+WIDTH = 16
+
+NAMED, SENT, LIVE, PARTIAL = (int(OrderState.NAMED), int(OrderState.SENT), int(OrderState.LIVE),
+                              int(OrderState.PARTIAL))
+DOUBT, FULL = int(OrderState.DOUBT), int(OrderState.FILLED)
+
+
+def state_hash(table: Any, positions: Iterable[Any]) -> int:
+    """64 bits (signed) of every order that is not done and of every position.
+
+    It does not depend on handles, on done orders, nor on an order that is only named: that one
+    is not in the journal yet.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for handle in table.handles():
+        row = table.get(handle)
+        if NAMED < row["state"] < FULL:
+            digest.update(_ORDER.pack(
+                row["client_id"], row["instrument"], row["side"], row["ticks"], row["lots"],
+                row["filled"], row["state"], row["tif"], row["post_only"], row["wish_ticks"],
+                row["wish_lots"]))
+    return _finish(digest, positions)
+
+
+def _finish(digest: Any, positions: Iterable[Any]) -> int:
+    for position in positions:
+        digest.update(_POSITION.pack(position.instrument, position.lots, position.cost,
+                                     position.realised, position.fees_e10))
+    return int.from_bytes(digest.digest(), "little", signed=True)
+
+
+def opened_us(before: int, after: int, opened: int, now_us: int) -> int:
+    """Since when a position is held, after it went from ``before`` to ``after`` lots.
+
+    The last fill that more than doubled it, or turned it round, began it: dust that could not be
+    sold does not make a new position old. 0 if nothing is held.
+    """
+    if after == 0:
+        return 0
+    if (before > 0) != (after > 0) or abs(after) > 2 * abs(before):
+        return now_us
+    return opened
+
+
+@dataclass(slots=True)
+class ReplayedOrder:
+    """One order of ours as the journal tells it; ``arrived`` if the venue ever spoke of it."""
+
+    client_id: int
+    instrument: int
+    side: int
+    tif: int
+    post_only: int
+    ticks: int
+    lots: int
+    created_us: int
+    filled: int = 0
+    state: int = SENT
+    wish_ticks: int = 0
+    wish_lots: int = 0
+    arrived: bool = False
+
+    def unwish(self) -> None:
+        """No amend is on its way any more."""
+        self.wish_ticks = self.wish_lots = 0
+
+
+class Replay:
+    """Feed it the rows of a journal, first to last; it is then in the state that the run was in.
+
+    ``orders`` holds what is not done by ClientId, ``ended`` what ended last (when, wall us),
+    ``keys`` the last known fill keys. ``mismatch`` is the record at which a checkpoint did not
+    agree, 0 while all do.
+    """
+
+    def __init__(self, instruments: int) -> None:
+        self.positions: list[Any] = [Position(index) for index in range(instruments)]
+        self.opened_us = [0] * instruments
+        self.orders: dict[int, ReplayedOrder] = {}
+        self.ended: dict[int, int] = {}
+        self.keys: dict[int, None] = {}
+        self.records = self.named = self.fills = self.checkpoints = self.mismatch = 0
+        self.unknown = 0
+        self.counter = 0
+        self.day, self.day_profit_e10 = -1, 0
+        self.first = False
+        self.clean = False
+        self.last_us = 0
+        self._handlers: dict[int, Callable[[Sequence[int]], None]] = {
+            rows.KIND_ORDER: self._order, rows.KIND_FILL: self._fill, rows.KIND_DONE: self._done,
+            rows.KIND_ACK: self._ack, rows.KIND_CANCEL: self._cancel, rows.KIND_AMEND: self._amend,
+            rows.KIND_DOUBT: self._doubt, rows.KIND_AMENDED: self._amended,
+            rows.KIND_ADOPT: self._adopt, rows.KIND_POSITION: self._position,
+            rows.KIND_AMEND_REFUSED: self._amend_refused, rows.KIND_DISCARD: self._discard,
+            rows.KIND_STATE: self._state, rows.KIND_SEEN: self._seen,
+        }
+
+    def feed(self, kind: int, words: Sequence[int]) -> None:
+        """Apply the next record: its kind and its eight words."""
+        self.records += 1
+        handler = self._handlers.get(kind)
+        if handler is None:
+            self.unknown += 1
+            return
+        self.clean = False
+        handler(words)
+
+    def state_hash(self) -> int:
+        """What ``state_hash`` says of the live run after the same record."""
+        digest = hashlib.blake2b(digest_size=8)
+        for client_id in sorted(self.orders):
+            row = self.orders[client_id]
+            digest.update(_ORDER.pack(
+                client_id, row.instrument, row.side, row.ticks, row.lots, row.filled, row.state,
+                row.tif, row.post_only, row.wish_ticks, row.wish_lots))
+        return _finish(digest, self.positions)
+
+    # --- rows of orders ------------------------------------------------------------------------
+
+    def _order(self, words: Sequence[int]) -> None:
+        client_id, flags, ticks, lots, created_us, self.last_us = words[:6]
+        self.named += 1
+        self.counter = client_id & 0xFFFFFFFF
+        self.orders[client_id] = ReplayedOrder(
+            client_id, flags & 0xFFFF, flags >> 16 & 1, flags >> 20 & 0xF, flags >> 24 & 1, ticks,
+            lots, created_us)
+
+    def _adopt(self, words: Sequence[int]) -> None:
+        client_id, flags, ticks, lots, filled, _, self.last_us, created_us = words
+        self.orders[client_id] = ReplayedOrder(
+            client_id, flags & 0xFFFF, flags >> 16 & 1, flags >> 20 & 0xF, flags >> 24 & 1, ticks,
+            lots, created_us, filled, PARTIAL if filled else LIVE)
+
+    def _ack(self, words: Sequence[int]) -> None:
+        self.last_us = words[6]
+        order = self.orders.get(words[0])
+        if order is not None:
+            order.arrived = True
+            if order.state in (SENT, DOUBT):
+                order.state = PARTIAL if order.filled else LIVE
+
+    def _fill(self, words: Sequence[int]) -> None:
+        client_id, flags, ticks, lots, fee_e10, key, now_us, _ = words
+        self.last_us = now_us
+        self.fills += 1
+        self._remember(key)
+        index = flags & 0xFFFF
+        position = self.positions[index]
+        before = position.lots
+        if position.apply(flags >> 16 & 1, ticks, lots, fee_e10) < 0:
+            return
+        self.opened_us[index] = opened_us(before, position.lots, self.opened_us[index], now_us)
+        order = self.orders.get(client_id)
+        if order is None:
+            return
+        order.arrived = True
+        order.filled += lots
+        if order.filled >= max(order.lots, order.wish_lots):
+            self._over(client_id)
+        else:
+            order.state = PARTIAL
+
+    def _done(self, words: Sequence[int]) -> None:
+        self.last_us = words[6]
+        self._over(words[0])
+
+    def _discard(self, words: Sequence[int]) -> None:
+        # Its frame never left: no fill of it can come.
+        self.last_us = words[6] or self.last_us
+        self.orders.pop(words[0], None)
+
+    def _cancel(self, words: Sequence[int]) -> None:
+        self.last_us = words[6]
+
+    def _doubt(self, words: Sequence[int]) -> None:
+        self.last_us = words[6]
+        order = self.orders.get(words[0])
+        if order is not None:
+            order.state = DOUBT
+
+    def _amend(self, words: Sequence[int]) -> None:
+        self.last_us = words[6]
+        order = self.orders.get(words[0])
+        if order is not None:
+            order.wish_ticks, order.wish_lots = words[2:4]
+
+    def _amended(self, words: Sequence[int]) -> None:
+        self.last_us = words[6]
+        order = self.orders.get(words[0])
+        if order is not None:
+            order.arrived = True
+            order.ticks, order.lots = words[2:4]
+            order.state = PARTIAL if order.filled else LIVE
+            order.unwish()
+
+    def _amend_refused(self, words: Sequence[int]) -> None:
+        self.last_us = words[6] or self.last_us
+        order = self.orders.get(words[0])
+        if order is not None:
+            order.unwish()
+            if order.filled >= order.lots:
+                self._over(words[0])
+
+    def _over(self, client_id: int) -> None:
+        if self.orders.pop(client_id, None) is not None:
+            self.ended[client_id] = self.last_us
+            if len(self.ended) > ENDED_MAX:
+                del self.ended[next(iter(self.ended))]
+
+    # --- rows without an order -----------------------------------------------------------------
+
+    def _position(self, words: Sequence[int]) -> None:
+        _, index, lots, cost, realised, fees_e10, self.last_us, since_us = words
+        if self.positions[index].restore(lots, cost, realised, fees_e10) == 0:
+            self.opened_us[index] = since_us
+
+    def _seen(self, words: Sequence[int]) -> None:
+        for key in words[2:6]:
+            if key:
+                self._remember(key)
+
+    def _remember(self, key: int) -> None:
+        self.keys[key] = None
+        if len(self.keys) > KEYS_MAX:
+            del self.keys[next(iter(self.keys))]
+
+    def _state(self, words: Sequence[int]) -> None:
+        _, _, told, day, profit_e10, _counter, self.last_us, mark = words
+        self.checkpoints += 1
+        self.day, self.day_profit_e10 = day, profit_e10
+        self.first = self.first or mark == STATE_FIRST
+        self.clean = mark == STATE_CLEAN
+        if not self.mismatch and told != self.state_hash():
+            self.mismatch = self.records
