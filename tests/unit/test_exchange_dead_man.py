@@ -31,7 +31,7 @@ def ends(messages):
             if row["exec_type"] == "canceled"]
 
 
-@pytest.mark.fault("KR5")
+@pytest.mark.fault("V9")
 def test_rest_answer_is_as_documented_and_each_call_restarts_the_timer(venue, trader):
     told = after(venue, 60)
     assert told["error"] == []
@@ -51,7 +51,7 @@ def test_rest_answer_is_as_documented_and_each_call_restarts_the_timer(venue, tr
     assert not venue.face.desk.orders
 
 
-@pytest.mark.fault("KR5")
+@pytest.mark.fault("V9")
 def test_it_fires_without_any_connection_and_is_off_afterwards(venue, trader):
     after(venue, 5)
     trader.close()
@@ -97,7 +97,7 @@ def test_websocket_and_rest_drive_the_same_switch(venue, trader):
     assert [ack["error"] for ack in acks(messages)] == ["Invalid timeout argument"] * 6
 
 
-@pytest.mark.fault("KR5")
+@pytest.mark.fault("V9")
 def test_due_in_maintenance_it_waits_until_the_engine_returns(venue, trader):
     after(venue, 5)
     venue.face.set_system("maintenance")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import pathlib
 import signal
@@ -94,7 +95,7 @@ def test_four_processes_take_a_hundred_thousand_and_none_twice(tmp_path) -> None
         lists.append([int(line) for line in out.split()])
     for nonces in lists:
         assert len(nonces) == 25_000
-        assert all(later > sooner for sooner, later in zip(nonces, nonces[1:], strict=False))
+        assert all(later > sooner for sooner, later in itertools.pairwise(nonces))
     together = {nonce for nonces in lists for nonce in nonces}
     assert len(together) == 100_000
     file = NonceFile(tmp_path, KEY)
@@ -115,7 +116,7 @@ def test_killed_in_the_middle_repeats_none(tmp_path) -> None:
         # The last line may be cut off: such a nonce was never used in full.
         seen += [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
     assert len(seen) >= 1000
-    assert all(later > sooner for sooner, later in zip(seen, seen[1:], strict=False))
+    assert all(later > sooner for sooner, later in itertools.pairwise(seen))
     file = NonceFile(tmp_path, KEY)
     assert file.next(0) > seen[-1]
     file.close()
