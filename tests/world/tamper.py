@@ -197,7 +197,8 @@ def wrong(ring: Ring, tamper: Tamper, opened: int = 0) -> list[str]:
     held = (gate.exposure.open_lots(0), gate.exposure.open_lots(1), ring.world.account.open_orders)
     if held != (0, 0, 0):
         found.append(f"still held after all is done: {held}")
-    ends = [client_id for client_id, _ in ring.witness.ends]
+    ends = [client_id for client_id, _ in ring.witness.ends
+            if client_id >> 32 & 0xFFFF == ring.world.table.run and client_id >> 48]
     if len(ends) != len(set(ends)) or len(ends) != ring.world.router.orders_sent:
         found.append(f"{ring.world.router.orders_sent} orders, {len(ends)} ends")
     return found

@@ -174,10 +174,11 @@ def _add_reports(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _add_journal(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(commands, "journal", texts.JOURNAL, command_journal)
-    parser.add_argument("what", choices=("show", "verify"),
-                        help="show: every record of one run; verify: check the journals of all")
+    parser.add_argument("what", choices=("show", "verify", "replay"),
+                        help="show: every record of one run; verify: check the journals of all; "
+                             "replay: the state that one run's records give")
     parser.add_argument("--run", metavar="N", type=_run_number,
-                        help="this run (default: show the last one, verify all)")
+                        help="this run (default: show and replay the last one, verify all)")
     parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     _add_sources(parser)
@@ -331,11 +332,11 @@ def command_doctor(options: argparse.Namespace) -> int:
 
 
 def command_journal(options: argparse.Namespace) -> int:
-    """``hftbot journal show`` and ``hftbot journal verify``"""
+    """``hftbot journal show``, ``verify`` and ``replay``"""
     from hftbot.app import journal
     folder = Path(load_settings(options).settings.state_dir).expanduser().absolute()
-    command = journal.show if options.what == "show" else journal.verify
-    return command(folder, options.run, options.json)
+    command = {"show": journal.show, "verify": journal.verify, "replay": journal.replay}
+    return command[options.what](folder, options.run, options.json)
 
 
 def command_config(options: argparse.Namespace) -> int:

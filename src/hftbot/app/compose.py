@@ -18,6 +18,7 @@ from hftbot.app import crash, halting, hardening
 from hftbot.app import venue as venues
 from hftbot.app.children import Endpoint, ExchangeChild
 from hftbot.app.options import ExchangeOptions, RunOptions
+from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
 from hftbot.app.strategies import build_strategy
 from hftbot.config.schema import Settings
@@ -101,8 +102,8 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         raise exchange.explained(error) from None
     run_number = state.next_run()
     journal = JournalFile(state, run_number, JOURNAL_BYTES,
-                          _header(settings, run_number, instruments),
-                          keep=settings.journal_keep)
+                          _header(settings, run_number, instruments, exchange.account,
+                                  clock.now_us()), keep=settings.journal_keep)
     store = LedgerDb(state.database)
     http = HttpClient()
     try:
@@ -112,8 +113,9 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         world.add_strategy(build_strategy(settings))
         tokens = TokenSource(http, endpoint.rest_url, endpoint.api_key, endpoint.api_secret, clock,
                              logs.redactor.add_passing)
+        left, remarks = carried(state.journal, exchange.account, journal.path, instruments)
         session = Session(world, tokens.fetch, settings.loop_interval_us,
-                          settings.order_deadline_us)
+                          settings.order_deadline_us, left)
         reporter = Reporter(settings, exchange.mode, session, store, state.path, say,
                             logs.redactor)
         reporter.account = {"account": exchange.account, "account_own": exchange.own}
@@ -123,7 +125,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
             reporter.tick(now_us)
             go_on()
 
-        session.on_tick = tick
+        session.on_tick, session.on_reconciled = tick, reporter.reconciled
         keeper = halting.HaltKeeper(state.path, exchange.account, exchange.own, logs.redactor)
         session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
         stop.attach(session)
@@ -131,7 +133,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
             mode=exchange.mode, market=exchange.market, latency=exchange.latency,
             state_dir=str(state.path), origin=options.origin, journal=journal.places,
             urls=(endpoint.rest_url, endpoint.ws_url),
-            notes=(*options.notes, *exchange.notes, *journal.notes),
+            notes=(*options.notes, *exchange.notes, *journal.notes, *remarks),
             core="compiled" if fastcore.compiled else "interpreted (slow)"))
         say(banner)
         logs.info(f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, settings "
@@ -256,9 +258,11 @@ def _follow_journal(journal: JournalFile, world: World,
     return go_on
 
 
-def _header(settings: Settings, run_number: int, instruments: Sequence[Instrument]) -> bytes:
+def _header(settings: Settings, run_number: int, instruments: Sequence[Instrument],
+            account: str, now_us: int) -> bytes:
     return (f"hftbot {__version__} run {run_number} settings {settings.digest()} "
-            f"schema 1 symbols {','.join(grid.symbol for grid in instruments)}").encode()
+            f"schema {SCHEMA} account {account} started {now_us} "
+            f"symbols {','.join(grid.symbol for grid in instruments)}").encode()
 
 
 def _printer(json_wanted: bool, redact: Callable[[str], str]) -> Callable[[str], None]:

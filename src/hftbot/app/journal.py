@@ -1,4 +1,4 @@
-"""``hftbot journal show`` and ``verify``: the journal for people."""
+"""``hftbot journal show``, ``verify`` and ``replay``: the journal for people."""
 
 from __future__ import annotations
 
@@ -11,8 +11,17 @@ from typing import Any, TypeVar
 from fastcore.codec.text import client_id_text
 from fastcore.lane import desk
 from fastcore.money.journal import row_words
+from hftbot.app.recovery import replayed
+from hftbot.engine.recover import Replay
 from hftbot.errors import HftbotError, StoreError
-from hftbot.store.journal_reader import JournalCopy, names, read_both, run_files, run_of
+from hftbot.store.journal_reader import (
+    JournalCopy,
+    header_words,
+    names,
+    read_both,
+    run_files,
+    run_of,
+)
 from hftbot.store.state_dir import hot_folder
 from hftbot.words.order import OrderState, Tif, client_id_parts
 
@@ -47,7 +56,7 @@ def show(state: Path, run: int | None, json_wanted: bool) -> int:
         copy, trouble = _read(state, name)
         good = good and not trouble
         header = copy.header.decode("utf-8", "replace")
-        symbols = _symbols(header)
+        symbols = header_words(copy.header).get("symbols", "").split(",")
         records = (record(*row, symbols) for row in copy.rows())
         if json_wanted:
             files.append({"journal": name, "read": str(copy.path), "header": header,
@@ -81,6 +90,61 @@ def verify(state: Path, run: int | None, json_wanted: bool) -> int:
     if json_wanted:
         print(json.dumps({"ok": good, "journals": results}, indent=2))
     return 0 if good else 1
+
+
+def replay(state: Path, run: int | None, json_wanted: bool) -> int:
+    """Print the state that a run's journal gives; 1 if a checkpoint in it disagrees, else 0.
+
+    Of a run that went on in a second file each file stands alone, and the last one counts.
+    """
+    files = []
+    good = True
+    for name in _chosen(_journals(state), state, run):
+        copy, trouble = _read(state, name)
+        result = replayed(copy)
+        good = good and not (result.mismatch or trouble)
+        symbols = header_words(copy.header).get("symbols", "").split(",")
+        told = {"journal": name, "read": str(copy.path), "damage": trouble,
+                **_replayed(result, symbols)}
+        files.append(told)
+        if not json_wanted:
+            _print_replay(told)
+    if json_wanted:
+        print(json.dumps({**files[-1], "earlier": files[:-1]}, indent=2))
+    return 0 if good else 1
+
+
+def _print_replay(told: dict[str, Any]) -> None:
+    print(f"{told['read']}: {told['records']} records, {told['orders']} orders named, "
+          f"{told['fills']} fills; the run "
+          f"{'stopped cleanly' if told['clean'] else 'did not stop cleanly'}")
+    for row in told["positions"]:
+        print(f"position {row['symbol']}: {row['lots']} lots, cost {row['cost']}, realised "
+              f"{row['realised']} (ticks * lots), fees {row['fees_e10'] / 1e10:.10f}, held "
+              f"since {stamp(row['opened_us']) if row['lots'] else 'never'}")
+    for row in told["open_orders"]:
+        print(f"open {row['cl_ord_id']} {row['symbol']} {row['side']} {row['lots']} lots at "
+              f"{row['ticks']} ticks, {row['filled_lots']} filled: {row['state']}")
+    print(f"state hash {told['state_hash']}; {told['checkpoints']} checkpoints, " + (
+        f"record {told['mismatch']} does NOT agree" if told["mismatch"] else "all agree"))
+    if told["damage"]:
+        print(f"here it ends: {told['damage']}")
+
+
+def _replayed(result: Replay, symbols: Sequence[str]) -> dict[str, Any]:
+    return {
+        "records": result.records, "orders": result.named, "fills": result.fills,
+        "clean": result.clean, "checkpoints": result.checkpoints, "mismatch": result.mismatch,
+        "state_hash": result.state_hash(),
+        "positions": [{"symbol": symbol, "lots": position.lots, "cost": position.cost,
+                       "realised": position.realised, "fees_e10": position.fees_e10,
+                       "opened_us": since_us} for symbol, position, since_us in zip(
+                           symbols, result.positions, result.opened_us, strict=True)],
+        "open_orders": [{
+            **_who(order.client_id), "symbol": symbols[order.instrument],
+            "side": "SELL" if order.side else "BUY", "ticks": order.ticks, "lots": order.lots,
+            "filled_lots": order.filled, "state": OrderState(order.state).name}
+            for _, order in sorted(result.orders.items())]}
 
 
 def record(sequence: int, kind: int, payload: bytes, symbols: Sequence[str] = ()
@@ -151,12 +215,6 @@ def _who(client_id: int) -> dict[str, Any]:
     except ValueError:
         text = "no order of ours"
     return {"client_id": client_id, "cl_ord_id": text, **parts._asdict()}
-
-
-def _symbols(header: str) -> list[str]:
-    """The markets that the header names, in the order of their numbers."""
-    words = header.split()
-    return words[words.index("symbols") + 1].split(",") if "symbols" in words[:-1] else []
 
 
 def _folders(state: Path) -> Iterator[Path]:

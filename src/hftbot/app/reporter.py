@@ -11,11 +11,12 @@ from typing import TextIO
 
 from hftbot.config.schema import Settings
 from hftbot.engine.guard import HALTED, STATE_NAMES
+from hftbot.engine.reconcile import Reconciliation
 from hftbot.errors import StoreError
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.timing import latency_report
-from hftbot.watch import report, status
+from hftbot.watch import reconciliation, report, status
 from hftbot.watch.latency_log import LatencyLog
 from hftbot.watch.logs import stamp
 from hftbot.watch.markouts import Markouts
@@ -58,6 +59,7 @@ class Reporter:
         self._next_report_us = self._start_us + settings.report_interval_us
         self._strategies = {index + 1: strategy.name for index, (strategy, _)
                             in enumerate(self.world.engine.voices)}
+        self._found = session.reconciler.report
         self._slow_seen = 0
         self._blind = False
         self._latency_log = LatencyLog(state_dir / status.LATENCY_LOG, self.world.trackers,
@@ -100,6 +102,16 @@ class Reporter:
         self.world.notes.info(
             f"order {client_id} {OrderState(state).name} {reason}".rstrip()
             + f"; queue: {len(self.world.engine.rows.open_handles())} orders open")
+
+    def reconciled(self, found: Reconciliation) -> None:
+        """How the account was found, before trading begins."""
+        self._found = found
+        if found.history:
+            lines = reconciliation.lines(found, self.world.instruments,
+                                         self.world.ledger.balances_e10)
+            self._say("\n".join(lines))
+            for line in lines:
+                self.world.notes.info(line)
 
     # --- while it runs -------------------------------------------------------------------------
 
@@ -231,6 +243,8 @@ class Reporter:
             extra = {"ended": totals.ended, "denied": dict(totals.denied),
                      "verified_none_open": self.session.open_at_exit == 0,
                      "strategy": totals.strategy,
+                     "reconciliation": reconciliation.content(self._found,
+                                                              self.world.instruments),
                      "markouts": [{"horizon_s": row.horizon_s, "count": row.count,
                                    "bps_mean": row.bps_mean, "quote_mean": row.quote_mean}
                                   for row in markouts]}

@@ -262,6 +262,9 @@ class Settings:
     report_interval_us: int = _key(
         "REPORT_INTERVAL_S", _number("1", "86400", "s", _US_PER_S), "30", "watch",
         "how often the latency report is printed")
+    reconcile_interval_us: int = _key(
+        "RECONCILE_INTERVAL_S", _number("1", "86400", "s", _US_PER_S), "300", "risk",
+        "how often positions and open orders are compared with the venue's own")
     progress_interval_us: int = _key(
         "PROGRESS_INTERVAL_S", _number("0.1", "86400", "s", _US_PER_S), "5", "watch",
         "how often a progress line is printed")

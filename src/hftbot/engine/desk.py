@@ -11,7 +11,7 @@ from fastcore.probe.trackers import ORDER_PLACEMENT
 from hftbot.engine.router import Router
 from hftbot.words.instrument import Instrument
 from hftbot.words.intent import Intent
-from hftbot.words.order import OpenOrder, OrderState, Tif
+from hftbot.words.order import OpenOrder, OrderState, Tif, client_id_parts
 from hftbot.words.ports import Book, Clock
 from hftbot.words.verdict import Verdict
 
@@ -63,10 +63,14 @@ class OrderBookkeeping:
         self._ended.discard(handle)
         self.table.free(handle)
 
-    def open_handles(self) -> list[int]:
-        """Rows whose order is not done, DOUBT included."""
+    def held_handles(self) -> list[int]:
+        """Rows whose order is not done, DOUBT and other people's (strategy 0) included."""
         state = self.table.state
         return [handle for handle in self.table.handles() if state(handle) < OrderState.FILLED]
+
+    def open_handles(self) -> list[int]:
+        """Rows of our own orders that are not done, DOUBT included."""
+        return [handle for handle in self.held_handles() if self.table.strategy(handle)]
 
 
 class StrategyDesk:
@@ -146,6 +150,14 @@ class StrategyDesk:
         """Net lots held."""
         return self._router.ledger.position_lots(instrument)
 
+    def position_cost(self, instrument: int) -> int:
+        """What the lots held cost, in ticks * lots, with their sign."""
+        return int(self._router.ledger.positions[instrument].cost)
+
+    def position_opened_us(self, instrument: int) -> int:
+        """Since when they are held, wall clock; 0 if nothing is. It outlives a run."""
+        return self._router.ledger.opened_us[instrument]
+
     def open_orders(self) -> list[OpenOrder]:
         """This strategy's orders that are not done."""
         return [open_order(self._table, handle) for handle in self._handles()]
@@ -168,13 +180,17 @@ class StrategyDesk:
 
     def _own(self, client_id: int) -> int:
         handle = int(self._table.find(client_id))
-        if handle < 0 or self._table.strategy(handle) != self.strategy:
+        if handle < 0 or not self._is_own(handle):
             return -1
         return handle if self._table.state(handle) < OrderState.FILLED else -1
 
     def _handles(self) -> list[int]:
-        return [handle for handle in self._rows.open_handles()
-                if self._table.strategy(handle) == self.strategy]
+        return [handle for handle in self._rows.open_handles() if self._is_own(handle)]
+
+    def _is_own(self, handle: int) -> bool:
+        """An order of an earlier run is nobody's, even if its strategy had this number."""
+        parts = client_id_parts(self._table.client_id(handle))
+        return parts.strategy == self.strategy and parts.run == self._table.run
 
 
 def open_order(table: Any, handle: int) -> OpenOrder:

@@ -6,7 +6,6 @@ Rooms in order: lane (decoded and applied before we are called) -> strategy -> d
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -15,7 +14,7 @@ from fastcore.probe.clock import mono_ns
 from fastcore.probe.trackers import INTENT_GENERATION, LOOP_ITERATION
 from hftbot.engine.desk import OrderBookkeeping, StrategyDesk
 from hftbot.engine.guard import HALTED, REDUCING, STATE_NAMES, Guard
-from hftbot.engine.ledger import Ledger
+from hftbot.engine.ledger import Ledger, fill_key
 from hftbot.engine.router import Router
 from hftbot.errors import HftbotError
 from hftbot.words import events as ev
@@ -29,11 +28,6 @@ OVERFILLED = 2
 CANCEL_AGAIN_NS = 5_000_000_000
 FILL_LATE_NS = 10_000_000_000
 FILL_WAIT_NS = 1_000_000_000
-
-
-def fill_key(fill_id: str) -> int:
-    """63 bits that name a fill in the journal's fixed rows."""
-    return int.from_bytes(hashlib.blake2b(fill_id.encode(), digest_size=8).digest()) >> 1
 
 
 class Observer(Protocol):
@@ -163,7 +157,9 @@ class Engine:
         now_us = self.clock.now_us()
         self.rows.sweep(now_us)
         self.guard.check_journal()
-        self.guard.check_loss(self.profit_net(), now_us)
+        profit = self.profit_net()
+        if self.marked:
+            self.guard.check_loss(profit, now_us)
         self._check_short()
         self._cancel_of_disabled()
         if self.trading and self.guard.state != HALTED:
@@ -184,6 +180,12 @@ class Engine:
             if bid or not self.ledger.position_lots(index):
                 total += self.ledger.profit(index, bid, ask)
         return total
+
+    @property
+    def marked(self) -> bool:
+        """True if every position that is held has had a price in this run."""
+        return all(bid or not self.ledger.position_lots(index)
+                   for index, (bid, _) in enumerate(self._marks))
 
     def open_client_ids(self) -> list[int]:
         """ClientIds of all orders that are not done."""
@@ -250,7 +252,7 @@ class Engine:
 
     def _tell_order(self, event: Any, handle: int) -> None:
         owner = self.table.strategy(handle)
-        if 0 < owner <= len(self.voices):
+        if 0 < owner <= len(self.voices) and self._made_here(event.client_id):
             strategy, desk = self.voices[owner - 1]
             self._speak(strategy, desk, strategy.on_order, event)
 
@@ -277,6 +279,7 @@ class Engine:
         desk = self.desks[event.instrument]
         now_us = self.clock.now_us()
         if handle >= 0:
+            self.external_fills += self.table.strategy(handle) == 0
             code = desk.fill(handle, event.ticks, event.lots, event.fee_e10,
                              fill_key(event.fill_id), now_us)
         else:
@@ -332,7 +335,8 @@ class Engine:
         lots = event.filled_lots
         if event.state == OrderState.FILLED:
             lots = max(lots, self.table.lots(handle))
-        if lots > self.table.filled_lots(handle):
+        # Of an earlier run's order the balance tells what is missing, at the start.
+        if lots > self.table.filled_lots(handle) and self._made_here(event.client_id):
             self.short[event.client_id] = (lots, self.clock.mono_ns() + FILL_LATE_NS)
         desk = self.desks[self.table.instrument(handle)]
         desk.done(handle, int(event.state), self.clock.now_us())

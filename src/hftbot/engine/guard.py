@@ -89,6 +89,16 @@ class Guard:
         else:
             self.raise_to(REDUCING, sentence)
 
+    @property
+    def day(self) -> tuple[int, int]:
+        """The UTC day (-1: none yet) and the profit it began with, in e10, for the journal."""
+        return self._day, round(self._day_start_profit * E10)
+
+    def carry_day(self, day: int, first_profit_e10: int) -> None:
+        """An earlier run began the day: its loss counts on, unless the day is over."""
+        self._day = day
+        self._day_start_profit = first_profit_e10 / E10
+
     def check_journal(self) -> None:
         """The hot path halts the account when the journal refuses a record: say so, once."""
         if self.account.state == HALTED and self._told != HALTED:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hftbot.words.events import E10, OrderFilled
@@ -11,6 +12,24 @@ from hftbot.words.instrument import Instrument
 
 SEEN_MAX = 200_000
 FUNDS_MAX = 1 << 60
+
+
+def fill_key(fill_id: str) -> int:
+    """63 bits that name a fill in the journal's fixed rows."""
+    return int.from_bytes(hashlib.blake2b(fill_id.encode(), digest_size=8).digest()) >> 1
+
+
+def opened_us(before: int, after: int, opened: int, now_us: int) -> int:
+    """Since when a position is held, after it went from ``before`` to ``after`` lots.
+
+    The last change that more than doubled it, or turned it round, began it: dust that could not
+    be sold does not make a new position old. 0 if nothing is held.
+    """
+    if after == 0:
+        return 0
+    if (before > 0) != (after > 0) or abs(after) > 2 * abs(before):
+        return now_us
+    return opened
 
 
 class Ledger:
@@ -27,11 +46,13 @@ class Ledger:
         self.fills = 0
         self.duplicates = 0
         self.fees_e10 = 0
+        self.opened_us = [0] * len(self.positions)
         self._seen: dict[str, None] = {}
+        self._carried: frozenset[int] = frozenset()
 
     def seen(self, fill_id: str) -> bool:
         """True if this fill was applied before; remembers it otherwise."""
-        if fill_id in self._seen:
+        if fill_id in self._seen or (self._carried and fill_key(fill_id) in self._carried):
             self.duplicates += 1
             return True
         self._seen[fill_id] = None
@@ -39,14 +60,18 @@ class Ledger:
             del self._seen[next(iter(self._seen))]
         return False
 
-    def remember(self, fill_id: str) -> None:
-        """Mark a fill as already part of an adopted position."""
-        self._seen[fill_id] = None
+    def carry(self, keys: Iterable[int]) -> None:
+        """Fills that are part of the positions already, by their ``fill_key``."""
+        self._carried = frozenset(keys)
 
     def book(self, event: OrderFilled, seen_us: int) -> Fill:
         """Count a fill whose position is already updated and return its record."""
         self.fills += 1
         self.fees_e10 += event.fee_e10
+        index = event.instrument
+        after = self.position_lots(index)
+        before = after - (event.lots if event.side == 0 else -event.lots)
+        self.opened_us[index] = opened_us(before, after, self.opened_us[index], seen_us)
         return Fill(event.fill_id, event.client_id, event.instrument, event.side, event.ticks,
                     event.lots, event.fee_e10, event.maker, event.ts_us, seen_us)
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastcore.lane import desk as rows
 from fastcore.money.position import Position
-from hftbot.words.order import OrderState
+from hftbot.engine.ledger import opened_us
+from hftbot.words.events import E10
+from hftbot.words.instrument import Instrument
+from hftbot.words.order import OrderState, client_id_parts
 
 _ORDER = struct.Struct("<11q")
 _POSITION = struct.Struct("<5q")
 STATE_CHECK, STATE_FIRST, STATE_CLEAN = 0, 1, 2
 # Fills that a venue tells again after a reconnect are its last ones; so are those that come late.
-KEYS_MAX = 4096
+KEYS_MAX = 512
 ENDED_MAX = 256
-WIDTH = 16
+# A fill is told at most this long after the end of its order.
+LATE_US = 60_000_000
 
 NAMED, SENT, LIVE, PARTIAL = (int(OrderState.NAMED), int(OrderState.SENT), int(OrderState.LIVE),
                               int(OrderState.PARTIAL))
@@ -47,19 +51,6 @@ def _finish(digest: Any, positions: Iterable[Any]) -> int:
         digest.update(_POSITION.pack(position.instrument, position.lots, position.cost,
                                      position.realised, position.fees_e10))
     return int.from_bytes(digest.digest(), "little", signed=True)
-
-
-def opened_us(before: int, after: int, opened: int, now_us: int) -> int:
-    """Since when a position is held, after it went from ``before`` to ``after`` lots.
-
-    The last fill that more than doubled it, or turned it round, began it: dust that could not be
-    sold does not make a new position old. 0 if nothing is held.
-    """
-    if after == 0:
-        return 0
-    if (before > 0) != (after > 0) or abs(after) > 2 * abs(before):
-        return now_us
-    return opened
 
 
 @dataclass(slots=True)
@@ -252,3 +243,76 @@ class Replay:
         self.clean = mark == STATE_CLEAN
         if not self.mismatch and told != self.state_hash():
             self.mismatch = self.records
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A position as a run left it: lots, what they cost (tick-lots), since when (wall us)."""
+
+    lots: int = 0
+    cost: int = 0
+    opened_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What the next run takes over from the last one of its account.
+
+    Instruments are counted as in the next run. ``positions`` has one entry for each of them;
+    ``orders`` are those that were not done; ``ended`` those that ended so late that a fill of
+    them may not have been told. ``first_profit_e10`` is from where the loss of ``day`` counts,
+    for a run that begins with these positions and with nothing realised. ``lost`` are sentences
+    about what cannot be taken over.
+    """
+
+    run: int
+    clean: bool
+    records: int
+    last_us: int
+    positions: tuple[Held, ...]
+    orders: tuple[ReplayedOrder, ...]
+    ended: tuple[int, ...]
+    keys: tuple[int, ...]
+    day: int
+    first_profit_e10: int
+    lost: tuple[str, ...]
+
+
+def carry(replay: Replay, run: int, symbols: Sequence[str],
+          instruments: Sequence[Instrument]) -> Carried:
+    """What follows from a journal whose instruments were ``symbols``."""
+    grids = {grid.symbol: grid for grid in instruments}
+    held = [Held()] * len(instruments)
+    lost = []
+    profit_e10 = replay.day_profit_e10
+    for index, symbol in enumerate(symbols):
+        position = replay.positions[index]
+        grid = grids.get(symbol)
+        if grid is None:
+            if position.lots:
+                lost.append(f"{symbol} is not traded in this run: the {position.lots} lots held "
+                            "are left alone")
+            continue
+        held[grid.index] = Held(position.lots, position.cost, replay.opened_us[index])
+        profit_e10 += position.fees_e10 - _worth_e10(grid, position.realised)
+    orders = []
+    for client_id, order in sorted(replay.orders.items()):
+        grid = grids.get(symbols[order.instrument])
+        if client_id_parts(client_id).strategy == 0:
+            continue
+        if grid is None:
+            lost.append(f"{symbols[order.instrument]} is not traded in this run: its order "
+                        f"{client_id} may still be open at the venue")
+        else:
+            orders.append(replace(order, instrument=grid.index))
+    ended = tuple(client_id for client_id, ended_us in replay.ended.items()
+                  if replay.last_us - ended_us <= LATE_US)
+    return Carried(run, replay.clean, replay.records, replay.last_us, tuple(held), tuple(orders),
+                   ended, tuple(replay.keys), replay.day, profit_e10, tuple(lost))
+
+
+def _worth_e10(grid: Instrument, tick_lots: int) -> int:
+    """A sum of ticks * lots in 1e-10 quote units, rounded towards zero."""
+    amount = abs(tick_lots) * grid.tick_units * grid.lot_units * E10
+    worth: int = amount // 10**grid.value_exponent
+    return worth if tick_lots >= 0 else -worth

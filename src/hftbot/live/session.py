@@ -8,14 +8,16 @@ from typing import Any
 
 from fastcore.lane.lane import EVENT_BOOK, EVENT_RESYNC, EVENT_SNAPSHOT, EVENT_TRADE
 from hftbot.engine.guard import HALTED, REDUCING
-from hftbot.engine.reconcile import compare
+from hftbot.engine.reconcile import Reconciliation
+from hftbot.engine.recover import Carried
 from hftbot.errors import Disconnected, StoreError, Timeout
+from hftbot.live.reconciling import Reconciler
 from hftbot.live.world import World
 from hftbot.venue.kraken import rules
 from hftbot.venue.kraken.feed import RARE
 from hftbot.words import events as ev
 from hftbot.words.events import OrderDone, OrderDoubt, OrdersSeen, PrivateLost, PrivateReady
-from hftbot.words.order import OrderState, Tif
+from hftbot.words.order import OrderState, Tif, client_id_parts
 from hftbot.words.ports import Wire
 from hftbot.words.secret import Secret
 
@@ -37,11 +39,12 @@ class Session:
     The links call public_* and private_*; ``run`` is the life from ready to verified stop.
     Uses no executor and no real clock, so it runs on virtual time unchanged. ``on_halt`` keeps a
     sticky halt (reason, wall us) and is called off the frame path, once unless it raises
-    StoreError; ``kill_asked`` says why a kill is asked for, or nothing.
+    StoreError; ``kill_asked`` says why a kill is asked for, or nothing. ``carried`` is what the
+    last run of the account left; ``on_reconciled`` is told how that was found, before trading.
     """
 
     def __init__(self, world: World, fetch_token: Token, loop_interval_us: int,
-                 order_deadline_us: int) -> None:
+                 order_deadline_us: int, carried: Carried | None = None) -> None:
         self.world = world
         self.engine = world.engine
         self.feed = world.feed
@@ -52,14 +55,15 @@ class Session:
         self.venue_gone = False
         self.open_at_exit: int | None = None
         self.drained = False
-        self.reconciled = False
-        self.leftovers_cancelled = 0
         self._fetch_token = fetch_token
         self._interval_s = loop_interval_us / 1e6
         self._over_ns = order_deadline_us * 1000 + DOUBT_GRACE_NS
         self._ask_ns = 0
         self._kill_ns = 0
         self._halt_kept = self._halt_failed = False
+        self.reconciler = Reconciler(world, self._over_ns, world.settings.reconcile_interval_us
+                                     * 1000, self._send_private, carried)
+        self.on_reconciled: Callable[[Reconciliation], None] = lambda report: None
         self.on_tick: Callable[[int], None] = lambda now_us: None
         self.on_halt: Callable[[str, int], None] = lambda reason, now_us: None
         self.kill_asked: Callable[[], str] = lambda: ""
@@ -68,7 +72,6 @@ class Session:
         self._wakeup = asyncio.Event()
         self._waiting = 0
         self._seen: OrdersSeen | None = None
-        self._left: set[str] = set()
         self._refusals = 0
         self._sighted = self._hurried = False
         self._token = Secret("")
@@ -141,7 +144,7 @@ class Session:
             kind = type(event)
             if kind is OrdersSeen:
                 self._seen = event
-                self._reconcile(event)
+                self.reconciler.on_orders(event)
             elif kind is PrivateReady:
                 self._restore_sight()
             elif kind is PrivateLost:
@@ -177,50 +180,21 @@ class Session:
         self._sighted = True
         self._refusals = 0
         self.engine.router.attach(self._private.send)
-        self.engine.router.admit(self.engine.trading and self.engine.guard.state != HALTED)
+        self.reconciler.sight_restored(self.world.clock.mono_ns())
+        self.reconciler.cancel_old()
+        self._admit()
         self.world.guard.set_ready(True)
+
+    def _admit(self) -> None:
+        self.engine.router.admit(self.engine.trading and self.engine.guard.state != HALTED
+                                 and not self.engine.blind and not self.reconciler.doubtful)
 
     def _go_blind(self, reason: str) -> None:
         """No new orders until the venue has told us where we stand; cancels go out meanwhile."""
         self.engine.blind = True
-        self.reconciled = False
+        self.reconciler.listed = False
         self.engine.router.admit(False)
         self.world.guard.set_ready(False)
-
-    # --- reconciliation ------------------------------------------------------------------------
-
-    def _reconcile(self, seen: OrdersSeen) -> None:
-        """Venue truth against our rows; what is left over from an earlier run is cancelled."""
-        now_us = self.world.clock.now_us()
-        difference = compare(seen, self.engine.table, self.engine.rows.open_handles(),
-                             self.world.clock.mono_ns(), self._over_ns)
-        self.engine.on_events(difference.ended)
-        self.engine.on_events(difference.proved)
-        for client_id in difference.unproved:
-            self.engine.on_events((OrderDoubt(client_id, "not in the venue's list yet", now_us),))
-        for client_id in difference.missing:
-            self.world.guard.halt(f"order {client_id}: the venue counts fills that it never told")
-        leftovers = set(difference.leftovers)
-        self.reconciled = True
-        for order in seen.orders:
-            if order.venue_id in leftovers:
-                self._drop_leftover(order)
-
-    def _drop_leftover(self, order: ev.OrderSeen) -> None:
-        """An order of an earlier run has to be gone before we count as reconciled."""
-        known = order.venue_id in self._left
-        self._left.add(order.venue_id)
-        if not order.client_id:
-            if not known:
-                self.notes.warn(f"open order {order.venue_id} is not ours by name: left alone")
-            return
-        self.reconciled = False
-        if not known:
-            self.leftovers_cancelled += 1
-            self.notes.warn(f"open order {order.venue_id} of an earlier run: cancelling it")
-        if self._private is not None and self.world.spend_cancel():
-            self._send(self._private, [self.gateway.cancel_venue_frame(
-                order.venue_id, self.world.request_id())])
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -236,7 +210,8 @@ class Session:
             self._look_for_kill(self.world.clock.mono_ns())
             self._stop_if_halted()
             if not self.stop_asked.is_set():
-                self.world.adopt_positions()
+                await self.reconciler.settle(self.wait_condition)
+                self.on_reconciled(self.reconciler.report)
                 self.world.refresh_limits()
                 self.engine.start()
                 await self._until_stopped(duration_s)
@@ -245,13 +220,14 @@ class Session:
                 await self.drain()
             finally:
                 self._keep_halt()
+                self.reconciler.seal(self.open_at_exit == 0)
                 timer.cancel()
                 await asyncio.gather(timer, return_exceptions=True)
 
     def ready(self) -> bool:
         """True once books are trusted, the private stream is in and orders are reconciled."""
         return (self.stop_asked.is_set()
-                or (self.feed.ready and self.gateway.ready and self.reconciled
+                or (self.feed.ready and self.gateway.ready and self.reconciler.reconciled
                     and not self.engine.blind))
 
     def missing(self) -> str:
@@ -261,7 +237,7 @@ class Session:
             parts.append("market data snapshot")
         if not self.gateway.ready:
             parts.append("private stream")
-        if not self.reconciled:
+        if not self.reconciler.reconciled:
             parts.append("reconciliation of open orders")
         return ", ".join(parts) or "nothing"
 
@@ -338,12 +314,21 @@ class Session:
         self._flush_private()
         self._after_rare()
         self._ask_about_doubt(now_ns)
+        self._reconcile_in_time(now_ns)
         self.world.refresh_limits()
         self.engine.on_timer()
         self.on_tick(now_us)
         self._stop_if_halted()
         if self.engine.mute and not self.stop_asked.is_set():
             self.stop(f"every strategy is disabled: {', '.join(self.engine.disabled)}")
+
+    def _reconcile_in_time(self, now_ns: int) -> None:
+        doubtful = self.reconciler.doubtful
+        if self.reconciler.tick(now_ns) and self._private is not None:
+            self.gateway.ask_again(now_ns)
+            self._flush_private()
+        if doubtful and not self.reconciler.doubtful:
+            self._admit()
 
     def _stop_if_halted(self) -> None:
         if self.engine.guard.state == HALTED and not self.stop_asked.is_set():
@@ -356,7 +341,7 @@ class Session:
         """
         if self.engine.blind or self._private is None or now_ns < self._ask_ns:
             return
-        if (not self.reconciled or self.engine.fills_are_late()
+        if (not self.reconciler.reconciled or self.engine.fills_are_late()
                 or any(map(self._should_be_over, self.engine.rows.open_handles()))):
             self._ask_ns = now_ns + ASK_AGAIN_NS
             self.gateway.ask_again(now_ns)
@@ -412,7 +397,8 @@ class Session:
         if not await self.wait_condition(lambda: self._seen is not None, end_s - loop.time()):
             return None
         seen = self._seen
-        return None if seen is None else sum(1 for order in seen.orders if order.client_id)
+        return None if seen is None else sum(
+            1 for order in seen.orders if client_id_parts(order.client_id).strategy)
 
     async def wait_condition(self, condition: Callable[[], bool], deadline_s: float) -> bool:
         """Wait until a condition holds; it is looked at after every frame. False if too late."""
@@ -443,6 +429,10 @@ class Session:
                 wire.send(frame)
         except Disconnected as error:
             self.notes.warn(str(error))
+
+    def _send_private(self, frames: Iterable[bytes]) -> None:
+        if self._private is not None:
+            self._send(self._private, frames)
 
     def reducing(self) -> bool:
         """True if only exits are allowed."""

@@ -24,7 +24,8 @@ from hftbot.config.schema import Settings
 from hftbot.engine.desk import OrderBookkeeping
 from hftbot.engine.engine import Engine
 from hftbot.engine.guard import HALTED, Guard
-from hftbot.engine.ledger import Ledger
+from hftbot.engine.ledger import Ledger, opened_us
+from hftbot.engine.reconcile import PositionDiffered
 from hftbot.engine.router import Router
 from hftbot.venue.kraken.feed import Feed
 from hftbot.venue.kraken.gateway import Gateway
@@ -131,25 +132,62 @@ class World:
         """An id for a request that is about no order of ours."""
         return int(self.table.next_request())
 
-    def adopt_positions(self) -> None:
-        """Take the venue's balances as positions, at the price of now.
+    def position_differences(self) -> list[tuple[int, int, int]]:
+        """(instrument, its lots here, and as the venue's balance has them) where they differ.
 
-        For an account that only this bot uses. The entry price is not known: the profit of an
-        adopted position counts from its adoption. What orders of an earlier run traded while they
-        were cancelled is part of the balance.
+        What instruments of one base asset hold counts together; the first one has to answer.
         """
-        for index, book in enumerate(self.engine.books):
-            lots = self.ledger.funds_lots(index)
-            if lots < 0 or not (book.has_bid() and book.has_ask()):
+        found = []
+        for index in self._first_of_base():
+            lots, wanted = self.ledger.position_lots(index), self._venue_lots(index)
+            if wanted is not None and wanted != lots:
+                found.append((index, lots, wanted))
+        return found
+
+    def positions_told(self) -> list[tuple[int, int, int]]:
+        """The same for every base asset whose balance was told, equal or not."""
+        told = ((index, self.ledger.position_lots(index), self._venue_lots(index))
+                for index in self._first_of_base())
+        return [(index, lots, wanted) for index, lots, wanted in told if wanted is not None]
+
+    def _first_of_base(self) -> list[int]:
+        first: dict[str, int] = {}
+        for grid in self.instruments:
+            first.setdefault(grid.base, grid.index)
+        return list(first.values())
+
+    def _venue_lots(self, index: int) -> int | None:
+        """What this instrument holds if the balance is right and its sisters are."""
+        base = self.instruments[index].base
+        amount_e10 = self.ledger.balances_e10.get(base)
+        if amount_e10 is None:
+            return None
+        for grid in self.instruments:
+            if grid.base == base and grid.index != index:
+                amount_e10 -= self.ledger.position_lots(grid.index) * _lot_e10(grid)
+        return amount_e10 // _lot_e10(self.instruments[index])
+
+    def adopt_positions(self) -> list[PositionDiffered]:
+        """Make the positions what the venue's balances are; more lots come in at the mid of now.
+
+        For an account that only this bot uses. Fewer lots leave at their average cost.
+        """
+        events = []
+        now_us = self.clock.now_us()
+        for index, lots, wanted in self.position_differences():
+            book, grid = self.engine.books[index], self.instruments[index]
+            if not (book.has_bid() and book.has_ask()):
                 continue
-            if lots == self.ledger.position_lots(index):
-                continue
-            grid = self.instruments[index]
             ticks = (book.best_bid() + book.best_ask()) // 2
-            self.ledger.positions[index].adopt(lots, lots * ticks)
-            self.gates[index].revalue()
-            self.notes.info(f"{grid.symbol}: adopted {grid.qty_text(lots)} held at the venue, "
-                            f"valued at {grid.price_text(ticks)}")
+            cost = _cost(lots, self.ledger.positions[index].cost, wanted, ticks)
+            since_us = opened_us(lots, wanted, self.ledger.opened_us[index], now_us)
+            self.desks[index].adopt_position(wanted, cost, now_us, since_us)
+            self.ledger.opened_us[index] = since_us
+            events.append(PositionDiffered(index, lots, wanted, True, now_us))
+            self.notes.info(f"{grid.symbol}: adopted {grid.qty_text(wanted)} held at the venue "
+                            f"(we knew of {grid.qty_text(lots)}), valued at "
+                            f"{grid.price_text(ticks)}")
+        return events
 
     def _sent(self, what: str, client_id: int, now_ns: int) -> None:
         self.gateway.note_sent(self.table.request, client_id, what, now_ns)
@@ -158,6 +196,20 @@ class World:
         self.engine.on_guard_state(state, reason)
         if state == HALTED:
             self.on_halt()
+
+
+def _lot_e10(grid: Instrument) -> int:
+    size: int = grid.lot_units * E10 // 10**grid.qty_precision
+    return size
+
+
+def _cost(lots: int, cost: int, wanted: int, ticks: int) -> int:
+    """What ``wanted`` lots cost, after ``lots`` cost ``cost``, at a price of now for the rest."""
+    if lots == 0 or wanted == 0 or (lots > 0) != (wanted > 0):
+        return wanted * ticks
+    if abs(wanted) > abs(lots):
+        return cost + (wanted - lots) * ticks
+    return cost * wanted // lots
 
 
 def _account(settings: Settings) -> Any:

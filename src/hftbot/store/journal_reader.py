@@ -17,6 +17,7 @@ PATTERN = "run-*.journal"
 _NAME = re.compile(r"run-(\d+)(?:-(\d+))?(?:\.(\d+))?\.journal")
 _HEAD = struct.Struct("<IIQII")
 _SEARCH_BYTES = 1 << 20
+_HEADER_BYTES = 1 << 16
 # A bot that appends while we read may leave a gap in what we saw; damage is there every time.
 _LOOKS = 3
 
@@ -75,10 +76,27 @@ def examine(path: Path, content: bytes) -> JournalCopy:
     return JournalCopy(path, content, header, end, last, damage, remark)
 
 
+def header_words(header: bytes) -> dict[str, str]:
+    """The pairs of words of a header: hftbot VERSION run N ... symbols A,B."""
+    words = header.decode("utf-8", "replace").split()
+    return dict(zip(words[::2], words[1::2], strict=False))
+
+
+def headers(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Each readable journal of a folder and its header's words. Raises OSError."""
+    for path in sorted(folder.glob(PATTERN)):
+        with open(path, "rb") as file:
+            begin = file.read(_HEADER_BYTES)
+        try:
+            yield path, header_words(parse_header(begin, str(path))[0])
+        except ValueError:
+            continue
+
+
 def names(*folders: Path | None) -> list[str]:
     """File names of all journals in these folders, in order of their runs and of their files."""
     return sorted({path.name for folder in folders if folder is not None
-                   for path in folder.glob(PATTERN)}, key=_place)
+                   for path in folder.glob(PATTERN)}, key=place)
 
 
 def file_name(run: int, number: int = 1, earlier: int = 0) -> str:
@@ -89,7 +107,7 @@ def file_name(run: int, number: int = 1, earlier: int = 0) -> str:
 
 def run_files(found: Iterable[str], run: int) -> list[str]:
     """The files of the latest run of that number, first to last."""
-    return [name for name in sorted(found, key=_place)
+    return [name for name in sorted(found, key=place)
             if (match := _NAME.fullmatch(name)) and int(match[1]) == run and match[3] is None]
 
 
@@ -128,7 +146,8 @@ def copy_number(found: Iterable[str], run: int) -> int:
                    default=0)
 
 
-def _place(name: str) -> tuple[float, float, int, str]:
+def place(name: str) -> tuple[float, float, int, str]:
+    """Where a file stands among its like: by run, then by the number of its file."""
     match = _NAME.fullmatch(name)
     if match is None:
         return float("inf"), 0, 0, name

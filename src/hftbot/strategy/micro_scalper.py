@@ -37,8 +37,8 @@ class _Market:
     """What the scalper knows of one instrument."""
 
     __slots__ = ("adopted", "ask", "bid", "cost_min", "cycler", "entry_doubt", "entry_id",
-                 "exit_id", "exit_lots_max", "exit_reason", "failures", "instrument", "momentum",
-                 "next_entry_us", "next_exit_us", "refused", "sent_us")
+                 "exit_id", "exit_lots_max", "exit_reason", "failures", "instrument", "known",
+                 "momentum", "next_entry_us", "next_exit_us", "refused", "sent_us")
 
     def __init__(self, instrument: Instrument, momentum: Momentum, rules: ExitRules) -> None:
         self.instrument = instrument
@@ -53,6 +53,7 @@ class _Market:
         self.failures = 0
         self.next_entry_us = self.next_exit_us = self.sent_us = 0
         self.adopted = 0
+        self.known = False
         self.refused = ""
 
     def sellable(self) -> bool:
@@ -151,7 +152,9 @@ class MicroScalper(Strategy):
                                   f"{instrument.symbol}")
             market = _Market(instrument, self._new_momentum(), self.rules)
             market.adopted = desk.position_lots(instrument.index)
-            market.cycler.adopt(market.adopted)
+            market.cycler.adopt(market.adopted, desk.position_cost(instrument.index),
+                                desk.position_opened_us(instrument.index))
+            market.known = bool(market.adopted) and market.cycler.priced
             if not market.adopted and self._look(market, desk.book(instrument.index)):
                 order_lots(instrument, market.ask, self.order_size)
             self._markets[instrument.index] = market
@@ -392,7 +395,8 @@ class MicroScalper(Strategy):
         """Counters of orders, trades by exit reason, and holding times in microseconds.
 
         ``gross`` is the sum of the closed trades before fees, in quote units; adopted positions
-        count from the first mid that was seen (``adopted`` names them and says so).
+        count from their cost if the desk knows it, else from the first mid that was seen
+        (``adopted`` names them and says which).
         """
         counted: dict[str, Any] = {"trades": self._trades, "wins": self._wins,
                                    "gross": self._gross}
@@ -406,7 +410,8 @@ class MicroScalper(Strategy):
         counted["open_positions"] = sum(1 for m in self._markets.values() if m.cycler.lots)
         counted["adopted"] = "; ".join(
             f"{m.instrument.symbol}: {m.instrument.qty_text(m.adopted)} {m.instrument.base} "
-            "adopted, entry price unknown, taken as the first mid seen"
+            + ("adopted at its cost" if m.known else
+               "adopted, entry price unknown, taken as the first mid seen")
             for m in self._markets.values() if m.adopted)
         counted["refused"] = "; ".join(m.refused for m in self._markets.values() if m.refused)
         counted["last_denial"] = self._last_denial

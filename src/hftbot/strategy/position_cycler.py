@@ -84,11 +84,17 @@ class PositionCycler:
         self._lots_out = 0
         self._profit2 = 0
 
-    def adopt(self, lots: int) -> None:
-        """Take over a position of unknown price; call ``mark`` with the first touch."""
+    def adopt(self, lots: int, cost: int = 0, opened_us: int = 0) -> None:
+        """Take over a position. Without a cost its price is unknown: ``mark`` gives it one.
+
+        ``cost`` is in ticks * lots; a position of known cost is as old as ``opened_us`` says.
+        """
         self._clear()
         self.lots = lots
-        self.priced = lots == 0
+        self.priced = lots == 0 or cost != 0
+        if cost:
+            self.cost2 = 2 * abs(cost)
+            self.opened_us = opened_us
 
     def mark(self, bid_ticks: int, ask_ticks: int, now_us: int) -> None:
         """Give an adopted position its price, the mid, and its age, none."""

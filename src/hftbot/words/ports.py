@@ -69,6 +69,12 @@ class Desk(Protocol):
     def position_lots(self, instrument: int) -> int:
         """Net lots held."""
 
+    def position_cost(self, instrument: int) -> int:
+        """What the lots held cost, in ticks * lots, with their sign; 0 if nothing is held."""
+
+    def position_opened_us(self, instrument: int) -> int:
+        """Since when they are held, wall-clock microseconds; 0 if nothing is held."""
+
     def open_orders(self) -> Sequence[OpenOrder]:
         """This strategy's orders that are not done."""
 

@@ -108,6 +108,10 @@ class Gateway:
         """An order of an earlier run may still be working: fills of it that we missed are told."""
         self.reports.expect(client_id)
 
+    def adopt(self, venue_id: str, client_id: int) -> None:
+        """An order that is not ours by name is told under this ClientId from now on."""
+        self.reports.adopt(venue_id, client_id)
+
     def overdue(self, now_ns: int) -> list[int]:
         """ClientIds of orders whose add or amend has had no answer for 5 s: they are in doubt.
 

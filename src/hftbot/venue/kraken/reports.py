@@ -56,6 +56,7 @@ class Reports:
         self._reported: dict[int, str] = {}
         self._expected: dict[int, None] = {}
         self._done: deque[str] = deque()
+        self._adopted: dict[str, int] = {}
 
     def expect(self, client_id: int) -> None:
         """An order of ours may be working: its fills are told even from a snapshot."""
@@ -70,6 +71,11 @@ class Reports:
     def named(self, venue_id: str, client_id: int) -> None:
         """The answer to a request gave the venue's id of an order."""
         self._orders.setdefault(venue_id, Known()).client_id = client_id
+
+    def adopt(self, venue_id: str, client_id: int) -> None:
+        """An order that is not ours by name has this ClientId here."""
+        self._adopted[venue_id] = client_id
+        self.named(venue_id, client_id)
 
     def reported(self, client_id: int) -> bool:
         """True if a report told of this order of ours."""
@@ -141,7 +147,8 @@ class Reports:
         venue_id = codec.text(row, "order_id")
         known = self._orders.setdefault(venue_id, Known())
         name = codec.text_or(row, "cl_ord_id")
-        known.client_id = known.client_id or codec.client_id_parse(name)
+        known.client_id = (known.client_id or codec.client_id_parse(name)
+                           or self._adopted.get(venue_id, 0))
         if known.client_id:
             self._reported[known.client_id] = venue_id
         if known.instrument is None and row.get("symbol") is not None:
@@ -204,7 +211,9 @@ class Reports:
         self.dismiss(known.client_id)
         self._done.append(venue_id)
         while len(self._done) > DONE_MAX:
-            gone = self._orders.pop(self._done.popleft(), None)
+            oldest = self._done.popleft()
+            self._adopted.pop(oldest, None)
+            gone = self._orders.pop(oldest, None)
             if gone is not None:
                 self._reported.pop(gone.client_id, None)
 
