@@ -262,7 +262,8 @@ def command_run(options: argparse.Namespace) -> int:
                         exchange_url=options.exchange, json=options.json, fresh=options.fresh,
                         live=options.live, origin=loaded.origin(), notes=loaded.notes)
     check_run(loaded.settings, wishes)
-    from hftbot.app import compose
+    from hftbot.app import compose, dying
+    dying.arm(os.environ)
     return int(compose.run(loaded.settings, wishes))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import random
 import signal
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 import fastcore
 from hftbot import __version__
-from hftbot.app import crash, halting, hardening
+from hftbot.app import crash, dying, halting, hardening
 from hftbot.app import venue as venues
 from hftbot.app.children import Endpoint, ExchangeChild
 from hftbot.app.options import ExchangeOptions, RunOptions
@@ -169,7 +170,8 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
                   on_close=session.public_down, budget=budget)
     private = Link(endpoint.ws_auth_url, rng, on_open=session.private_up,
                    on_frame=session.private_frame, on_close=session.private_down,
-                   prepare=session.private_prepare, budget=budget)
+                   prepare=session.private_prepare, budget=budget,
+                   connect=dying.connect(os.environ))
     note = poll.start()
     if note:
         say(note)

@@ -9,6 +9,7 @@ from typing import Any
 from fastcore.probe.clock import mono_ns
 from fastcore.probe.trackers import ORDER_PLACEMENT
 from hftbot.engine.router import Router
+from hftbot.words import crash_points
 from hftbot.words.instrument import Instrument
 from hftbot.words.intent import Intent
 from hftbot.words.order import OpenOrder, OrderState, Tif, client_id_parts
@@ -116,6 +117,7 @@ class StrategyDesk:
                post_only: bool, created_us: int, ttl_us: int) -> int:
         start_ns = mono_ns()
         self.intents += 1
+        crash_points.pass_by("after_intent")
         if not self.enabled:
             return self._rows.denied(-int(Verdict.DENY_HALTED))
         handle = self._router.place(self.strategy, instrument, side, ticks, lots, tif, post_only,

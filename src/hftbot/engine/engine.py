@@ -17,6 +17,7 @@ from hftbot.engine.guard import HALTED, REDUCING, STATE_NAMES, Guard
 from hftbot.engine.ledger import Ledger, fill_key
 from hftbot.engine.router import Router
 from hftbot.errors import HftbotError
+from hftbot.words import crash_points
 from hftbot.words import events as ev
 from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
@@ -260,6 +261,7 @@ class Engine:
         handle = self.table.find(event.client_id)
         if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
             return
+        crash_points.pass_by("after_ack_before_apply")
         self.desks[self.table.instrument(handle)].acked(handle, self.clock.now_us())
         self._tell_order(event, handle)
 
@@ -286,6 +288,7 @@ class Engine:
             self.external_fills += not self._made_here(event.client_id)
             code = desk.stray_fill(event.client_id, event.side, event.ticks, event.lots,
                                    event.fee_e10, fill_key(event.fill_id), now_us)
+        crash_points.pass_by("after_fill_journal_before_apply")
         if code < 0:
             self.guard.halt(f"impossible fill {event.fill_id}: {event.lots} lots at "
                             f"{event.ticks} ticks")

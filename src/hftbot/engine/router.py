@@ -7,6 +7,7 @@ from typing import Any
 
 from hftbot.engine.ledger import Ledger
 from hftbot.errors import Disconnected
+from hftbot.words import crash_points
 from hftbot.words.ports import Clock
 from hftbot.words.verdict import Verdict
 
@@ -67,16 +68,19 @@ class Router:
         now_us = self.clock.now_us()
         now_ns = self.clock.mono_ns()
         desk = self.desks[instrument]
+        crash_points.pass_by("after_hold")
         handle = int(desk.place(strategy, side, ticks, lots, tif, post_only, created_us, ttl_us,
                                 now_us, now_ns))
         if handle < 0:
             return handle
+        crash_points.pass_by("after_journal_before_send")
         try:
             send(desk.frame())
         except Disconnected:
             desk.discard(handle, self.clock.now_us())
             self.detach()
             return NOT_READY
+        crash_points.pass_by("after_send_before_ack")
         self.orders_sent += 1
         self._sent("add_order", self.table.client_id(handle), now_ns)
         return handle

@@ -23,6 +23,7 @@ from hftbot.engine.recover import (
     state_hash,
 )
 from hftbot.live.world import World
+from hftbot.words import crash_points
 from hftbot.words.events import OrderDoubt, OrderSeen, OrdersSeen
 from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
@@ -84,6 +85,7 @@ class Reconciler:
             if held.lots:
                 world.desks[index].adopt_position(held.lots, held.cost, now_us, held.opened_us)
                 world.ledger.opened_us[index] = held.opened_us
+        crash_points.pass_by("mid_recover")
         for order in carried.orders:
             self._restore_order(order, now_us)
         for client_id in carried.ended:
@@ -153,6 +155,7 @@ class Reconciler:
             if order.client_id in self.report.fates:
                 self.report.fates[order.client_id].listed = True
         engine.on_events(difference.ended)
+        crash_points.pass_by("mid_reconcile")
         engine.on_events(difference.proved)
         for client_id in difference.unproved:
             # What was sent while the list was on its way is no news.

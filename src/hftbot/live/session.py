@@ -15,6 +15,7 @@ from hftbot.live.reconciling import Reconciler
 from hftbot.live.world import World
 from hftbot.venue.kraken import rules
 from hftbot.venue.kraken.feed import RARE
+from hftbot.words import crash_points
 from hftbot.words import events as ev
 from hftbot.words.events import OrderDone, OrderDoubt, OrdersSeen, PrivateLost, PrivateReady
 from hftbot.words.order import OrderState, Tif, client_id_parts
@@ -363,12 +364,14 @@ class Session:
         while True:
             # A cancel may be lost, refused for its rate, or find no wire: it is repeated.
             self.engine.cancel_everything()
+            crash_points.pass_by("during_drain")
             if end_s - loop.time() < DRAIN_S / 2:
                 self._insist()
             left_s = end_s - loop.time()
             if left_s < MOMENT_S or self.venue_gone or await self.wait_condition(
                     lambda: not self.engine.rows.open_handles(), min(left_s, CANCEL_AGAIN_S)):
                 break
+        crash_points.pass_by("after_cancel_all_before_verify")
         self.open_at_exit = await self._verify()
         self.drained = True
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hftbot.errors import StoreError
+from hftbot.words import crash_points
 
 CAPACITY = 65_536
 BATCH = 512
@@ -171,6 +172,7 @@ class LedgerDb:
             self._database.execute("BEGIN")
             for kind, row in batch:
                 self._write(kind, row)
+                crash_points.pass_by("mid_sqlite_batch")
             self._database.execute("COMMIT")
         except Exception as reason:  # whatever it is, the projection goes on with the next batch
             self.last_error = f"{type(reason).__name__}: {reason}"

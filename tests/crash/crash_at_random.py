@@ -1,0 +1,56 @@
+"""kill -9 at any moment, again and again on one account; then the truth."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import random
+
+import pytest
+
+from crash.scene import Scene
+from journeys.bot import DEADLINE_S, wait_condition
+
+KILLS = int(os.environ.get("HFTBOT_KILLS", "10"))
+
+
+def killed(scene: Scene, times: int, chance: random.Random) -> list[str]:
+    """So many deaths of bots that trade, one after another; what does not agree at the end."""
+    for _ in range(times):
+        done = sum("trade" in line for line in scene.lines())
+        bot = scene.start()
+        more = chance.randrange(1, 25)
+        wait_condition(lambda done=done, more=more: scene.traded(done + more)
+                       or bot.poll() is not None)
+        assert bot.poll() is None, bot.communicate()[1]
+        bot.kill()
+        bot.communicate(timeout=DEADLINE_S)
+    return scene.wrong(scene.again())
+
+
+@pytest.mark.fault("P1")
+@pytest.mark.law(2)
+@pytest.mark.law(3)
+def test_kill_three_times_in_a_row(tmp_path: pathlib.Path) -> None:
+    scene = Scene(tmp_path)
+    try:
+        assert killed(scene, 3, random.Random(1)) == []
+    finally:
+        scene.close()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(KILLS * 20 + 60)
+@pytest.mark.fault("P1")
+def test_kill_many_times(tmp_path: pathlib.Path) -> None:
+    """HFTBOT_KILLS deaths, ten on each account."""
+    chance = random.Random(KILLS)
+    for number, left in enumerate(range(KILLS, 0, -10)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        scene = Scene(folder)
+        try:
+            assert killed(scene, min(10, left), chance) == []
+        finally:
+            scene.close()
+    print(f"kill -9: {KILLS} at random, 0 lost, 0 doubled, 0 sent twice")

@@ -1,0 +1,74 @@
+"""Death at each named place, then a second run: nothing is lost, doubled or sent twice."""
+
+from __future__ import annotations
+
+import pathlib
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from crash.scene import Scene
+from hftbot.words.crash_points import POINTS
+from journeys.bot import DEADLINE_S, run
+
+# Passed once a run, or at its end.
+ONCE = ("mid_reconcile", "mid_recover")
+AT_THE_END = ("during_drain", "after_cancel_all_before_verify")
+EVERYDAY = ("after_journal_before_send", "mid_send", "after_send_before_ack")
+SEVERAL = [3, 11, 29]
+CASES = [(name, passes) for name in POINTS
+         for passes in ([1] if name in ONCE + AT_THE_END else SEVERAL)]
+
+
+@pytest.fixture
+def scene(tmp_path: pathlib.Path) -> Iterator[Scene]:
+    opened = Scene(tmp_path)
+    yield opened
+    opened.close()
+
+
+def die_and_return(scene: Scene, name: str, passes: int) -> list[str]:
+    """One death and one return; what does not agree afterwards."""
+    if name == "mid_recover":
+        # There is something to recover only after a death.
+        first = scene.start("after_send_before_ack:5")
+        first.communicate(timeout=DEADLINE_S)
+    bot = scene.start(f"{name}:{passes}")
+    if name in AT_THE_END:
+        from journeys.bot import wait_condition
+        wait_condition(lambda: scene.traded(5))
+        bot.send_signal(signal.SIGINT)
+    _out, err = bot.communicate(timeout=DEADLINE_S)
+    assert bot.returncode == -signal.SIGKILL, (bot.returncode, err)
+    return scene.wrong(scene.again())
+
+
+@pytest.mark.fault("P2")
+@pytest.mark.law(1)
+@pytest.mark.law(2)
+@pytest.mark.parametrize("name", EVERYDAY)
+def test_death_at_a_named_place(scene: Scene, name: str) -> None:
+    assert die_and_return(scene, name, 7) == []
+
+
+@pytest.mark.long
+@pytest.mark.fault("P2")
+@pytest.mark.law(3)
+@pytest.mark.law(4)
+@pytest.mark.parametrize(("name", "passes"), CASES)
+def test_death_at_every_named_place(scene: Scene, name: str, passes: int) -> None:
+    assert die_and_return(scene, name, passes) == []
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("nowhere", "there is no such place"), ("mid_send:0", "whole number from 1"),
+    ("mid_send:x", "whole number from 1")])
+def test_a_place_that_is_none_is_refused(tmp_path, monkeypatch, text, words) -> None:
+    import journeys.bot
+    told = journeys.bot.environment()
+    monkeypatch.setattr(journeys.bot, "environment", lambda: {**told, "HFTBOT_CRASH_AT": text})
+    done = run(tmp_path, "run", "--profile", "hft", "--duration", "1")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
