@@ -20,7 +20,7 @@ def killed(scene: Scene, times: int, chance: random.Random) -> list[str]:
         done = sum("trade" in line for line in scene.lines())
         bot = scene.start()
         more = chance.randrange(1, 25)
-        wait_condition(lambda done=done, more=more: scene.traded(done + more)
+        wait_condition(lambda bot=bot, wanted=done + more: scene.traded(wanted)
                        or bot.poll() is not None)
         assert bot.poll() is None, bot.communicate()[1]
         bot.kill()

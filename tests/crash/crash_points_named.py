@@ -10,7 +10,8 @@ import pytest
 
 from crash.scene import Scene
 from hftbot.words.crash_points import POINTS
-from journeys.bot import DEADLINE_S, run
+from journeys import bot as program
+from journeys.bot import DEADLINE_S, run, wait_condition
 
 # Passed once a run, or at its end.
 ONCE = ("mid_reconcile", "mid_recover")
@@ -36,7 +37,6 @@ def die_and_return(scene: Scene, name: str, passes: int) -> list[str]:
         first.communicate(timeout=DEADLINE_S)
     bot = scene.start(f"{name}:{passes}")
     if name in AT_THE_END:
-        from journeys.bot import wait_condition
         wait_condition(lambda: scene.traded(5))
         bot.send_signal(signal.SIGINT)
     _out, err = bot.communicate(timeout=DEADLINE_S)
@@ -65,9 +65,8 @@ def test_death_at_every_named_place(scene: Scene, name: str, passes: int) -> Non
     ("nowhere", "there is no such place"), ("mid_send:0", "whole number from 1"),
     ("mid_send:x", "whole number from 1")])
 def test_a_place_that_is_none_is_refused(tmp_path, monkeypatch, text, words) -> None:
-    import journeys.bot
-    told = journeys.bot.environment()
-    monkeypatch.setattr(journeys.bot, "environment", lambda: {**told, "HFTBOT_CRASH_AT": text})
+    told = program.environment()
+    monkeypatch.setattr(program, "environment", lambda: {**told, "HFTBOT_CRASH_AT": text})
     done = run(tmp_path, "run", "--profile", "hft", "--duration", "1")
     assert done.returncode == 2
     assert words in done.stderr

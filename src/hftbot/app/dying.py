@@ -37,10 +37,10 @@ def connect(environment: Mapping[str, str]) -> Any:
         return ws.connect
 
     async def torn(*what: Any, **more: Any) -> Any:
-        wire = await ws.connect(*what, **more)
+        wire: Any = await ws.connect(*what, **more)
         transport = getattr(wire, "_transport", None)
         if transport is not None:
-            wire.send = torn_send(wire.send, transport.underlying_transport.write)  # type: ignore[method-assign]
+            wire.send = torn_send(wire.send, transport.underlying_transport.write)
         return wire
 
     return torn
