@@ -10,6 +10,7 @@ import random
 import pytest
 
 import fastcore
+from fuzz.counts import long_seeds
 from twins import both, interpreted
 
 PAIRS = ((b"BTC/USD", 1, 8, 1, 1), (b"ETH/USD", 5, 8, 10000, 1), (b"X/Y", 4, 3, 5, 25))
@@ -166,9 +167,10 @@ def test_mutated_frames_have_one_answer(seed):
 
 
 @pytest.mark.long
-def test_many_mutated_frames_have_one_answer():
-    for seed in range(100, 140):
-        hunt(seed, 5000, readers())
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seed", long_seeds(100, 8))
+def test_many_mutated_frames_have_one_answer(seed):
+    hunt(seed, 25_000, readers())
 
 
 def test_every_truncation_and_every_token_has_one_answer():

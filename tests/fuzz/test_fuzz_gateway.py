@@ -15,6 +15,8 @@ from fastcore.codec.kraken import KrakenDecoder
 from fastcore.lane.lane import Lane
 from fastcore.market.book import OrderBook
 from fastcore.market.checksum import KrakenChecksum
+from fuzz.counts import long_seeds
+from fuzz.mutations import bent, warped
 from hftbot.venue.kraken import codec
 from hftbot.venue.kraken.feed import Feed
 from hftbot.venue.kraken.gateway import Gateway
@@ -61,9 +63,6 @@ OWN = [
     b'{"channel":"book","type":"snapshot","data":[{"symbol":"BTC/USD","bids":[{"price":1.0,"qty":'
     b'1.0}],"asks":[],"checksum":1,"timestamp":"2026-08-16T23:37:05.723653Z"}]}',
 ]
-VALUES = ["null", "true", "-1", "0", "1e999", "1e-999", "-0.0", "9" * 30, "9" * 5000, '""', '"x"',
-          '"\\ud800"', '"' + "y" * 300 + '"', "[]", "{}", "[[[[]]]]", '[{"a":1}]', "NaN",
-          "0.123456789012", '"1.5"', '"2026-99-99T00:00:00Z"', "9223372036854775808"]
 
 
 def corpus():
@@ -71,66 +70,6 @@ def corpus():
                              "docs_examples/executions_*.json", "docs_examples/balances_*.json",
                              "docs_examples/instrument_*.json")
     return OWN + recorded
-
-
-def bent(frame, rng):
-    """One mutation of the bytes."""
-    raw = bytearray(frame)
-    at, size = rng.randrange(len(raw) + 1), rng.randrange(1, 9)
-    kind = rng.randrange(6)
-    if kind == 0 and raw:
-        raw[at % len(raw)] ^= 1 << rng.randrange(8)
-    elif kind == 1:
-        del raw[at:at + size]
-    elif kind == 2:
-        raw[at:at] = rng.randbytes(size)
-    elif kind == 3:
-        del raw[at:]
-    elif kind == 4:
-        raw[at:at] = raw[at:at + 20 * size]
-    else:
-        raw[at:at] = rng.choice((b"[" * 2000, b'{"a":' * 500, b"\x00", b"\xff\xfe", b",,", b"{}"))
-    return bytes(raw)
-
-
-def warped(frame, rng):
-    """One value of the tree replaced, or one key removed; the frame stays JSON (mostly)."""
-    try:
-        tree = json.loads(frame, parse_float=Raw)
-    except (ValueError, RecursionError):
-        return bent(frame, rng)
-    places = list(_places(tree))
-    if not places:
-        return frame
-    holder, key = rng.choice(places)
-    if rng.randrange(5) == 0:
-        del holder[key]
-    else:
-        holder[key] = Raw(rng.choice(VALUES))
-    return _written(tree).encode("utf-8", "surrogatepass")
-
-
-def _places(tree):
-    if isinstance(tree, dict):
-        keys = list(tree)
-    elif isinstance(tree, list):
-        keys = list(range(len(tree)))
-    else:
-        return
-    for key in keys:
-        yield tree, key
-        yield from _places(tree[key])
-
-
-def _written(value):
-    if isinstance(value, Raw):
-        return str(value)
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key)}:{_written(inner)}"
-                              for key, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(_written(inner) for inner in value) + "]"
-    return json.dumps(value)
 
 
 def fuzz(make, seed, count):
@@ -233,7 +172,8 @@ def test_the_feed_survives(seed):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 120))
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seed", long_seeds(100, 8))
 def test_both_survive_for_longer(seed):
     fuzz(gateway_target, seed, 25_000)
     fuzz(feed_target, seed, 25_000)

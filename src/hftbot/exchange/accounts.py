@@ -150,7 +150,7 @@ class Gatekeeper:
     def refuse(self, path: str, headers: Mapping[str, str], body: bytes) -> str:
         """Error text of a private REST request, or an empty string if it may pass."""
         lowered = {name.lower(): value for name, value in headers.items()}
-        key = lowered.get("api-key", "").encode()
+        key = lowered.get("api-key", "").encode(errors="replace")
         guardian = hmac.compare_digest(key, self.guardian_key.encode())
         if not guardian and not hmac.compare_digest(key, self.api_key.encode()):
             return "EAPI:Invalid key"

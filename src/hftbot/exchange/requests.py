@@ -22,6 +22,8 @@ from fastcore.sim.codes import (
 from hftbot.exchange.settings import Listing
 
 FRAME_BYTES_MAX = 1 << 20
+# Beyond this the engine's words could overflow.
+STEPS_MAX = 1 << 60
 WRONG_HOST = {
     "public": "Private data and trading are unavailable on this endpoint. Try ws-auth.kraken.com",
     "private": "Public market data subscriptions are unavailable on this endpoint. "
@@ -140,13 +142,15 @@ def price_ticks(listing: Listing, price: Decimal) -> int:
     ticks = steps(price, listing.price_precision, listing.tick_units)
     if ticks is None:
         raise Refused("EOrder:Tick size check failed")
+    if ticks > STEPS_MAX:
+        raise Refused("EOrder:Invalid price")
     return ticks
 
 
 def qty_lots(listing: Listing, qty: Decimal) -> int:
     """An order size in lots."""
     lots = steps(qty, listing.qty_precision, listing.lot_units)
-    if lots is None:
+    if lots is None or lots > STEPS_MAX:
         raise Refused(f"{ARGUMENTS}order_qty")
     if lots < listing.lots_min:
         raise Refused("EOrder:Order minimum not met")

@@ -37,7 +37,10 @@ class Rest:
     def answer(self, method: str, target: str, headers: Mapping[str, str],
                body: bytes) -> Answer:
         """Status, headers and body of a request; errors are in the envelope, status 200."""
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            return 404, {"Content-Type": "text/plain"}, b"404 page not found"
         if parts.path == "/sim/status" and method == "GET":
             return self.plain(self.face.status())
         pieces = parts.path.split("/")
