@@ -156,7 +156,7 @@ class _Reader:
                                if environment.get(name)]
         for name, text in sorted(environment.items()):
             if name.startswith(ENVIRONMENT_PREFIX):
-                source = f"environment: {name}"
+                source = f"environment: {name[:60]}"
                 key = _sectioned(name.removeprefix(ENVIRONMENT_PREFIX), source)
                 layer[key.name] = Entry(key, text, source)
         return layer
