@@ -1,23 +1,30 @@
 #!/usr/bin/env bash
-# The compiled core under ASan and UBSan. Usage: .ci/sanitize.sh PYTHON [TREE]
+# The compiled core under ASan and UBSan. Usage: .ci/sanitize.sh PYTHON [TREE [FOLDER]]
 #
 # PYTHON is an interpreter with the project's test and build packages (cython, pysimdjson, pytest,
 # hypothesis) and cmake and ninja beside it or on the PATH. A copy of TREE (default: this one) is
 # built with FASTCORE_CHECKED and runs the suites that go through the compiled rooms; any report
 # ends it. Before that a room with a planted over-read and one with a planted overflow are built by
-# the same rules, and both must be reported: else this leg proves nothing.
+# the same rules, and both must be reported: else this leg proves nothing. FOLDER is kept, and what
+# was built there is built on.
 set -euo pipefail
 
 python=$(command -v "${1:?the python to use}")
 tree=$(cd "${2:-$(dirname "$0")/..}" && pwd)
-place=$(mktemp -d "${TMPDIR:-/tmp}/hftbot-sanitize.XXXXXX")
-trap 'rm -rf "$place"' EXIT
+if [ -n "${3:-}" ]; then
+    mkdir -p "$3"
+    place=$(cd "$3" && pwd)
+else
+    place=$(mktemp -d "${TMPDIR:-/tmp}/hftbot-sanitize.XXXXXX")
+    trap 'rm -rf "$place"' EXIT
+fi
+rm -f "$place"/report.*
 PATH=$(dirname "$python"):$PATH
 # The share of the long fuzz counts that fits: tests/fuzz/counts.py.
 export HFTBOT_FUZZ=${HFTBOT_FUZZ:-0.05}
 unset PYTHONHOME FASTCORE_PURE
 
-mkdir "$place/tree"
+mkdir -p "$place/tree" "$place/site"
 tar -C "$tree" --exclude=./.git --exclude=./.venv --exclude=./build --exclude=./dist \
     --exclude='*.so' --exclude=__pycache__ --exclude=hftbot-state --exclude='.*_cache' -cf - . \
     | tar -C "$place/tree" -xf -
@@ -63,7 +70,6 @@ for library in libasan.so libubsan.so libstdc++.so.6; do
 done
 
 # An editable install of another copy would hand out that one's rooms, not the checked ones.
-mkdir "$place/site"
 cat > "$place/site/sitecustomize.py" <<'END'
 import sys
 
@@ -73,18 +79,20 @@ END
 
 checked() {  # run a command with the sanitizers loaded; a report ends it with 99
     env LD_PRELOAD="$preload" PYTHONMALLOC=malloc PYTHONPATH="src:$place/site" \
-        ASAN_OPTIONS=detect_leaks=0:halt_on_error=1:exitcode=99:detect_stack_use_after_return=0 \
-        UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:exitcode=99 "$@"
+        ASAN_OPTIONS="detect_leaks=0:halt_on_error=1:exitcode=99:log_path=$place/report" \
+        UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:exitcode=99:log_path=$place/report" \
+        "$@"
 }
 
 must_report() {  # must_report WORDS EXPRESSION
     local code=0
     checked "$python" -c "from fastcore.probe import planted; $2" > planted.log 2>&1 || code=$?
-    if [ "$code" != 99 ] || ! grep -q "$1" planted.log; then
-        cat planted.log
+    if [ "$code" != 99 ] || ! cat "$place"/report.* | grep -q "$1"; then
+        cat planted.log "$place"/report.*
         echo "the planted $1 was not reported (exit code $code)" >&2
         exit 1
     fi
+    rm "$place"/report.*
     echo "planted $1: reported"
 }
 
@@ -97,7 +105,7 @@ rm src/fastcore/probe/planted.*
 suites() {  # suites NAME ARGUMENTS...: pytest on one processor
     local name=$1
     shift
-    checked "$python" -m pytest -p no:cacheprovider --timeout=600 \
+    checked "$python" -m pytest -v --tb=short -p no:cacheprovider --timeout=600 \
         -W error::pytest.PytestUnraisableExceptionWarning "$@" > "$name.log" 2>&1
 }
 
@@ -115,4 +123,8 @@ for name in rooms fuzz; do
     tail -40 "$name.log"
     [ "$code" = 0 ] || { echo "$name: exit code $code" >&2; failed=1; }
 done
+if compgen -G "$place/report.*" > /dev/null; then
+    head -60 "$place"/report.*
+    failed=1
+fi
 exit "$failed"

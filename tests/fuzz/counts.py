@@ -22,3 +22,8 @@ def long_count(commit: int) -> int:
 def long_seeds(first: int, commit: int) -> range:
     """Seeds of a long test that is split by seed."""
     return range(first, first + long_count(commit))
+
+
+def examples(everyday: int) -> int:
+    """Examples of a hypothesis test: with HFTBOT_FUZZ at least 1,000 times that."""
+    return max(everyday, int(1_000 * factor())) if "HFTBOT_FUZZ" in os.environ else everyday

@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz.counts import examples
 from twins import both
 
 AMOUNT_MAX = 1 << 61
@@ -57,7 +58,7 @@ WILD = st.tuples(WHAT, st.integers(-1, 2), st.one_of(st.integers(0, 7), WHOLE),
 STEPS = st.one_of(ORDINARY, ORDINARY, ORDINARY, WILD)
 
 
-@settings(deadline=None, max_examples=250, database=None)
+@settings(deadline=None, max_examples=examples(250), database=None)
 @given(st.lists(STEPS, max_size=50))
 def test_every_form_agrees_with_the_scan(steps):
     real = [room.Exposure(LEVELS) for room in rooms]

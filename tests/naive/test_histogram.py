@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz.counts import examples
 from twins import BOTH, both, interpreted
 
 SOURCE = inspect.getsource(interpreted("fastcore.probe.histogram"))
@@ -100,7 +101,7 @@ ranges = st.tuples(st.integers(1, 4), st.integers(1, 2000), st.integers(2, 1 << 
 
 
 @pytest.mark.parametrize("room", both("fastcore.probe.histogram"), ids=BOTH)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(span=ranges, data=st.data())
 def test_histogram_equals_naive(room, span, data):
     highest, figures, lowest = span

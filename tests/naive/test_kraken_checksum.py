@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz.counts import examples
 from twins import BOTH, both, interpreted
 
 
@@ -26,7 +27,7 @@ LEVELS = st.lists(st.tuples(st.integers(0, 1), st.integers(1, 400),
 @pytest.mark.parametrize("index", range(len(BOTH)), ids=BOTH)
 @given(levels=LEVELS, grid=st.sampled_from([(1, 8, 1, 1), (5, 8, 10000, 1), (2, 4, 5, 100)]),
        offset=st.sampled_from([0, 1000, 10**9]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_checksum_equals_its_definition_after_every_change(index, levels, grid, offset):
     price_precision, qty_precision, tick_units, lot_units = grid
     book = both("fastcore.market.book")[index].OrderBook(width=64)
@@ -43,7 +44,7 @@ def test_checksum_equals_its_definition_after_every_change(index, levels, grid, 
 
 @given(ticks=st.integers(1, 1 << 60), lots=st.integers(1, (1 << 63) - 1),
        units=st.integers(1, 10**18))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_checksum_of_digits_beyond_int64_is_the_same_everywhere(ticks, lots, units):
     answers = set()
     for load in (both("fastcore.market.book")[0], interpreted("fastcore.market.book")):

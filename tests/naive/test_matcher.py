@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastcore.sim import codes
+from fuzz.counts import examples
 from twins import both, interpreted
 
 MATCHERS = both("fastcore.sim.matcher")
@@ -196,7 +197,7 @@ def one(matcher, naive, request, ids, names):
     assert outcome(matcher, code, name) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(requests)
 def test_matcher_equals_naive(stream):
     matchers = [(room.Matcher(64, 32), NaiveMatcher(), {}, {}) for room in MATCHERS]
@@ -295,7 +296,7 @@ recorded = st.one_of(
               st.integers(1, 9), st.integers(0, 2)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(recorded, min_size=30, max_size=80))
 def test_replay_matcher_equals_naive(stream):
     rooms = [room.ReplayMatcher(64, 32) for room in REPLAYS]

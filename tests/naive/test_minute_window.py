@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz.counts import examples
 from twins import both
 
 rooms = both("fastcore.money.throttle")
@@ -51,7 +52,7 @@ def times(steps, window_ns):
         yield what, weight, reserved, now_ns
 
 
-@settings(deadline=None, max_examples=400, database=None)
+@settings(deadline=None, max_examples=examples(400), database=None)
 @given(st.integers(1, 12), st.integers(0, 12), WINDOWS, st.lists(STEP, max_size=60))
 def test_every_form_agrees_with_the_list(capacity, reserve, window_ns, steps):
     reserve = min(reserve, capacity)
@@ -69,7 +70,7 @@ def test_every_form_agrees_with_the_list(capacity, reserve, window_ns, steps):
     assert len({w.state_hash() for w in windows}) == 1
 
 
-@settings(deadline=None, max_examples=150, database=None)
+@settings(deadline=None, max_examples=examples(150), database=None)
 @given(st.integers(1, 8), st.lists(st.integers(-150, 150), max_size=60))
 def test_never_more_than_the_capacity_in_any_window(capacity, gaps):
     """Looked at from outside: the times as the caller saw them, wherever the window begins."""
@@ -86,7 +87,7 @@ def test_never_more_than_the_capacity_in_any_window(capacity, gaps):
             assert sum(at <= other < at + 100 for other in sent_ns) <= capacity
 
 
-@settings(deadline=None, max_examples=100, database=None)
+@settings(deadline=None, max_examples=examples(100), database=None)
 @given(st.integers(1, 10), st.lists(st.integers(0, 10**12), min_size=1, max_size=30))
 def test_time_that_runs_backwards_never_frees_a_place(capacity, earlier):
     for room in rooms:
@@ -98,7 +99,7 @@ def test_time_that_runs_backwards_never_frees_a_place(capacity, earlier):
         assert window.available(10**12 + 60_000_000_000) == capacity
 
 
-@settings(deadline=None, max_examples=100, database=None)
+@settings(deadline=None, max_examples=examples(100), database=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 40)), max_size=40))
 def test_questions_do_not_change_the_digest(steps):
     """Counting early or late what has left the window is nobody's business."""

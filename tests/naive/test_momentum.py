@@ -9,6 +9,7 @@ from math import sqrt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz.counts import examples
 from hftbot.signal.momentum import Momentum
 
 WINDOW_US, IMBALANCE_US, FLOW_US = 1_000_000, 10_000, 200_000
@@ -54,7 +55,7 @@ TOPS = st.lists(st.tuples(st.integers(599_000, 601_000), st.integers(1, 10**9),
                           st.integers(1, 3_000_000)), min_size=1, max_size=25)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(tops=TOPS)
 def test_drift_and_imbalance_equal_the_sums_written_out(tops):
     signal = Momentum(window_us=WINDOW_US, imbalance_us=IMBALANCE_US, flow_us=FLOW_US)
@@ -70,7 +71,7 @@ def test_drift_and_imbalance_equal_the_sums_written_out(tops):
     assert abs(signal.drift - naive_drift(mids2, spreads, times)) < 1e-6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(trades=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 10**9),
                                  st.integers(0, 2_000_000)), max_size=25),
        wait_us=st.integers(0, 2_000_000))

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastcore
+from fuzz.counts import examples
 from twins import BOTH, both
 
 NO_ASK = (1 << 63) - 1
@@ -68,7 +69,7 @@ def agree(book, naive):
 @pytest.mark.parametrize("room", both("fastcore.market.book"), ids=BOTH)
 @given(changes=CHANGES, depth=st.sampled_from([0, 1, 3, 10]),
        width=st.sampled_from([64, 128, 4096]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_ladder_equals_naive_book(room, changes, depth, width):
     book = room.OrderBook(depth=depth, width=width)
     naive = NaiveBook(depth)
@@ -84,7 +85,7 @@ def test_ladder_equals_naive_book(room, changes, depth, width):
 
 @pytest.mark.skipif(not fastcore.compiled, reason="there is nothing to compare with")
 @given(changes=CHANGES, spill=st.integers(1, 4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_compiled_and_interpreted_ladder_have_one_state(changes, spill):
     """With a spill so small that levels are dropped, which the naive book does not know."""
     books = [room.OrderBook(depth=10, width=64, spill=spill)
@@ -108,7 +109,7 @@ SNAPSHOT = st.lists(st.tuples(st.integers(0, 1), st.integers(1, 30), st.integers
     pytest.param(*modules, id=name) for name, *modules in zip(
         BOTH, both("fastcore.market.snapshot"), both("fastcore.market.book"), strict=True)])
 @given(levels=SNAPSHOT)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_snapshot_book_equals_naive_book_and_ladder(room, ladder_room, levels):
     book = room.SnapshotBook(depth=30)
     ladder = ladder_room.OrderBook()

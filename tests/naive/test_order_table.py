@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz.counts import examples
 from hftbot.words.order import OrderState as S
 from twins import both
 
@@ -124,7 +125,7 @@ def expect(naive, step):
     return getattr(naive, what)(naive.rows[client_id], *words)
 
 
-@settings(deadline=None, max_examples=200, database=None)
+@settings(deadline=None, max_examples=examples(200), database=None)
 @given(st.lists(STEPS, max_size=60))
 def test_every_form_agrees_with_the_dict(steps):
     tables = [room.OrderTable(CAPACITY) for room in rooms]
@@ -146,7 +147,7 @@ def test_every_form_agrees_with_the_dict(steps):
 CROWD = [block * 64 + place for block in range(1, 5) for place in (62, 63, 0, 1, 2)]
 
 
-@settings(deadline=None, max_examples=150, database=None)
+@settings(deadline=None, max_examples=examples(150), database=None)
 @given(st.lists(st.sampled_from(CROWD), max_size=80))
 def test_names_are_found_again_after_any_order_of_frees(steps):
     table = rooms[0].OrderTable(16)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz.counts import examples
 from twins import BOTH, both
 
 AMOUNT_MAX = 1 << 61
@@ -52,7 +53,7 @@ def seen(position):
             position.traded_lots)
 
 
-@settings(deadline=None, max_examples=150, database=None)
+@settings(deadline=None, max_examples=examples(150), database=None)
 @given(st.lists(ORDINARY | ANY | EDGE, max_size=30))
 def test_every_form_agrees_with_the_accountant(fills):
     positions = [room.Position(4) for room in rooms]
@@ -66,7 +67,7 @@ def test_every_form_agrees_with_the_accountant(fills):
     assert len({position.state_hash() for position in positions}) == 1
 
 
-@settings(deadline=None, max_examples=150, database=None)
+@settings(deadline=None, max_examples=examples(150), database=None)
 @given(st.lists(ORDINARY, max_size=30))
 def test_double_entry_and_the_average_price(fills):
     position = rooms[0].Position()
@@ -91,7 +92,7 @@ def test_double_entry_and_the_average_price(fills):
         assert abs(position.cost - exact) <= reductions
 
 
-@settings(deadline=None, max_examples=150, database=None)
+@settings(deadline=None, max_examples=examples(150), database=None)
 @given(st.lists(ORDINARY, max_size=5), st.integers(-5, 1 << 62))
 def test_unrealised_is_the_value_at_the_mark(fills, mark2):
     for room in rooms:

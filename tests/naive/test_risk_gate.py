@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from fuzz.counts import examples
 from hftbot.words.verdict import Verdict
 from twins import both, interpreted
 
@@ -220,7 +221,7 @@ WILD = st.tuples(
 
 
 @pytest.mark.law(5)
-@settings(deadline=None, max_examples=200, database=None)
+@settings(deadline=None, max_examples=examples(200), database=None)
 @given(WORLDS, st.lists(st.one_of(ORDINARY, ORDINARY, WILD), min_size=1, max_size=6))
 def test_every_form_agrees_with_the_decimals(world, orders):
     with localcontext(Context(prec=80)):
@@ -249,7 +250,7 @@ BIG = st.integers(1, INT64_MAX)
 
 
 @pytest.mark.law(5)
-@settings(deadline=None, max_examples=150, database=None)
+@settings(deadline=None, max_examples=examples(150), database=None)
 @given(BIG, BIG, st.integers(0, AMOUNT_MAX))
 @example(3037000500, 3037000500, AMOUNT_MAX)
 @example(1 << 32, 1 << 31, AMOUNT_MAX)

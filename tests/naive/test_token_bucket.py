@@ -5,6 +5,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz.counts import examples
 from twins import both
 
 rooms = both("fastcore.money.throttle")
@@ -41,7 +42,7 @@ STEP = st.tuples(st.integers(-2, 12), st.booleans(),
                            st.integers(0, 10**13)))
 
 
-@settings(deadline=None, max_examples=200, database=None)
+@settings(deadline=None, max_examples=examples(200), database=None)
 @given(st.integers(1, 50), st.integers(0, 20_000_000), st.integers(0, 50),
        st.lists(STEP, max_size=40))
 def test_every_form_agrees_with_the_fractions(capacity, refill_e6, reserve, steps):
@@ -57,7 +58,7 @@ def test_every_form_agrees_with_the_fractions(capacity, refill_e6, reserve, step
     assert len({b.state_hash() for b in buckets}) == 1
 
 
-@settings(deadline=None, max_examples=100, database=None)
+@settings(deadline=None, max_examples=examples(100), database=None)
 @given(st.lists(st.integers(-10**10, 10**10), max_size=30))
 def test_time_that_runs_backwards_never_adds_tokens(gaps):
     bucket = rooms[0].TokenBucket(100, 10.0)

@@ -101,6 +101,13 @@ def test_correction_fills_what_a_stall_hid(room):
 
 
 @rooms
+def test_a_corrected_minimum_is_exact_even_if_a_bucket_holds_several(room):
+    stalled = room.Histogram(230, 1, 115)
+    stalled.record_corrected(229, 33)
+    assert (stalled.count, stalled.min, stalled.max) == (6, 64, 229)
+
+
+@rooms
 def test_correction_of_an_hour_by_nanoseconds_ends_at_once(room):
     stalled = room.Histogram()
     stalled.record_corrected(INT64_MAX, 1)

@@ -121,8 +121,10 @@ class Histogram:
             if least < expected_interval:
                 least = expected_interval
             times = (missing - least) // expected_interval + 1
+            # As the least of them, which may be the minimum; the maximum is counted already.
+            missing -= (times - 1) * expected_interval
             self.record_count(missing, times)
-            missing -= times * expected_interval
+            missing -= expected_interval
 
     def record_all(self, values: array) -> None:
         """Count every value of an ``array('q')``."""
