@@ -29,6 +29,7 @@ OVERFILLED = 2
 CANCEL_AGAIN_NS = 5_000_000_000
 FILL_LATE_NS = 10_000_000_000
 FILL_WAIT_NS = 1_000_000_000
+POSTPONED_NS_MAX = 10_000_000
 
 
 class Observer(Protocol):
@@ -64,6 +65,10 @@ class Engine:
         self.external_fills = 0
         self.disabled: list[str] = []
         self.blind = True
+        # Accounted (law 8): each change of a trusted book woke the strategies, was superseded by
+        # a newer one before they were woken, or waits in _postponed.
+        self.wakes = self.wakes_skipped = 0
+        self._postponed: dict[int, int] = {}
         self._trade = Trade()
         self._marks = [(0, 0)] * len(self.books)
         self._cancel_again_ns = 0
@@ -116,20 +121,50 @@ class Engine:
             self._speak(strategy, desk, strategy.on_stop)
 
     def on_market(self, index: int, bits: int, trades: Iterable[tuple[int, ...]],
-                  recv_ns: int) -> None:
-        """One hot frame was applied to a lane: wake the strategies."""
+                  recv_ns: int, more: bool = False) -> None:
+        """One hot frame was applied to a lane: wake the strategies.
+
+        ``more``: newer frames are already here, so a book may wait for them; trades never do.
+        """
         if bits & EVENT_TOP:
             book = self.books[index]
             self.desks[index].gate.observe(book.best_bid(), book.best_ask(), recv_ns)
         if self.trading:
             if bits & EVENT_BOOK and self.books[index].trust == BookTrust.TRUSTED:
-                self._wake(index)
+                if more:
+                    self._postpone(index, recv_ns)
+                else:
+                    self._wake(index)
             if bits & EVENT_TRADE:
                 self._tell_trades(index, trades)
+        if self._postponed and not more:
+            self.catch_up()
         self.trackers.record(LOOP_ITERATION, mono_ns() - recv_ns)
+
+    def _postpone(self, index: int, recv_ns: int) -> None:
+        """Let a book wait for the newer frames behind it, but not for ever."""
+        if index not in self._postponed:
+            self._postponed[index] = recv_ns
+        elif recv_ns - self._postponed[index] > POSTPONED_NS_MAX:
+            self._wake(index)
+        else:
+            self.wakes_skipped += 1
+
+    def catch_up(self) -> None:
+        """Nothing newer is here: wake the strategies for the books that waited."""
+        while self._postponed:
+            index, _ = self._postponed.popitem()
+            if self.trading and self.books[index].trust == BookTrust.TRUSTED:
+                self._wake(index)
+            else:
+                self.wakes_skipped += 1
 
     def _wake(self, index: int) -> None:
         book = self.books[index]
+        self.wakes += 1
+        if index in self._postponed:
+            del self._postponed[index]
+            self.wakes_skipped += 1
         for strategy, desk in self.voices:
             desk.placing_ns = 0
             start_ns = mono_ns()

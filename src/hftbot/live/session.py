@@ -19,7 +19,7 @@ from hftbot.words import crash_points
 from hftbot.words import events as ev
 from hftbot.words.events import OrderDone, OrderDoubt, OrdersSeen, PrivateLost, PrivateReady
 from hftbot.words.order import OrderState, Tif, client_id_parts
-from hftbot.words.ports import Wire
+from hftbot.words.ports import Batch, Wire
 from hftbot.words.secret import Secret
 
 HOT = EVENT_BOOK | EVENT_SNAPSHOT | EVENT_TRADE | EVENT_RESYNC
@@ -31,6 +31,7 @@ CANCEL_AGAIN_S = 5.0
 DOUBT_GRACE_NS = 1_000_000_000
 ASK_AGAIN_NS = 1_000_000_000
 KILL_AGAIN_NS = 100_000_000
+_SINGLE = Batch()  # of a wire that hands over frame by frame: nothing newer is ever here
 Token = Callable[[], Awaitable[Secret]]
 
 
@@ -69,6 +70,7 @@ class Session:
         self.on_halt: Callable[[str, int], None] = lambda reason, now_us: None
         self.kill_asked: Callable[[], str] = lambda: ""
         self._public: Wire | None = None
+        self._batch: Batch = _SINGLE
         self._private: Wire | None = None
         self._wakeup = asyncio.Event()
         self._waiting = 0
@@ -82,6 +84,7 @@ class Session:
     def public_up(self, wire: Wire) -> None:
         """The market link is open: subscribe."""
         self._public = wire
+        self._batch = getattr(wire, "batch", _SINGLE)
         self._send(wire, self.feed.connected())
 
     def public_down(self, reason: str) -> None:
@@ -96,9 +99,12 @@ class Session:
         """One market frame; the view is valid during the call only."""
         bits = self.feed.on_frame(view, padding, recv_ns)
         self.world.link_seen(recv_ns)
+        more = self._batch.more
         if bits & HOT:
             self.engine.on_market(self.feed.touched, bits,
-                                  self.feed.trades() if bits & EVENT_TRADE else (), recv_ns)
+                                  self.feed.trades() if bits & EVENT_TRADE else (), recv_ns, more)
+        elif not more:
+            self.engine.catch_up()
         if bits & RARE:
             self._after_rare()
         if self._waiting:
@@ -314,6 +320,7 @@ class Session:
         self._private_events(self.gateway.take_events())
         self._flush_private()
         self._after_rare()
+        self.engine.catch_up()
         self._ask_about_doubt(now_ns)
         self._reconcile_in_time(now_ns)
         self.world.refresh_limits()

@@ -10,6 +10,7 @@ from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTrans
 from fastcore.probe.clock import mono_ns
 from hftbot.errors import Disconnected, Timeout
 from hftbot.wire.ws import FRAME_BYTES_MAX, OnClose, OnFrame
+from hftbot.words.ports import Batch
 
 PADDING = 64  # picows keeps at least 256 readable bytes behind every frame
 ABORT_AFTER_S = 1.0
@@ -31,6 +32,7 @@ class PicowsWire(WSListener):
         self._transport: WSTransport | None = None
         self._watch: asyncio.Task[None] | None = None
         self._parts: bytearray | None = None
+        self.batch = Batch()
 
     @property
     def connected(self) -> bool:
@@ -58,6 +60,7 @@ class PicowsWire(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """picows: one frame is in the buffer."""
         recv_ns = mono_ns()
+        self.batch.more = not frame.last_in_buffer
         if self._closing or frame.payload_size > FRAME_BYTES_MAX:
             return  # picows hands over a frame that is too large, although it refused it
         try:

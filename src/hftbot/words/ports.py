@@ -137,6 +137,15 @@ class Wire(Protocol):
     def close(self) -> None: ...
 
 
+class Batch:
+    """What one read of a socket brought: ``more`` is true while newer frames of it wait."""
+
+    __slots__ = ("more",)
+
+    def __init__(self) -> None:
+        self.more = False
+
+
 class Http(Protocol):
     """One request, one answer, within a deadline."""
 
