@@ -28,6 +28,7 @@ from hftbot.live.clock import SystemClock
 from hftbot.live.connect import TokenSource, discover
 from hftbot.live.session import Session
 from hftbot.live.world import World
+from hftbot.store.account_lock import AccountLock
 from hftbot.store.journal_file import JournalFile, Row
 from hftbot.store.ledger_db import LedgerDb
 from hftbot.store.state_dir import StateDir
@@ -84,7 +85,8 @@ async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: L
         for secret in (exchange.endpoint.api_key, exchange.endpoint.api_secret):
             logs.redactor.add(secret)
         halting.refuse(state.path, exchange.account)
-        return await _trade(settings, options, state, logs, exchange, stop)
+        with AccountLock(exchange.account):
+            return await _trade(settings, options, state, logs, exchange, stop)
     finally:
         await exchange.release()
         stop.close()
