@@ -88,6 +88,12 @@ CORE_STDLIB = {"__future__", "array", "struct", "typing", "collections", "datacl
 CORE_GIVEN = {"fastcore.probe.histogram_codec": {"re", "datetime"},  # the log's dated header
               "fastcore.codec": {"json", "eth_keys", "libcpp", "re", "datetime"},
               "fastcore.sign": {"json", "eth_keys", "libcpp"}}
+GUARDIAN = "hftbot.app.guardian"
+ORDER_PATH = ("fastcore.lane", "fastcore.money", "hftbot.engine", "hftbot.strategy",
+              "hftbot.signal", "hftbot.live.session", "hftbot.live.world", "hftbot.live.connect",
+              "hftbot.venue.kraken.gateway", "hftbot.venue.kraken.feed", "hftbot.wire.ws",
+              "hftbot.wire.link", "hftbot.wire.picows_wire", "hftbot.wire.aiohttp_wire",
+              "hftbot.exchange")
 CLOCK_READERS = {"now", "utcnow", "today"}
 
 
@@ -210,5 +216,20 @@ def no_hidden_imports(tree: Tree) -> Iterator[str]:
                 yield f"{file.shown}:{node.lineno}: {name} hides an import"
 
 
-RULES = (downwards, exchange_writes_with_its_own_hands, pure_rooms, machine_room_stands_alone,
-         kept_to_their_rooms, no_hidden_imports)
+def guardian_only_cancels(tree: Tree) -> Iterator[str]:
+    """Nothing that the guardian imports, however far down, can make or send an order."""
+    files = {file.module: file for file in tree.product if file.suffix == ".py"}
+    waiting, reached = [GUARDIAN] if GUARDIAN in files else [], {GUARDIAN}
+    while waiting:
+        file = files[waiting.pop()]
+        for found in file.imports:
+            for target in _targets(tree, found):
+                if target.startswith(ORDER_PATH):
+                    yield f"{file.shown}:{found.line}: the guardian may not reach {target}"
+                elif target in files and target not in reached:
+                    reached.add(target)
+                    waiting.append(target)
+
+
+RULES = (downwards, guardian_only_cancels, exchange_writes_with_its_own_hands, pure_rooms,
+         machine_room_stands_alone, kept_to_their_rooms, no_hidden_imports)

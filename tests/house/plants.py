@@ -67,6 +67,13 @@ PLANTS: dict[str, list[Plant]] = {
         _at("fastcore.market", "import json", "fastcore may not import json"),
         _at("fastcore.lane", "from hftbot.words import order", "may not import hftbot"),
     ],
+    "guardian_only_cancels": [
+        _one("src/hftbot/app/guardian.py", "from hftbot.live.session import Session",
+             "may not reach hftbot.live.session"),
+        ({"src/hftbot/app/guardian.py": "from hftbot.live import dead_man",
+          "src/hftbot/live/dead_man.py": "def late():\n    import hftbot.engine.router\n"},
+         "may not reach hftbot.engine.router"),
+    ],
     "kept_to_their_rooms": [
         _at("hftbot.live", "import sqlite3", "belongs to"),
         _at("hftbot.watch", "import multiprocessing", "belongs to no room"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-import itertools
 import os
 import pathlib
 import signal
 import struct
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -68,6 +68,7 @@ def test_file_is_eight_private_bytes_and_does_not_name_its_key(tmp_path, file) -
     other.close()
 
 
+@pytest.mark.fault("V4", "T1")
 @given(steps=st.lists(st.integers(-10**18, 10**12), min_size=1, max_size=60))
 @settings(max_examples=60, deadline=None)
 def test_rises_whatever_the_clock_does(tmp_path_factory, steps) -> None:
@@ -83,6 +84,7 @@ def test_rises_whatever_the_clock_does(tmp_path_factory, steps) -> None:
         last = nonce
 
 
+@pytest.mark.fault("V4")
 def test_four_processes_take_a_hundred_thousand_and_none_twice(tmp_path) -> None:
     # Two of the clocks stand still, one runs, one goes back.
     processes = [taker(tmp_path, 25_000, step) for step in (0, 0, 1_000, -1_000)]
@@ -95,7 +97,7 @@ def test_four_processes_take_a_hundred_thousand_and_none_twice(tmp_path) -> None
         lists.append([int(line) for line in out.split()])
     for nonces in lists:
         assert len(nonces) == 25_000
-        assert all(later > sooner for sooner, later in itertools.pairwise(nonces))
+        assert all(later > sooner for sooner, later in pairwise(nonces))
     together = {nonce for nonces in lists for nonce in nonces}
     assert len(together) == 100_000
     file = NonceFile(tmp_path, KEY)
@@ -112,11 +114,12 @@ def test_killed_in_the_middle_repeats_none(tmp_path) -> None:
         for _ in range(200):
             seen.append(int(process.stdout.readline()))
         process.send_signal(signal.SIGKILL)
-        rest, _ = process.communicate()
+        rest = process.stdout.read()
+        process.wait()
         # The last line may be cut off: such a nonce was never used in full.
         seen += [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
     assert len(seen) >= 1000
-    assert all(later > sooner for sooner, later in itertools.pairwise(seen))
+    assert all(later > sooner for sooner, later in pairwise(seen))
     file = NonceFile(tmp_path, KEY)
     assert file.next(0) > seen[-1]
     file.close()

@@ -9,7 +9,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +26,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(slots=True)
 class Endpoint:
-    """Where an embedded exchange listens and how to log in."""
+    """Where an embedded exchange listens and how to log in.
+
+    The guardian's key is empty if it has none of its own.
+    """
 
     rest_url: str
     ws_url: str
@@ -34,6 +37,12 @@ class Endpoint:
     api_key: Secret
     api_secret: Secret
     facts: dict[str, Any]
+    guardian_key: Secret = field(default_factory=lambda: Secret(""))
+    guardian_secret: Secret = field(default_factory=lambda: Secret(""))
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """What no log may show."""
+        return (self.api_key, self.api_secret, self.guardian_key, self.guardian_secret)
 
 
 def endpoint_from(facts: dict[str, Any], source: str) -> Endpoint:
@@ -46,7 +55,8 @@ def endpoint_from(facts: dict[str, Any], source: str) -> Endpoint:
     for url in urls:
         if urlsplit(url).hostname not in LOOPBACK:
             raise StoreError(f"{source}: {url} is not on this machine; the embedded exchange is")
-    return Endpoint(urls[0], urls[1], urls[2], key, secret, facts)
+    guardian = [Secret(str(facts.get(f"guardian_api_{name}", ""))) for name in ("key", "secret")]
+    return Endpoint(urls[0], urls[1], urls[2], key, secret, facts, *guardian)
 
 
 async def status(rest_url: str) -> dict[str, Any]:

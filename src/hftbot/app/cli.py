@@ -87,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
     _add_run(commands)
     _add_exchange(commands)
+    _add_guardian(commands)
     _add_halts(commands)
     _add_reports(commands)
     _add_journal(commands)
@@ -149,6 +150,10 @@ def _add_exchange(commands: argparse._SubParsersAction[_Parser]) -> None:
                         help="stop LINGER_S seconds after standard input closes")
     parser.add_argument("--log-format", metavar="text|json", help="lines of the log")
     _add_sources(parser)
+
+
+def _add_guardian(commands: argparse._SubParsersAction[_Parser]) -> None:
+    _command(commands, "guardian", texts.GUARDIAN, command_guardian)
 
 
 def _add_halts(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -276,6 +281,12 @@ def command_exchange(options: argparse.Namespace) -> int:
                              origin=loaded.origin(), notes=loaded.notes)
     from hftbot.app import compose
     return int(compose.exchange(loaded.settings, wishes))
+
+
+def command_guardian(options: argparse.Namespace) -> int:
+    """``hftbot guardian``"""
+    from hftbot.app import guardian
+    return guardian.run()
 
 
 def command_kill(options: argparse.Namespace) -> int:

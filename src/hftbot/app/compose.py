@@ -18,6 +18,7 @@ from hftbot import __version__
 from hftbot.app import crash, dying, halting, hardening
 from hftbot.app import venue as venues
 from hftbot.app.children import Endpoint, ExchangeChild
+from hftbot.app.guarding import Guarding
 from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
@@ -31,6 +32,7 @@ from hftbot.live.world import World
 from hftbot.store.account_lock import AccountLock
 from hftbot.store.journal_file import JournalFile, Row
 from hftbot.store.ledger_db import LedgerDb
+from hftbot.store.nonce_file import NonceFile, Nonces
 from hftbot.store.state_dir import StateDir
 from hftbot.timing import LATENCY_TRACKERS
 from hftbot.watch import logs as logging_room
@@ -80,20 +82,24 @@ def run(settings: Settings, options: RunOptions) -> int:
 async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: Logs) -> int:
     stop = _StopRequest()
     halting.refuse_kill(state.path)
-    exchange = await venues.open_venue(settings, options, state)
+    guarding = await Guarding.start(settings, state.path)
     try:
-        for secret in (exchange.endpoint.api_key, exchange.endpoint.api_secret):
-            logs.redactor.add(secret)
-        halting.refuse(state.path, exchange.account)
-        with AccountLock(exchange.account):
-            return await _trade(settings, options, state, logs, exchange, stop)
+        exchange = await venues.open_venue(settings, options, state)
+        try:
+            for secret in exchange.endpoint.secrets():
+                logs.redactor.add(secret)
+            halting.refuse(state.path, exchange.account)
+            with AccountLock(exchange.account):
+                return await _trade(settings, options, state, logs, exchange, stop, guarding)
+        finally:
+            await exchange.release()
     finally:
-        await exchange.release()
+        await guarding.close()
         stop.close()
 
 
 async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs: Logs,
-                 exchange: venues.OpenVenue, stop: _StopRequest) -> int:
+                 exchange: venues.OpenVenue, stop: _StopRequest, guarding: Guarding) -> int:
     """One session on an exchange that is already there."""
     say = _printer(options.json, logs.redactor)
     clock = SystemClock()
@@ -109,13 +115,15 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
                                   clock.now_us()), keep=settings.journal_keep)
     store = LedgerDb(state.database)
     http = HttpClient()
+    nonces = NonceFile(state.path, endpoint.api_key)
     try:
         world = World(settings, instruments, clock, logs, journal.journal, run_number,
                       LATENCY_TRACKERS.trackers)
         go_on = _follow_journal(journal, world)
         world.add_strategy(build_strategy(settings))
         tokens = TokenSource(http, endpoint.rest_url, endpoint.api_key, endpoint.api_secret, clock,
-                             logs.redactor.add_passing)
+                             logs.redactor.add_passing,
+                             Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn))
         left, remarks = carried(state.journal, exchange.account, journal.path, instruments)
         session = Session(world, tokens.fetch, settings.loop_interval_us,
                           settings.order_deadline_us, left)
@@ -123,8 +131,10 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
                             logs.redactor)
         reporter.account = {"account": exchange.account, "account_own": exchange.own}
         world.engine.observers.append(reporter)
+        guarding.attach(session, endpoint, exchange.own, logs)
 
         def tick(now_us: int) -> None:
+            guarding.tick()
             reporter.tick(now_us)
             go_on()
 
@@ -135,13 +145,17 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         banner = report.banner(settings, report.BannerFacts(
             mode=exchange.mode, market=exchange.market, latency=exchange.latency,
             state_dir=str(state.path), origin=options.origin, journal=journal.places,
+            guardian=guarding.described(endpoint),
             urls=(endpoint.rest_url, endpoint.ws_url),
             notes=(*options.notes, *exchange.notes, *journal.notes, *remarks),
             core="compiled" if fastcore.compiled else "interpreted (slow)"))
         say(banner)
         logs.info(f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, settings "
                   f"{settings.digest()}")
-        await _with_links(settings, session, endpoint, options, exchange, say)
+        try:
+            await _with_links(settings, session, endpoint, options, exchange, say)
+        finally:
+            await guarding.leave()
         reporter.finish([str(state.database), str(state.log), str(state.latency_log),
                          str(journal.path)], options.json)
         if session.world.guard.sticky:
@@ -150,6 +164,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         return _exit_code(session)
     finally:
         await http.close()
+        nonces.close()
         store.close()
         journal.close()
         if journal.failed:

@@ -23,6 +23,7 @@ exit codes:
   3    the state directory cannot be used (in use, not writable, damaged)
   4    the run (or `kill`) ended and could not verify that no order is left open
   5    the guard halted the run, or a halt forbids it to start until `hftbot resume --yes`
+  6    `guardian`: the bot fell silent; everything was cancelled, and none is open
   70   a fault of hftbot; the line printed says where its traceback is
   130  interrupted before trading began
   141  whoever read the output closed it"""
@@ -54,6 +55,20 @@ examples:
   hftbot exchange --port 8080 --seed 7
   hftbot exchange --replay btcusdt.npz --json
   hftbot run --exchange http://127.0.0.1:8080    in another terminal""",
+)
+
+GUARDIAN = (
+    "cancel for a bot that dies (started by `run`)",
+    """\
+The second process of a run, started by it: it can cancel and nothing else. While the bot beats it
+keeps the venue's dead man's switch armed; GUARDIAN_LIMIT_S without a beat, or at the end of the
+bot without a goodbye, it cancels everything until the venue lists no open order. It speaks to the
+bot through a pipe and logs to DIR/guardian.log. GUARDIAN=0 does without.""",
+    """\
+examples:
+  hftbot run --set GUARDIAN_LIMIT_S=5
+  hftbot run --set GUARDIAN=0
+  tail -f hftbot-state/guardian.log""",
 )
 
 KILL = (

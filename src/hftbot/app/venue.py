@@ -69,6 +69,9 @@ async def open_venue(settings: Settings, options: RunOptions, state: StateDir) -
     if options.exchange_url is not None:
         endpoint = await attach(options.exchange_url, settings.kraken_api_key,
                                 settings.kraken_api_secret)
+        if settings.kraken_api_key:
+            endpoint.guardian_key = settings.kraken_guardian_api_key
+            endpoint.guardian_secret = settings.kraken_guardian_api_secret
         facts = await status(endpoint.rest_url)
         venue = _described(endpoint, facts)
         venue.notes.append("attached to an exchange that was started by hand; it is not stopped")

@@ -103,6 +103,12 @@ class Settings:
     busy_poll: str = _key(
         "BUSY_POLL", Choice(("off", "on", "adaptive")), "adaptive", "run",
         "spin for the next frame instead of sleeping; needs two processors")
+    guardian: bool = _key(
+        "GUARDIAN", Flag(), "1", "run",
+        "a second process cancels everything if this one dies or stops beating")
+    guardian_limit_us: int = _key(
+        "GUARDIAN_LIMIT_S", _number("0.5", "50", "s", _US_PER_S), "10", "run",
+        "how long the guardian waits for a beat")
     state_dir: str = _key(
         "STATE_DIR", Text("a directory"), "hftbot-state", "run",
         "journal, database, log, account of the embedded exchange")
@@ -241,6 +247,12 @@ class Settings:
     kraken_api_secret: Secret = _key(
         "KRAKEN_API_SECRET", SecretText(base64=True), "", "kraken", "the key's private half",
         aliases=("KRAKEN_SPOT_API_SECRET",))
+    kraken_guardian_api_key: Secret = _key(
+        "KRAKEN_GUARDIAN_API_KEY", SecretText(), "", "kraken",
+        "the guardian's own key, with the rights to query and to cancel; else it uses the other")
+    kraken_guardian_api_secret: Secret = _key(
+        "KRAKEN_GUARDIAN_API_SECRET", SecretText(base64=True), "", "kraken",
+        "its private half")
 
     kraken_api_key_file: str = _key(
         "KRAKEN_API_KEY_FILE", _KEY_FILE, "", "secrets",
@@ -363,6 +375,11 @@ def check(settings: Settings, source_of: Mapping[str, str]) -> None:
         refuse("ORDER_SIZE_USD", "POSITION_USD_MAX", "every entry would be denied")
     if settings.order_size_usd > settings.gross_usd_max:
         refuse("ORDER_SIZE_USD", "GROSS_USD_MAX", "every entry would be denied")
+    if settings.guardian and settings.loop_interval_us * 4 > settings.guardian_limit_us:
+        refuse("LOOP_INTERVAL_MS", "GUARDIAN_LIMIT_S", "the timer beats for the guardian, which "
+               "would take a slow one for a dead bot")
+    if bool(settings.kraken_guardian_api_key) != bool(settings.kraken_guardian_api_secret):
+        raise ConfigError("KRAKEN_GUARDIAN_API_KEY and KRAKEN_GUARDIAN_API_SECRET belong together")
     if settings.min_hold_us > settings.max_hold_us:
         refuse("MIN_HOLD_S", "MAX_HOLD_S", "the forced exit would come first")
     if settings.min_profit_e6 > settings.profit_target_e6:

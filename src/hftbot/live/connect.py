@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from hftbot.errors import ConfigError, Timeout, VenueError
+from hftbot.errors import BadNonce, ConfigError, Timeout, VenueError
 from hftbot.venue.kraken import codec, rules
 from hftbot.wire.ws import Connect
 from hftbot.words.instrument import Instrument
@@ -19,23 +19,38 @@ NEAREST_SHOWN = 5
 class TokenSource:
     """Fetches WebSocket tokens by signed REST; nonces strictly rise.
 
-    ``told`` hears of each token before anybody uses it, so that no log ever shows it.
+    ``told`` hears of each token before anybody uses it, so that no log ever shows it. ``nonces``
+    gives nonces where other processes use the same key.
     """
 
     def __init__(self, http: Http, rest_url: str, key: Secret, secret: Secret,
-                 clock: Clock, told: Callable[[Secret], None] = lambda token: None) -> None:
+                 clock: Clock, told: Callable[[Secret], None] = lambda token: None,
+                 nonces: Callable[[], int] | None = None) -> None:
         self._told = told
         self._http = http
         self._rest_url = rest_url
         self._key = key
         self._secret = secret
         self._clock = clock
+        self._nonces = nonces or self._own_nonce
         self._nonce = 0
 
     async def fetch(self) -> Secret:
-        """A fresh token. Raises the mapped VenueReject, or TransportError."""
+        """A fresh token. Raises the mapped VenueReject, or TransportError.
+
+        A nonce that another process's request overtook on the way is asked with once more.
+        """
+        try:
+            return await self._fetch()
+        except BadNonce:
+            return await self._fetch()
+
+    def _own_nonce(self) -> int:
         self._nonce = max(self._nonce + 1, self._clock.now_us() * 1000)
-        path, headers, body = rules.token_request(self._key, self._secret, self._nonce)
+        return self._nonce
+
+    async def _fetch(self) -> Secret:
+        path, headers, body = rules.token_request(self._key, self._secret, self._nonces())
         status, answer = await self._http.request("POST", self._rest_url + path, headers, body,
                                                   ANSWER_S)
         token = rules.token_response(status, answer)

@@ -32,6 +32,8 @@ DOUBT_GRACE_NS = 1_000_000_000
 ASK_AGAIN_NS = 1_000_000_000
 KILL_AGAIN_NS = 100_000_000
 _SINGLE = Batch()  # of a wire that hands over frame by frame: nothing newer is ever here
+# A process that was stopped for so long does not trade on what it knew before.
+GAP_NS = 2_000_000_000
 Token = Callable[[], Awaitable[Secret]]
 
 
@@ -66,6 +68,10 @@ class Session:
         self.reconciler = Reconciler(world, self._over_ns, world.settings.reconcile_interval_us
                                      * 1000, self._send_private, carried)
         self.on_reconciled: Callable[[Reconciliation], None] = lambda report: None
+        self.gap_ns = GAP_NS + loop_interval_us * 1000
+        self._fresh_until_ns = 1 << 63
+        self._guarded = True
+        self.before_trading: Callable[[], Awaitable[None]] | None = None
         self.on_tick: Callable[[int], None] = lambda now_us: None
         self.on_halt: Callable[[str, int], None] = lambda reason, now_us: None
         self.kill_asked: Callable[[], str] = lambda: ""
@@ -97,6 +103,8 @@ class Session:
 
     def public_frame(self, view: memoryview | bytes, padding: int, recv_ns: int) -> None:
         """One market frame; the view is valid during the call only."""
+        if recv_ns > self._fresh_until_ns:
+            self._notice_gap(recv_ns)
         bits = self.feed.on_frame(view, padding, recv_ns)
         self.world.link_seen(recv_ns)
         more = self._batch.more
@@ -141,6 +149,8 @@ class Session:
 
     def private_frame(self, view: memoryview | bytes, padding: int, recv_ns: int) -> None:
         """One frame about our own orders and money."""
+        if recv_ns > self._fresh_until_ns:
+            self._notice_gap(recv_ns)
         self._private_events(self.gateway.on_frame(view, recv_ns))
         self._flush_private()
         if self._waiting:
@@ -192,16 +202,38 @@ class Session:
         self._admit()
         self.world.guard.set_ready(True)
 
-    def _admit(self) -> None:
-        self.engine.router.admit(self.engine.trading and self.engine.guard.state != HALTED
-                                 and not self.engine.blind and not self.reconciler.doubtful)
-
     def _go_blind(self, reason: str) -> None:
         """No new orders until the venue has told us where we stand; cancels go out meanwhile."""
         self.engine.blind = True
         self.reconciler.listed = False
         self.engine.router.admit(False)
         self.world.guard.set_ready(False)
+
+    # --- guarded, and awake -------------------------------------------------------------------
+
+    def set_guarded(self, guarded: bool) -> None:
+        """Without a guardian no order leaves; cancels do."""
+        self._guarded = guarded
+        self._admit()
+
+    def _admit(self) -> None:
+        self.engine.router.admit(self._guarded and self.engine.trading
+                                 and self.engine.guard.state != HALTED
+                                 and not self.engine.blind and not self.reconciler.doubtful)
+
+    def _notice_gap(self, now_ns: int) -> None:
+        """This process was stopped: what it knows is old, and others may have cancelled for it."""
+        stopped_s = (now_ns - self._fresh_until_ns + self.gap_ns) / 1e9
+        self._fresh_until_ns = now_ns + self.gap_ns
+        self.doubt_everything(f"this process was stopped for {stopped_s:.1f} s")
+
+    def doubt_everything(self, reason: str) -> None:
+        """As after a disconnect: no order leaves before the venue told anew where we stand."""
+        self.notes.warn(f"{reason}: connecting anew")
+        self._go_blind(reason)
+        for wire in (self._private, self._public):
+            if wire is not None:
+                wire.close()
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -216,11 +248,14 @@ class Session:
                 raise Timeout(f"not ready after {READY_S:.0f} s: {self.missing()}")
             self._look_for_kill(self.world.clock.mono_ns())
             self._stop_if_halted()
+            if self.before_trading is not None and not self.stop_asked.is_set():
+                await self.before_trading()
             if not self.stop_asked.is_set():
                 await self.reconciler.settle(self.wait_condition)
                 self.on_reconciled(self.reconciler.report)
                 self.world.refresh_limits()
                 self.engine.start()
+                self._admit()
                 await self._until_stopped(duration_s)
         finally:
             try:
@@ -314,6 +349,9 @@ class Session:
     def _tick(self) -> None:
         now_ns = self.world.clock.mono_ns()
         now_us = self.world.clock.now_us()
+        if now_ns > self._fresh_until_ns:
+            self._notice_gap(now_ns)
+        self._fresh_until_ns = now_ns + self.gap_ns
         self._look_for_kill(now_ns)
         for client_id in self.gateway.overdue(now_ns):
             self.engine.on_events((OrderDoubt(client_id, "no answer in time", now_us),))

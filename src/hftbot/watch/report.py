@@ -31,7 +31,7 @@ class BannerFacts:
 
     ``mode`` one of the MODE_ words; ``market`` one line on where prices come from; ``urls`` the
     venue's addresses; ``latency`` one line on the latency model; ``journal`` where the hot journal
-    lies; ``core`` compiled or interpreted.
+    lies; ``guardian`` what it does, or that there is none; ``core`` compiled or interpreted.
     """
 
     mode: str
@@ -41,6 +41,7 @@ class BannerFacts:
     origin: str = "defaults"
     urls: tuple[str, ...] = ()
     journal: str = ""
+    guardian: str = ""
     core: str = "compiled"
     notes: tuple[str, ...] = ()
 
@@ -95,7 +96,8 @@ def banner(settings: Settings, facts: BannerFacts) -> str:
             ("fees", _fees(settings, facts.mode)), ("latency", facts.latency),
             ("strategy", f"{settings.strategy} on {', '.join(settings.symbols)}"),
             ("limits", _limits(settings)), ("settings", f"{facts.origin} ({settings.digest()})"),
-            ("state", facts.state_dir), ("journal", facts.journal), ("core", facts.core)]
+            ("state", facts.state_dir), ("journal", facts.journal),
+            ("guardian", facts.guardian), ("core", facts.core)]
     lines = [f"hftbot {__version__}  {_BANNERS[facts.mode]}"]
     lines += [f"  {name:<10} {text}" for name, text in rows if text]
     lines += [f"  {'note':<10} {note}" for note in facts.notes]

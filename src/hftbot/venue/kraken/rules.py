@@ -240,7 +240,7 @@ def token_response(status: int, body: bytes) -> Secret:
 
     Raises the mapped VenueReject, TransportError if the API was not reached, BadFrame.
     """
-    token = codec.text(_result(status, body), "token")
+    token = codec.text(answer_of(status, body), "token")
     if not token:
         raise BadFrame("the token is empty")
     return Secret(token)
@@ -257,7 +257,7 @@ def fees_response(status: int, body: bytes) -> list[tuple[str, int, int]]:
 
     Kraken names pairs here by their REST names (XXBTZUSD), not by their symbols.
     """
-    result = _result(status, body)
+    result = answer_of(status, body)
     taker = codec.inner(result, "fees")
     maker = codec.inner(result, "fees_maker") if result.get("fees_maker") else taker
     return [(name, _percent_e6(maker, name), _percent_e6(taker, name)) for name in taker]
@@ -269,9 +269,12 @@ def _percent_e6(fees: dict[str, Any], name: str) -> int:
     return codec.units(codec.Number(percent), 4)
 
 
-def _result(status: int, body: bytes) -> dict[str, Any]:
+def answer_of(status: int, body: bytes) -> dict[str, Any]:
+    """The result in a REST answer. Raises the mapped VenueReject, TransportError, BadFrame."""
     if status == 429:
         raise RateLimited("HTTP 429: too many requests")
+    if status in (401, 403):
+        raise Denied(f"HTTP {status}: the key is not accepted")
     if status >= 500:
         raise TransportError(f"HTTP {status}: the request did not reach the API")
     if status != 200:
