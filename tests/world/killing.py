@@ -8,15 +8,15 @@ import pathlib
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fastcore.codec.text import client_id_parse
 from fastcore.lane.desk import KIND_ORDER
-from fastcore.money.journal import Journal, row_words
+from fastcore.money.journal import Journal
 from hftbot.config.schema import Settings
-from hftbot.engine.recover import Carried, Replay, carry, state_hash
+from hftbot.engine.recover import Carried, Replay, carry, row_records, state_hash
 from hftbot.exchange.settings import ExchangeSettings
 from hftbot.live.connect import TokenSource, discover
 from hftbot.live.session import Session
@@ -38,7 +38,7 @@ class Life:
     ring: Ring
     journal: pathlib.Path
     carried: Carried | None
-    rows: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    rows: list[tuple[int, Sequence[int]]] = field(default_factory=list)
     error: BaseException | None = None
 
 
@@ -121,8 +121,7 @@ async def _live(venue: MemoryVenue, settings: Settings, folder: pathlib.Path, ru
             task.cancel()
         await asyncio.gather(*(task for _, task in links), return_exceptions=True)
         journal.close()
-        life.rows = [(kind, row_words(payload)) for _, kind, payload
-                     in read_copy(life.journal).rows()]
+        life.rows = list(row_records(read_copy(life.journal).rows()))
     return life
 
 
@@ -212,7 +211,7 @@ class _Killer:
         session.lose_venue("killed")
 
 
-def replay_of(rows: Iterable[tuple[int, tuple[int, ...]]]) -> Replay:
+def replay_of(rows: Iterable[tuple[int, Sequence[int]]]) -> Replay:
     """The state that the rows of a journal with one instrument give."""
     replay = Replay(1)
     for kind, words in rows:

@@ -9,7 +9,7 @@ from typing import Any
 
 import fastcore
 from fastcore.money.journal import row_words
-from hftbot.engine.recover import Replay, state_hash
+from hftbot.engine.recover import KIND_FILL_TEXT, Replay, state_hash
 from world.ring import Ring
 
 HEAD = struct.Struct("<IIQII")
@@ -49,7 +49,8 @@ class JournalWatch:
             length, _crc, _sequence, kind, _again = HEAD.unpack(head)
             payload = os.pread(self._handle, length - HEAD.size, self.at + HEAD.size)
             self.at += (length + 7) // 8 * 8
-            yield kind, row_words(payload)
+            if kind != KIND_FILL_TEXT:
+                yield kind, row_words(payload)
 
     def compare(self) -> None:
         """Feed what is new; both hashes must be equal then."""

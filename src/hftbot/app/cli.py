@@ -179,9 +179,10 @@ def _add_reports(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _add_journal(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(commands, "journal", texts.JOURNAL, command_journal)
-    parser.add_argument("what", choices=("show", "verify", "replay"),
+    parser.add_argument("what", choices=("show", "verify", "replay", "rebuild"),
                         help="show: every record of one run; verify: check the journals of all; "
-                             "replay: the state that one run's records give")
+                             "replay: the state that one run's records give; rebuild: bot_hft.db "
+                             "from all journals")
     parser.add_argument("--run", metavar="N", type=_run_number,
                         help="this run (default: show and replay the last one, verify all)")
     parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
@@ -344,9 +345,12 @@ def command_doctor(options: argparse.Namespace) -> int:
 
 
 def command_journal(options: argparse.Namespace) -> int:
-    """``hftbot journal show``, ``verify`` and ``replay``"""
+    """``hftbot journal show``, ``verify``, ``replay`` and ``rebuild``"""
     from hftbot.app import journal
     folder = Path(load_settings(options).settings.state_dir).expanduser().absolute()
+    if options.what == "rebuild":
+        from hftbot.app import ledger
+        return ledger.command(folder, options.json)
     command = {"show": journal.show, "verify": journal.verify, "replay": journal.replay}
     return command[options.what](folder, options.run, options.json)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import fastcore
 from hftbot import __version__
-from hftbot.app import crash, dying, halting, hardening
+from hftbot.app import crash, dying, halting, hardening, ledger
 from hftbot.app import venue as venues
 from hftbot.app.children import Endpoint, ExchangeChild
 from hftbot.app.guarding import Guarding
@@ -109,10 +109,12 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         instruments = await discover(endpoint.ws_url, ws.connect, settings.symbols, maker, taker)
     except TransportError as error:
         raise exchange.explained(error) from None
+    strategy = build_strategy(settings)
     run_number = state.next_run()
     journal = JournalFile(state, run_number, JOURNAL_BYTES,
                           _header(settings, run_number, instruments, exchange.account,
-                                  clock.now_us()), keep=settings.journal_keep)
+                                  strategy.name, clock.now_us()), keep=settings.journal_keep)
+    rebuilt = ledger.rebuild_missing(state)
     store = LedgerDb(state.database)
     http = HttpClient()
     nonces = NonceFile(state.path, endpoint.api_key)
@@ -120,7 +122,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         world = World(settings, instruments, clock, logs, journal.journal, run_number,
                       LATENCY_TRACKERS.trackers)
         go_on = _follow_journal(journal, world)
-        world.add_strategy(build_strategy(settings))
+        world.add_strategy(strategy)
         tokens = TokenSource(http, endpoint.rest_url, endpoint.api_key, endpoint.api_secret, clock,
                              logs.redactor.add_passing,
                              Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn))
@@ -147,7 +149,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
             state_dir=str(state.path), origin=options.origin, journal=journal.places,
             guardian=guarding.described(endpoint),
             urls=(endpoint.rest_url, endpoint.ws_url),
-            notes=(*options.notes, *exchange.notes, *journal.notes, *remarks),
+            notes=(*options.notes, *exchange.notes, *journal.notes, *remarks, *rebuilt),
             core="compiled" if fastcore.compiled else "interpreted (slow)"))
         say(banner)
         logs.info(f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, settings "
@@ -278,9 +280,12 @@ def _follow_journal(journal: JournalFile, world: World,
 
 
 def _header(settings: Settings, run_number: int, instruments: Sequence[Instrument],
-            account: str, now_us: int) -> bytes:
+            account: str, strategy: str, now_us: int) -> bytes:
+    """What a reader has to know, as pairs of words; see ``journal_reader.header_words``."""
     return (f"hftbot {__version__} run {run_number} settings {settings.digest()} "
             f"schema {SCHEMA} account {account} started {now_us} "
+            f"strategies {'_'.join(strategy.split())} "
+            f"grids {','.join(ledger.grid_text(grid) for grid in instruments)} "
             f"symbols {','.join(grid.symbol for grid in instruments)}").encode()
 
 

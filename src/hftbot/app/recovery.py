@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fastcore.money.journal import row_words
-from hftbot.engine.recover import Carried, Replay, carry
+from hftbot.engine.recover import Carried, Replay, carry, row_records
 from hftbot.errors import StoreError
 from hftbot.store.journal_reader import JournalCopy, header_words, headers, place, read_copy
 from hftbot.words.instrument import Instrument
 
 SCHEMA = 2
-ROW_BYTES = 64
 
 
 def carried(folder: Path, account: str, own: Path,
@@ -61,9 +59,8 @@ def replayed(copy: JournalCopy) -> Replay:
     replay = Replay(len(symbols))
     feed = replay.feed
     try:
-        for _sequence, kind, payload in copy.rows():
-            if len(payload) == ROW_BYTES:
-                feed(kind, row_words(payload))
+        for kind, words in row_records(copy.rows()):
+            feed(kind, words)
     except IndexError:
         raise StoreError(f"{copy.path}: record {replay.records} names an instrument that its "
                          "header does not") from None

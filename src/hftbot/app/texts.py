@@ -131,7 +131,8 @@ Reads the longer valid copy of a run's journal: the hot one in shared memory whi
 after it was killed, else the one in DIR/journal. `show` prints every record of a run, `verify`
 checks header, sequence and crc of every run: one line each, exit code 1 if one is damaged.
 `replay` prints the positions and open orders that a run's records give, and checks the state
-hashes that the run noted about once a second: exit code 1 and the record if one disagrees.""",
+hashes that the run noted about once a second: exit code 1 and the record if one disagrees.
+`rebuild` writes bot_hft.db anew from all journals of DIR; no bot may run there.""",
     """\
 examples:
   hftbot journal show

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,11 @@ from hftbot.words.order import OrderState, client_id_parts
 
 _ORDER = struct.Struct("<11q")
 _POSITION = struct.Struct("<5q")
+_ROW = struct.Struct("<8q")
+# A fill in the venue's own words: fill key, maker (0 or 1), fill id.
+KIND_FILL_TEXT = 15
+_FILL_TEXT = struct.Struct("<qB")
+ROW_BYTES = 64
 STATE_CHECK, STATE_FIRST, STATE_CLEAN = 0, 1, 2
 # Fills that a venue tells again after a reconnect are its last ones; so are those that come late.
 KEYS_MAX = 512
@@ -53,6 +58,25 @@ def _finish(digest: Any, positions: Iterable[Any]) -> int:
     return int.from_bytes(digest.digest(), "little", signed=True)
 
 
+def fill_text(key: int, maker: bool, fill_id: str) -> bytes:
+    """Payload of a KIND_FILL_TEXT record."""
+    return _FILL_TEXT.pack(key, maker) + fill_id.encode()
+
+
+def fill_text_parse(payload: bytes) -> tuple[int, bool, str]:
+    """(fill key, maker, fill id) of such a record."""
+    key, maker = _FILL_TEXT.unpack_from(payload)
+    return key, bool(maker), payload[_FILL_TEXT.size:].decode("utf-8", "replace")
+
+
+def row_records(records: Iterable[tuple[int, int, bytes]]) -> Iterator[tuple[int, Sequence[int]]]:
+    """(kind, words) of a journal's records that are rows of eight words."""
+    unpack = _ROW.unpack
+    for _sequence, kind, payload in records:
+        if len(payload) == ROW_BYTES and kind != KIND_FILL_TEXT:
+            yield kind, unpack(payload)
+
+
 @dataclass(slots=True)
 class ReplayedOrder:
     """One order of ours as the journal tells it; ``arrived`` if the venue ever spoke of it."""
@@ -81,7 +105,7 @@ class Replay:
 
     ``orders`` holds what is not done by ClientId, ``ended`` what ended last (when, wall us),
     ``keys`` the last known fill keys. ``mismatch`` is the record at which a checkpoint did not
-    agree, 0 while all do.
+    agree, 0 while all do. ``on_over`` is called with each order that ended, and its end.
     """
 
     def __init__(self, instruments: int) -> None:
@@ -97,6 +121,7 @@ class Replay:
         self.first = False
         self.clean = False
         self.last_us = 0
+        self.on_over: Callable[[ReplayedOrder, int], None] = lambda order, state: None
         self._handlers: dict[int, Callable[[Sequence[int]], None]] = {
             rows.KIND_ORDER: self._order, rows.KIND_FILL: self._fill, rows.KIND_DONE: self._done,
             rows.KIND_ACK: self._ack, rows.KIND_CANCEL: self._cancel, rows.KIND_AMEND: self._amend,
@@ -167,13 +192,13 @@ class Replay:
         order.arrived = True
         order.filled += lots
         if order.filled >= max(order.lots, order.wish_lots):
-            self._over(client_id)
+            self._over(client_id, FULL)
         else:
             order.state = PARTIAL
 
     def _done(self, words: Sequence[int]) -> None:
         self.last_us = words[6]
-        self._over(words[0])
+        self._over(words[0], words[2])
 
     def _discard(self, words: Sequence[int]) -> None:
         # Its frame never left: no fill of it can come.
@@ -210,13 +235,16 @@ class Replay:
         if order is not None:
             order.unwish()
             if order.filled >= order.lots:
-                self._over(words[0])
+                self._over(words[0], FULL)
 
-    def _over(self, client_id: int) -> None:
-        if self.orders.pop(client_id, None) is not None:
-            self.ended[client_id] = self.last_us
-            if len(self.ended) > ENDED_MAX:
-                del self.ended[next(iter(self.ended))]
+    def _over(self, client_id: int, state: int) -> None:
+        order = self.orders.pop(client_id, None)
+        if order is None:
+            return
+        self.on_over(order, state)
+        self.ended[client_id] = self.last_us
+        if len(self.ended) > ENDED_MAX:
+            del self.ended[next(iter(self.ended))]
 
     # --- rows without an order -----------------------------------------------------------------
 

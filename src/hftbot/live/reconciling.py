@@ -7,6 +7,7 @@ from typing import Any
 
 from fastcore.lane.desk import KIND_SEEN, KIND_STATE
 from hftbot.engine.guard import HALTED, REDUCING
+from hftbot.engine.ledger import fill_key
 from hftbot.engine.reconcile import (
     ExternalSeen,
     OrderFate,
@@ -15,11 +16,13 @@ from hftbot.engine.reconcile import (
     compare,
 )
 from hftbot.engine.recover import (
+    KIND_FILL_TEXT,
     STATE_CHECK,
     STATE_CLEAN,
     STATE_FIRST,
     Carried,
     ReplayedOrder,
+    fill_text,
     state_hash,
 )
 from hftbot.live.world import World
@@ -226,7 +229,9 @@ class Reconciler:
     # --- observer of the engine ----------------------------------------------------------------
 
     def on_fill(self, fill: Fill, grid: Instrument, bid: int, ask: int) -> None:
-        """A fill that an earlier run did not know."""
+        """The fill's own name goes into the journal; one that an earlier run missed is told."""
+        self.world.journal.append(KIND_FILL_TEXT, fill_text(fill_key(fill.fill_id), fill.maker,
+                                                            fill.fill_id))
         if client_id_parts(fill.client_id).run != self.engine.table.run and fill.client_id:
             self.report.fills_found += 1
             fate = self.report.fates.get(fill.client_id)
