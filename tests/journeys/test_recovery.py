@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import shutil
+import sqlite3
 
 import pytest
 
@@ -60,7 +61,7 @@ def replayed(folder: pathlib.Path, number: int) -> dict:
     return json.loads(told.stdout)
 
 
-@pytest.mark.fault("P1")
+@pytest.mark.fault("P1", "D4")
 @pytest.mark.law(1, 2, 3, 4, 9)
 def test_recovery_explains_every_order_and_the_position(tmp_path) -> None:
     state = tmp_path / "hftbot-state"
@@ -100,3 +101,36 @@ def test_recovery_explains_every_order_and_the_position(tmp_path) -> None:
     found = json.loads(third.stdout)["reconciliation"]
     assert (found["run"], found["clean"], found["orders"]) == (2, True, [])
     assert "run 2 stopped cleanly" in third.stderr
+    compare_rebuilt(tmp_path, state)
+
+
+def compare_rebuilt(folder: pathlib.Path, state: pathlib.Path) -> None:
+    """The database is deleted and written anew from the journals of three runs, one killed."""
+    live_fills, live_orders = tables(state)
+    (state / "bot_hft.db").unlink()
+    told = run(folder, "journal", "rebuild", "--json")
+    assert told.returncode == 0, told.stderr
+    fills, orders = tables(state)
+    assert json.loads(told.stdout)["fills"] == len(fills) > 10
+    # What the database thread had not written at the kill, the journal has.
+    assert live_fills.items() <= fills.items()
+    assert live_orders.keys() <= orders.keys()
+    for client_id, row in live_orders.items():
+        again = dict(orders[client_id])
+        assert row.pop("done_ts") >= again.pop("done_ts")
+        assert row.pop("reason") is not None
+        assert again.pop("reason") is None
+        assert row == again
+    (state / "bot_hft.db").unlink()
+    again = run(folder, *RUN, "--duration", "1", "--json")
+    assert again.returncode == 0, again.stderr
+    assert "was missing" in again.stderr
+    assert fills.items() <= tables(state)[0].items()
+
+
+def tables(state: pathlib.Path) -> tuple[dict, dict]:
+    """Fills by their id, orders by their ClientId, as plain rows."""
+    with sqlite3.connect(state / "bot_hft.db") as database:
+        database.row_factory = sqlite3.Row
+        return ({row["fill_id"]: dict(row) for row in database.execute("SELECT * FROM fills")},
+                {row["client_id"]: dict(row) for row in database.execute("SELECT * FROM orders")})
