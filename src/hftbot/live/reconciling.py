@@ -68,6 +68,8 @@ class Reconciler:
         self._state_ns = 0
         self._next_ns = world.clock.mono_ns() + interval_ns
         self._asked = False
+        self._unlisted: set[int] = set()
+        self._unlisted_ns = 0
         self._looks = 0
         self._look_ns = 0
         self._last_look: list[tuple[int, int, int]] = []
@@ -152,8 +154,8 @@ class Reconciler:
         asked, self._asked = self._asked, False
         if asked:
             for ended in difference.ended:
-                self.world.notes.warn(f"order {ended.client_id} is over at the venue, and nobody "
-                                      "told us")
+                self.world.notes.warn(f"order {ended.client_id} is over: the venue lists it no "
+                                      "more, and its end was not told")
         for order in seen.orders:
             if order.client_id in self.report.fates:
                 self.report.fates[order.client_id].listed = True
@@ -161,8 +163,11 @@ class Reconciler:
         crash_points.pass_by("mid_reconcile")
         engine.on_events(difference.proved)
         for client_id in difference.unproved:
-            # What was sent while the list was on its way is no news.
-            if not asked or client_id in self._old:
+            # What was sent while the list was on its way is no news: the next list may tell.
+            if asked and client_id not in self._old:
+                self._unlisted.add(client_id)
+                self._unlisted_ns = clock.mono_ns() + self._over_ns
+            else:
                 engine.on_events((OrderDoubt(client_id, "not in the venue's list yet",
                                              clock.now_us()),))
         for client_id in difference.missing:
@@ -260,12 +265,18 @@ class Reconciler:
             return False
         if self._looks and now_ns >= self._look_ns:
             self._look(now_ns)
-        if now_ns < self._next_ns:
+        if now_ns >= self._next_ns:
+            self._next_ns = now_ns + self._interval_ns
+            self._begin_looks(now_ns)
+            self._asked = True
+        elif self._unlisted and now_ns >= self._unlisted_ns:
+            table = self.engine.table
+            self._asked = any(table.is_open(table.find(client_id))
+                              for client_id in self._unlisted)
+            self._unlisted.clear()
+        else:
             return False
-        self._next_ns = now_ns + self._interval_ns
-        self._begin_looks(now_ns)
-        self._asked = True
-        return True
+        return self._asked
 
     def sight_restored(self, now_ns: int) -> None:
         """After a reconnect nothing is quoted on a position that the venue does not confirm."""
