@@ -104,11 +104,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     say = _printer(options.json, logs.redactor)
     clock = SystemClock()
     endpoint = exchange.endpoint
-    maker, taker = FEES_E6[exchange.fees]
-    try:
-        instruments = await discover(endpoint.ws_url, ws.connect, settings.symbols, maker, taker)
-    except TransportError as error:
-        raise exchange.explained(error) from None
+    instruments = await _instruments(settings, exchange)
     strategy = build_strategy(settings)
     run_number = state.next_run()
     journal = JournalFile(state, run_number, JOURNAL_BYTES,
@@ -152,8 +148,8 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
             notes=(*options.notes, *exchange.notes, *journal.notes, *remarks, *rebuilt),
             core="compiled" if fastcore.compiled else "interpreted (slow)"))
         say(banner)
-        logs.info(f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, settings "
-                  f"{settings.digest()}")
+        logs.info(f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, "
+                  f"settings {settings.digest()}")
         try:
             await _with_links(settings, session, endpoint, options, exchange, say)
         finally:
@@ -161,8 +157,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         reporter.finish([str(state.database), str(state.log), str(state.latency_log),
                          str(journal.path)], options.json)
         if session.world.guard.sticky:
-            say(f"The halt stays until {halting.remedy(state.path)}" if keeper.kept else
-                f"The halt could NOT be kept in {state.path}: the next start is not refused")
+            say(_halt_text(keeper.kept, state))
         return _exit_code(session)
     finally:
         await http.close()
@@ -171,6 +166,21 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         journal.close()
         if journal.failed:
             logs.error(f"{journal.failed}; what it lacks is kept in {journal.hot or journal.path}")
+
+
+async def _instruments(settings: Settings, exchange: venues.OpenVenue) -> list[Instrument]:
+    """The grids of the run's symbols, as the venue tells them."""
+    maker, taker = FEES_E6[exchange.fees]
+    try:
+        return await discover(exchange.endpoint.ws_url, ws.connect, settings.symbols, maker, taker)
+    except TransportError as error:
+        raise exchange.explained(error) from None
+
+
+def _halt_text(kept: bool, state: StateDir) -> str:
+    """What a halt means for the next start."""
+    return (f"The halt stays until {halting.remedy(state.path)}" if kept else
+            f"The halt could NOT be kept in {state.path}: the next start is not refused")
 
 
 async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
