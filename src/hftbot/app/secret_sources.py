@@ -13,6 +13,7 @@ from hftbot.errors import ConfigError
 
 SERVICE = "hftbot"
 KEY_BYTES_MAX = 8192
+PATH_SHOWN = 300
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -50,7 +51,7 @@ def key_file(path: Path, asked_by: str) -> str:
             os.close(number)
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError(f"{asked_by}: {path}: {said}") from None
+        raise ConfigError(f"{asked_by}: {str(path)[:PATH_SHOWN]}: {said}") from None
     if wrong:
         raise ConfigError(f"{asked_by}: {path} {wrong}")
     lines = content.decode("ascii", errors="replace").strip().splitlines()
