@@ -24,8 +24,8 @@ from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.errors import HftbotError, StoreError
 from hftbot.watch import latency_log, status
 
-COMMANDS = ("run", "exchange", "kill", "resume", "latency", "status", "doctor", "journal",
-            "config")
+COMMANDS = ("run", "exchange", "guardian", "kill", "resume", "latency", "status", "doctor",
+            "journal", "config")
 KEY = "test-api-key-123456"
 SECRET = base64.b64encode(b"0123456789abcdef" * 4).decode()
 

@@ -217,3 +217,17 @@ def test_small_kinds() -> None:
     assert [Flag().parse(word) for word in ("0", "false", "No", "OFF")] == [False] * 4
     assert Choice(("a", "b")).parse(" A ") == "a"
     assert Symbols().parse(" btc/usd , ETH/USD,") == ("BTC/USD", "ETH/USD")
+
+
+@pytest.mark.parametrize(("values", "words"), [
+    ({"LOOP_INTERVAL_MS": "3000"}, "LOOP_INTERVAL_MS=3000 (default) and GUARDIAN_LIMIT_S=10"),
+    ({"KRAKEN_GUARDIAN_API_KEY": "abcdefgh"}, "belong together"),
+    ({"KRAKEN_GUARDIAN_API_SECRET": "YWJjZGVmZ2g="}, "belong together")])
+def test_guardian_settings_that_cannot_be(values: dict[str, str], words: str) -> None:
+    parsed = {keys()[name].attribute: parse(keys()[name], text, "test")
+              for name, text in values.items()}
+    with pytest.raises(ConfigError) as refused:
+        check(Settings(**parsed), {})
+    assert words in str(refused.value)
+    assert "abcdefgh" not in str(refused.value)
+    check(Settings(guardian=False, loop_interval_us=3_000_000), {})

@@ -352,14 +352,42 @@ def test_world_a_bot_that_was_stopped_places_nothing_before_it_reconciled(kind: 
                 deliver(view, padding, recv_ns + jump_ns)
             wire.on_frame = wake
         at(case, 10, stop_and_go)
-        reconcile = session._reconcile
+        reconcile = session.reconciler.on_orders
 
         def reconciled(seen) -> None:
             record.append(("reconciled", len(strategy.placed)))
             reconcile(seen)
-        session._reconcile = reconciled
+        session.reconciler.on_orders = reconciled
     case = guarded(20, plan, strategy=strategy)
     [at_jump] = [index for index, (word, _) in enumerate(record) if word == "placed"]
     assert record[at_jump + 1] == ("reconciled", record[at_jump][1])
     assert any("was stopped for" in line for line in case.ring.notes.lines)
     assert len(strategy.placed) > record[at_jump][1], "and then it trades again"
+
+
+@pytest.mark.fault("V14")
+def test_world_without_a_guardian_no_order_leaves_and_cancels_do() -> None:
+    strategy, record = Rester(), []
+
+    def plan(case: Guarded) -> None:
+        session = case.ring.session
+
+        def note() -> None:
+            record.append((len(strategy.placed), len(case.face.desk.orders)))
+
+        def lose() -> None:
+            session.set_guarded(False)
+            session.engine.cancel_everything()
+            note()
+        at(case, 10, lose)
+        # A reconnect on the way must not open the door again.
+        at(case, 12, lambda: session.doubt_everything("planted"))
+        at(case, 20, note)
+        at(case, 20.1, lambda: session.set_guarded(True))
+        at(case, 22, note)
+    guarded(25, plan, strategy=strategy)
+    [(before, _), (without, open_without), (again, open_again)] = record
+    assert without == before
+    assert open_without == 0
+    assert again > before
+    assert open_again == 1

@@ -61,7 +61,8 @@ def run_checks(settings: Settings, sources: Mapping[str, str]) -> list[Check]:
         ("processors", lambda: check_processors(settings)), ("clock", check_clock),
         ("state directory", lambda: check_state(folder)), ("disk", lambda: check_disk(folder)),
         ("shared memory", check_shared_memory), ("sockets", check_sockets),
-        ("keys", lambda: check_keys(settings, sources))]
+        ("keys", lambda: check_keys(settings, sources)),
+        ("guardian", lambda: check_guardian(settings))]
     results = []
     for name, check in checks:
         try:
@@ -188,6 +189,18 @@ def check_keys(settings: Settings, sources: Mapping[str, str]) -> Check:
     return Check("keys", True, f"{found}; kept from core files and debuggers",
                  "the environment is seen by child processes; KRAKEN_API_KEY_FILE names a file"
                  if in_environment else "")
+
+
+def check_guardian(settings: Settings) -> Check:
+    """Who cancels if the bot dies."""
+    if not settings.guardian:
+        return Check("guardian", True, "off", "GUARDIAN=1: without it a bot that dies leaves its "
+                     "orders open")
+    found = f"on, waits {settings.guardian_limit_us / 1e6:g} s for a beat"
+    if settings.kraken_guardian_api_key or not settings.kraken_api_key:
+        return Check("guardian", True, f"{found}; a key of its own")
+    return Check("guardian", True, f"{found}; the bot's key",
+                 "KRAKEN_GUARDIAN_API_KEY: one that can query and cancel only")
 
 
 def _existing(path: Path) -> Path:
