@@ -13,10 +13,13 @@ from decimal import Decimal
 from typing import Any
 
 from hftbot.app.journal import record
-from hftbot.store.journal_reader import names, read_both
+from hftbot.app.recovery import replayed
+from hftbot.store.journal_reader import JournalCopy, names, read_both
 from hftbot.store.state_dir import hot_folder
 from journeys import bot as program
 
+# What the account begins with, and one tick (0.1 USD) times one lot (1e-8 BTC).
+START_E10, TICK_LOT_E10 = 10_000 * 10**10, 10
 HERE = pathlib.Path(__file__).parent
 STRATEGY = """
 from hftbot import Side, Strategy, Tif
@@ -107,15 +110,19 @@ class Scene:
         """True once the exchange counts that many trades."""
         return sum("trade" in line for line in self.lines()) >= count
 
-    def records(self) -> list[dict[str, Any]]:
+    def journals(self) -> list[JournalCopy]:
         """The journals of all runs, in order."""
         hot, disk = hot_folder(self.state), self.state / "journal"
-        found: list[dict[str, Any]] = []
+        found = []
         for name in names(disk, hot):
             copy, trouble = read_both(hot / name if hot else None, disk / name)
             assert not trouble, trouble
-            found += [record(*row) for row in copy.rows()]
+            found.append(copy)
         return found
+
+    def records(self) -> list[dict[str, Any]]:
+        """All their records."""
+        return [record(*row) for copy in self.journals() for row in copy.rows()]
 
     def close(self) -> None:
         """End whatever still runs; leave nothing in shared memory."""
@@ -155,9 +162,31 @@ class Scene:
                      for row in rows if row["kind"] == "FILL")
         if lots != booked:
             found.append(f"the exchange holds {lots} lots, the journals' fills make {booked}")
+        cash_e10 = START_E10 + sum(
+            (-1 if row["side"] == "BUY" else 1) * row["ticks"] * row["lots"] * TICK_LOT_E10
+            for row in rows if row["kind"] == "FILL")
+        if end["balances"]["USD"] != cash_e10:
+            found.append(f"the exchange has {end['balances']['USD']} (1e-10 USD), the journals' "
+                         f"fills make {cash_e10}")
+        found += self._replays_differ(lots)
         position = sum(round(line["size"] * 10**8) for line in result["positions"])
         if lots != position:
             found.append(f"the exchange holds {lots} lots, the bot says {position}")
+        return found
+
+    def _replays_differ(self, lots: int) -> list[str]:
+        """A replay of each journal has the hashes that its run noted; the last has our position."""
+        found, replays = [], [replayed(copy) for copy in self.journals()]
+        for number, replay in enumerate(replays, 1):
+            if replay.mismatch:
+                found.append(f"journal {number}: record {replay.mismatch} has another state hash")
+        if not sum(replay.checkpoints for replay in replays):
+            found.append("no journal has a state hash")
+        if replays[-1].positions[0].lots != lots:
+            found.append(f"the exchange holds {lots} lots, the replay "
+                         f"{replays[-1].positions[0].lots}")
+        if replays[-1].orders:
+            found.append(f"the replay has {len(replays[-1].orders)} orders open")
         return found
 
     def _fills_differ(self, told: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[str]:

@@ -6,6 +6,7 @@ A line is handed to a thread by the caller and written there. If the thread fall
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import logging.handlers
@@ -78,7 +79,9 @@ class Logs:
         self._entrance.closed = True
         logging.getLogger().removeHandler(self._entrance)
         self._listener.stop()
-        self._file.close()
+        # A full disk takes the last lines, not the exit code of the run.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def setup(path: Path | str, level: str = "info", json_lines: bool = False,

@@ -141,6 +141,9 @@ class Link:
         self.state = "connecting"
         if self._prepare is not None:
             await self._prepare()
+        if self.budget.wait_s(loop.time()) > 0:
+            # Another link took the last place while this one waited for it too.
+            return
         self.budget.take(loop.time())
         self.attempts += 1
         gone: asyncio.Future[str] = loop.create_future()
