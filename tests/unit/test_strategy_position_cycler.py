@@ -139,3 +139,14 @@ def test_order_lots_never_cost_more_and_never_fall_below_the_minimum(ticks, doll
 def test_value_limit_rounds_the_way_it_is_asked():
     assert value_limit(bitcoin(), Decimal("0.5000000001")) == 500_000_000
     assert value_limit(bitcoin(), Decimal("0.5000000001"), up=True) == 500_000_001
+
+
+def test_adopted_position_of_known_cost_is_as_old_as_it_is() -> None:
+    """The holding clock outlives a run: it is not marked at the price of now."""
+    cycler = PositionCycler(ExitRules(max_hold_us=300_000_000))
+    cycler.adopt(1_000, 1_000 * 50_000, 100_000_000)
+    assert (cycler.priced, cycler.cost2, cycler.opened_us) == (True, 2 * 50_000_000, 100_000_000)
+    assert cycler.decide(50_000, 50_002, 399_999_999) == ExitReason.NONE
+    assert cycler.decide(50_000, 50_002, 400_000_000) == ExitReason.MAX_HOLD
+    cycler.adopt(-1_000, -1_000 * 50_000, 5)
+    assert cycler.cost2 == 2 * 50_000_000

@@ -28,7 +28,8 @@ from world.ring import PUBLIC, REST, MemoryVenue, Notes, Ring, Witness, _links
 from world.tamper import GENEROUS
 from world.virtual_loop import VirtualLoop
 
-WAYS = ("between frames", "before the order leaves", "after the order left")
+WAYS = ("between frames", "before the order leaves", "after the order left", "deaf before it dies")
+DEAF_S = 0.5
 
 
 @dataclass
@@ -167,8 +168,11 @@ class _Killer:
         self.life = life
         session, loop = life.ring.session, life.ring.venue.loop
         # Whoever trades too little to be hit on the way is hit between two frames.
-        loop.call_later(self.after_s if self.way == WAYS[0] else 15.0, self.kill)
-        if self.way == WAYS[0]:
+        timed = self.way in (WAYS[0], WAYS[3])
+        loop.call_later(self.after_s if timed else 15.0, self.kill)
+        if self.way == WAYS[3]:
+            loop.call_later(max(0.0, self.after_s - DEAF_S), self.deafen)
+        if timed:
             return
         restore = session._restore_sight
 
@@ -178,6 +182,13 @@ class _Killer:
             if send is not None:
                 session.engine.router.attach(lambda frame: self.pass_by(send, frame))
         session._restore_sight = restored
+
+    def deafen(self) -> None:
+        """Orders still leave, but their answers and fills are lost on the way."""
+        if self.life is not None and not self.dead:
+            for wire in self.life.ring.venue.wires:
+                if wire.connection.kind == "private":
+                    wire.on_frame = lambda *frame: None
 
     def pass_by(self, send: Callable[[Any], None], frame: Any) -> None:
         if self.dead:

@@ -66,6 +66,7 @@ class Reconciler:
         self._arrived: set[int] = set()
         self._warned: set[str] = set()
         self._state_ns = 0
+        self._noted = (0, (0, 0))
         self._next_ns = world.clock.mono_ns() + interval_ns
         self._asked = False
         self._unlisted: set[int] = set()
@@ -257,7 +258,8 @@ class Reconciler:
         """Do what is due. True if the venue has to be asked for its list."""
         if now_ns >= self._state_ns:
             self._state_ns = now_ns + STATE_NS
-            self._checkpoint(STATE_CHECK)
+            if (self.world.journal.sequence, self.world.guard.day) != self._noted:
+                self._checkpoint(STATE_CHECK)
         if self.engine.blind:
             return False
         self.cancel_old()
@@ -327,6 +329,7 @@ class Reconciler:
         day, profit_e10 = self.world.guard.day
         self._append(KIND_STATE, state_hash(table, self.world.ledger.positions), day, profit_e10,
                      table.counter, self.world.clock.now_us(), mark)
+        self._noted = (self.world.journal.sequence, (day, profit_e10))
 
     def _append(self, kind: int, *words: Any) -> None:
         if self.world.journal.append_words(kind, 0, 0, *words) < 0:
