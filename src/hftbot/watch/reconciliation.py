@@ -11,6 +11,7 @@ from hftbot.watch.logs import stamp
 from hftbot.words.events import E10
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
+from hftbot.words.order import OrderState
 
 TITLE = "RECOVERY"
 WIDTH = 10
@@ -40,7 +41,10 @@ def fate_line(fate: OrderFate, instruments: Sequence[Instrument]) -> str:
     grid = instruments[fate.instrument]
     was = "not in our journal" if fate.was is None else fate.was.name
     state = "still open" if fate.state is None else fate.state.name
-    how = "the venue had it working: cancelled" if fate.listed else fate.reason
+    how = fate.reason
+    if fate.listed:
+        how = "the venue had it working" + (
+            ": cancelled" if fate.state == OrderState.CANCELED else "")
     found = grid.qty_text(fate.found_lots) if fate.found_lots else "none"
     return (f"{client_id_text(fate.client_id)} "
             f"{_what(fate.side, fate.lots, fate.ticks, grid)}: was {was}, is {state}"
