@@ -8,7 +8,7 @@ import pathlib
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,7 +95,7 @@ async def _live(venue: MemoryVenue, settings: Settings, folder: pathlib.Path, ru
     symbols = [grid.symbol for grid in instruments]
     carried = None
     if lives.all:
-        carried = carry(replay_of(lives.last.rows), run - 1, symbols, instruments)
+        carried = carry(replay_of(lives.last), run - 1, symbols, instruments)
     path = folder / f"run-{run:05d}.journal"
     journal = Journal(str(path), 1 << 21, b"ring")
     world = World(settings, instruments, venue.clock, Notes(), journal, run)
@@ -222,10 +222,10 @@ class _Killer:
         session.lose_venue("killed")
 
 
-def replay_of(rows: Iterable[tuple[int, Sequence[int]]]) -> Replay:
-    """The state that the rows of a journal with one instrument give."""
-    replay = Replay(1)
-    for kind, words in rows:
+def replay_of(life: Life) -> Replay:
+    """The state that the journal of a bot gives."""
+    replay = Replay(len(life.ring.world.instruments))
+    for kind, words in life.rows:
         replay.feed(kind, words)
     return replay
 
@@ -236,7 +236,7 @@ def disagreements(lives: Lives) -> list[str]:
     last, face = lives.last.ring, lives.venue.face
     named: set[int] = set()
     for life in lives.all:
-        replay = replay_of(life.rows)
+        replay = replay_of(life)
         if replay.mismatch or not replay.first:
             found.append(f"record {replay.mismatch} of a journal does not agree")
         named |= {words[0] for kind, words in life.rows if kind == KIND_ORDER}
@@ -245,16 +245,16 @@ def disagreements(lives: Lives) -> list[str]:
     unnamed = [name for name in lives.sent if client_id_parse(name) not in named]
     if unnamed:
         found.append(f"not in any journal: {unnamed}")
-    held = last.world.ledger.positions[0].lots * 100
-    if held != face.account.balances["BTC"]:
-        found.append(f"position {held} but the venue has {face.account.balances['BTC']}")
+    for grid, position in zip(last.world.instruments, last.world.ledger.positions, strict=True):
+        held = position.lots * grid.lot_units * 10**10 // 10**grid.qty_precision
+        if held != face.account.balances[grid.base]:
+            found.append(f"position {held}, the venue has {face.account.balances[grid.base]}")
     if face.desk.orders or last.session.open_at_exit != 0:
         found.append(f"open: {len(face.desk.orders)}, verified {last.session.open_at_exit}")
     if last.session.reconciler.report.differences:
         found.append(f"adopted without a fill: {last.session.reconciler.report.differences}")
-    gate = last.world.gates[0]
-    if (gate.exposure.open_lots(0), gate.exposure.open_lots(1),
-            last.world.account.open_orders) != (0, 0, 0):
+    held_lots = sum(gate.exposure.open_lots(side) for gate in last.world.gates for side in (0, 1))
+    if held_lots or last.world.account.open_orders:
         found.append("exposure is held after all is done")
     fates = last.session.reconciler.report.fates.values()
     if any(fate.state is None for fate in fates):
@@ -262,7 +262,7 @@ def disagreements(lives: Lives) -> list[str]:
     for life in lives.all:
         if life.error is not None:
             found.append(f"a bot failed: {life.error}")
-    final = replay_of(lives.last.rows)
+    final = replay_of(lives.last)
     if final.state_hash() != state_hash(last.world.table, last.world.ledger.positions):
         found.append("the last journal does not give the last state")
     if not final.clean:

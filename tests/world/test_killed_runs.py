@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,33 @@ def test_world_killed_bot_is_recovered(seed: int) -> None:
 def test_world_killed_again_and_again(seed: int) -> None:
     """The second and third may die while they recover: nothing is forgotten for that."""
     assert disagreements(live_and_die(seed, 3, quick)) == []
+
+
+class Both(Quoter):
+    """A Quoter in each of two markets, in turn."""
+
+    def on_start(self, desk: Any) -> None:
+        super().on_start(desk)
+        self.turn = 0
+
+    def on_book(self, book: Any) -> None:
+        self.turn += 1
+        if book.instrument == 0:
+            super().on_book(book)
+        elif self.turn % 7 == 0:
+            held = self.desk.position_lots(1)
+            side = int(held >= 10_000_000 and self.chance.random() < 0.5)
+            self.desk.place(1, side, book.best_bid() if side else book.best_ask(), 10_000_000,
+                            self.chance.choice([0, 1]))
+
+
+@pytest.mark.law(1, 2, 3, 4, 9)
+@pytest.mark.parametrize("seed", range(201, 206))
+def test_world_killed_bot_with_two_markets(seed: int) -> None:
+    lives = live_and_die(seed, 1, Both, bot={"symbols": ("BTC/USD", "ETH/USD")})
+    assert disagreements(lives) == []
+    first = lives.all[0].ring.world.ledger
+    assert first.positions[1].traded_lots > 0
 
 
 @pytest.mark.long

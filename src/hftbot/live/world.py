@@ -135,17 +135,15 @@ class World:
     def position_differences(self) -> list[tuple[int, int, int]]:
         """(instrument, its lots here, and as the venue's balance has them) where they differ.
 
-        What instruments of one base asset hold counts together; the first one has to answer.
+        What instruments of one base asset hold counts together; the first one has to answer. An
+        asset that others are paid with moves without a position: it is not compared.
         """
-        found = []
-        for index in self._first_of_base():
-            lots, wanted = self.ledger.position_lots(index), self._venue_lots(index)
-            if wanted is not None and wanted != lots:
-                found.append((index, lots, wanted))
-        return found
+        quotes = {grid.quote for grid in self.instruments}
+        return [row for row in self.positions_told()
+                if row[1] != row[2] and self.instruments[row[0]].base not in quotes]
 
     def positions_told(self) -> list[tuple[int, int, int]]:
-        """The same for every base asset whose balance was told, equal or not."""
+        """The same for every base asset whose balance was told, equal or not, compared or not."""
         told = ((index, self.ledger.position_lots(index), self._venue_lots(index))
                 for index in self._first_of_base())
         return [(index, lots, wanted) for index, lots, wanted in told if wanted is not None]
@@ -174,9 +172,9 @@ class World:
         """
         events = []
         now_us = self.clock.now_us()
-        for index, lots, wanted in self.position_differences():
+        for index, lots, wanted in self.positions_told():
             book, grid = self.engine.books[index], self.instruments[index]
-            if not (book.has_bid() and book.has_ask()):
+            if lots == wanted or not (book.has_bid() and book.has_ask()):
                 continue
             ticks = (book.best_bid() + book.best_ask()) // 2
             cost = _cost(lots, self.ledger.positions[index].cost, wanted, ticks)
