@@ -150,7 +150,8 @@ class Histogram:
         shift = (index >> self.half_bits) - 1
         if shift < 0:
             shift = 0
-        return self.least_at(index) + ((self.mask & -self.mask) << shift) - 1
+        # Bracketed so: the last bucket ends where int64 does.
+        return self.least_at(index) + (((self.mask & -self.mask) << shift) - 1)
 
     def middle_at(self, index: int) -> float:
         """Value that stands for a bucket in mean and deviation."""
@@ -262,7 +263,8 @@ class Histogram:
         """64-bit digest of everything recorded; equal for equal contents and range."""
         mask = 1
         mask = (mask << 63) + ((mask << 63) - 1)
-        digest = ((self.highest ^ self.significant_figures) * FNV_PRIME) & mask
+        digest = self.highest
+        digest = ((digest ^ self.significant_figures) * FNV_PRIME) & mask
         digest = ((digest ^ self.lowest) * FNV_PRIME) & mask
         for i in range(HEADER_WORDS):
             digest = ((digest ^ self.words[self.row + i]) * FNV_PRIME) & mask
