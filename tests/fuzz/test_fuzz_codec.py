@@ -185,6 +185,11 @@ def test_every_truncation_and_every_token_has_one_answer():
         assert answers == answers[:1] * len(answers), frame
 
 
+def test_a_bad_string_counts_even_if_its_key_comes_again():
+    frame = b'{"channel":"\\udc00\\ud800","type":"update","channel":"book","data":[]}'
+    assert {read(frame)[0] for read in readers().values()} == {-1}
+
+
 def test_large_and_deep_frames_have_one_answer():
     ways = readers()
     level = b'{"price":45283.5,"qty":0.10000000}'

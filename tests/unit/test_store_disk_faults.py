@@ -283,7 +283,9 @@ def flip(folder: pathlib.Path, seed: int, count: int,
         assert found == good[:len(found)], f"seed {seed}, flip {number}: a wrong record"
         seen += bool(copy.damage)
         if len(found) < len(good):
-            assert copy.damage, f"seed {seed}, flip {number} at {first}: not reported"
+            # Two flips may make the last record look like one that was cut off.
+            said = copy.damage or (flips > 1 and copy.remark)
+            assert said, f"seed {seed}, flip {number} at {first}: not reported"
     return seen
 
 

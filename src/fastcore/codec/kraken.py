@@ -112,6 +112,8 @@ def _object(pairs):
     """A JSON object; keys that came twice are listed under _TWICE."""
     made = dict(pairs)
     if len(made) != len(pairs):
+        if any(_surrogates(value) for _, value in pairs):
+            raise ValueError("half of a surrogate pair")
         keys = [key for key, _ in pairs]
         made[_TWICE] = {key for key in made if keys.count(key) > 1}
     return made

@@ -197,7 +197,8 @@ def _tail(content: bytes, end: int, last: int) -> tuple[str, str]:
         return ((f"{where} is wiped, whole records follow" if _whole_record(content, end, rest)
                  else ""), f"record {last + 1} was not finished")
     if length == again and length > len(content) - end:
-        return "", f"record {last + 1} was cut off"
+        return ((f"{where} has a wrong length, whole records follow"
+                 if _whole_record(content, end, rest) else ""), f"record {last + 1} was cut off")
     if length != again or not _HEAD.size <= length <= len(content) - end:
         return f"{where} has a wrong length", ""
     if zlib.crc32(content[end + 8:end + length]) != crc:
