@@ -20,9 +20,8 @@ from hftbot.app.cli import main
 from hftbot.errors import StoreError
 from hftbot.store import durable, journal_part
 from hftbot.store.journal_file import JournalFile
-from hftbot.store.journal_keep import KIND_STATE, forget_old
 from hftbot.store.journal_part import Disk
-from hftbot.store.journal_reader import file_name, names, newest_first, read_both, run_files
+from hftbot.store.journal_reader import file_name, names, read_both, run_files
 from hftbot.store.state_dir import StateDir
 
 BYTES = 8192
@@ -331,7 +330,7 @@ def test_the_desks_go_on_in_the_new_journal(tmp_path: pathlib.Path) -> None:
     assert [kind for _sequence, kind, _payload in read_records(tmp_path / "other")] == [4, 3]
     assert rig.world.journal is other
     with pytest.raises(ValueError, match="without a journal"):
-        rig.world.desks[0].use_journal(None)
+        rig.world.use_journal(None)
 
 
 def test_show_and_verify_take_the_files_of_a_run_in_order(
@@ -381,60 +380,3 @@ def test_the_timer_goes_on_in_the_next_file(state: StateDir, memory: pathlib.Pat
     assert values(state.journal / SECOND)[:3] == BASED
     assert len(values(state.journal / SECOND)) == 4
     assert {kind for kind, _ in values(state.journal / FIRST)} == {1, 3}
-
-
-# --- how long journals are kept -----------------------------------------------------------------
-
-def keep_one(folder: pathlib.Path, name: str, account: str = "sim:1", *kinds: int) -> None:
-    told = f"hftbot 0 schema 2 account {account} symbols BTC/USD" if account else "hftbot 0"
-    journal = Journal(str(folder / name), BYTES, told.encode())
-    for kind in kinds or (9, KIND_STATE, 1):
-        journal.append_words(kind, *range(8))
-    journal.close()
-
-
-def test_the_oldest_are_forgotten_once_a_newer_one_stands_alone(tmp_path: pathlib.Path) -> None:
-    for run in range(1, 8):
-        keep_one(tmp_path, file_name(run))
-    keep_one(tmp_path, file_name(7, 2))
-    notes = forget_old(tmp_path, 3, 8)
-    assert names(tmp_path) == [file_name(6), file_name(7), file_name(7, 2)]
-    assert len(notes) == 1
-    assert notes[0].startswith("5 journals removed, run-00001.journal the oldest of them")
-    assert notes[0].endswith("run-00007-2.journal stands alone")
-    assert forget_old(tmp_path, 3, 8) == []
-
-
-def test_numbers_come_round(tmp_path: pathlib.Path) -> None:
-    for name in (file_name(65534), file_name(65535), file_name(1), file_name(2, 1, 1)):
-        keep_one(tmp_path, name)
-    assert newest_first(names(tmp_path), 2) == [file_name(1), file_name(65535), file_name(65534),
-                                                file_name(2, 1, 1)]
-    forget_old(tmp_path, 2, 2)
-    assert set(names(tmp_path)) == {file_name(1), file_name(65535)}
-
-
-@pytest.mark.parametrize("newer", ["no base rows", "damaged", "another account", "none"])
-def test_what_nothing_newer_replaces_is_kept(tmp_path: pathlib.Path, newer: str) -> None:
-    old = [file_name(1), file_name(2)]
-    for name in old:
-        keep_one(tmp_path, name, "" if newer == "none" else "sim:1")
-    latest = tmp_path / file_name(3)
-    keep_one(tmp_path, latest.name, "sim:2" if newer == "another account" else "sim:1",
-             *((1, 2) if newer == "no base rows" else ()))
-    if newer == "damaged":
-        content = bytearray(latest.read_bytes())
-        content[content.index(b"sim:1") + 200] ^= 1
-        latest.write_bytes(content)
-    assert forget_old(tmp_path, 1, 4) == []
-    assert names(tmp_path) == [*old, latest.name]
-
-
-def test_a_start_forgets_and_says_so(state: StateDir, memory: pathlib.Path) -> None:
-    state.journal.mkdir()
-    for run in (1, 2, 3):
-        keep_one(state.journal, file_name(run))
-    file = opened(state, memory, run=4, keep=2)
-    assert names(state.journal) == [file_name(2), file_name(3), file_name(4)]
-    assert "1 journals removed" in file.notes[0]
-    file.close()

@@ -42,7 +42,7 @@ cdef class LaneDesk:
     cdef readonly Position position
     cdef readonly OrderBook book
     cdef readonly KrakenOrderText text
-    cdef readonly Journal journal
+    cdef public Journal journal             # never None: World.use_journal goes on in another
     cdef readonly TokenBucket bucket        # the venue's own weighted budget, or None
     cdef readonly Trackers trackers         # or None
     cdef public int64_t deadline_us         # how long the venue may match it, 0 = no deadline

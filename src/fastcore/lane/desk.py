@@ -134,12 +134,6 @@ class LaneDesk:
         if self.table.set_run(run) < 0:
             raise ValueError(f"run must be 0..65535, not {run}")
 
-    def use_journal(self, journal) -> None:
-        """Go on in another journal, which stands alone already. Raises ValueError for None."""
-        if journal is None:
-            raise ValueError("a desk cannot go on without a journal")
-        self.journal = journal
-
     def frame(self) -> memoryview:
         """The bytes to send after a call that was allowed; empty if there are none."""
         return self.text.frame() if self.framed else memoryview(b"")

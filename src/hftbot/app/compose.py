@@ -25,6 +25,7 @@ from hftbot.app.reporter import Reporter
 from hftbot.app.strategies import build_strategy
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError, HftbotError, StoreError, TransportError
+from hftbot.live.carry_over import base_rows
 from hftbot.live.clock import SystemClock
 from hftbot.live.connect import TokenSource, discover
 from hftbot.live.session import Session
@@ -261,12 +262,10 @@ def _exit_code(session: Session) -> int:
 
 
 def _follow_journal(journal: JournalFile, world: World,
-                    base_rows: Callable[[World], Iterable[Row]] | None = None
-                    ) -> Callable[[], None]:
+                    rows: Callable[[World], Iterable[Row]] = base_rows) -> Callable[[], None]:
     """A copy that fails halts the guard; a halt brings the journal to the disk at once.
 
-    Returns what the timer calls: it goes on in the next file once that is prepared. Without
-    ``base_rows`` nothing makes a second file stand alone, and the first is the only one.
+    Returns what the timer calls: it goes on in the next file once that is prepared.
     """
     loop = asyncio.get_running_loop()
 
@@ -275,10 +274,10 @@ def _follow_journal(journal: JournalFile, world: World,
             loop.call_soon_threadsafe(call, text)
 
     def go_on() -> None:
-        if base_rows is None or not journal.rotation_due:
+        if not journal.rotation_due:
             return
         try:
-            world.use_journal(journal.rotate(base_rows(world)))
+            world.use_journal(journal.rotate(rows(world)))
             world.notes.info(f"the journal goes on in {journal.places}")
         except StoreError as error:
             world.notes.error(f"{error}; the run halts when it is full")

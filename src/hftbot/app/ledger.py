@@ -106,7 +106,7 @@ def _journals(state: StateDir) -> Iterator[JournalCopy]:
         copy, _trouble = read_both(hot / name if hot else None, state.journal / name)
         if copy.size:
             found.append((int(header_words(copy.header).get("started", "0")), name))
-    for _started, name in sorted(found):
+    for _started, name in sorted(found, key=lambda row: row[0]):
         yield read_both(hot / name if hot else None, state.journal / name)[0]
 
 

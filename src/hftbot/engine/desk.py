@@ -64,6 +64,10 @@ class OrderBookkeeping:
         self._ended.discard(handle)
         self.table.free(handle)
 
+    def ended(self) -> list[tuple[int, int]]:
+        """(handle, when it ended in wall us) of the done orders that still have a row."""
+        return [(handle, free_us - GRACE_US) for free_us, handle in self._done]
+
     def held_handles(self) -> list[int]:
         """Rows whose order is not done, DOUBT and other people's (strategy 0) included."""
         state = self.table.state

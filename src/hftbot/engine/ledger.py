@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from hftbot.words.events import E10, OrderFilled
@@ -59,6 +60,12 @@ class Ledger:
         if len(self._seen) > SEEN_MAX:
             del self._seen[next(iter(self._seen))]
         return False
+
+    def keys(self, most: int) -> list[int]:
+        """The ``fill_key`` of the fills that were applied last, the youngest last."""
+        young = [fill_key(fill_id) for fill_id in islice(reversed(self._seen), most)]
+        old = islice(self._carried, max(0, most - len(young)))
+        return [*old, *reversed(young)]
 
     def carry(self, keys: Iterable[int]) -> None:
         """Fills that are part of the positions already, by their ``fill_key``."""

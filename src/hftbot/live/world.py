@@ -113,10 +113,12 @@ class World:
                                   float(self.settings.position_usd_max))
 
     def use_journal(self, journal: Any) -> None:
-        """Go on in another journal, between two appends."""
+        """Go on in another journal, between two appends. Raises ValueError for None."""
+        if journal is None:
+            raise ValueError("nothing can be traded without a journal")
         self.journal = journal
         for desk in self.desks:
-            desk.use_journal(journal)
+            desk.journal = journal
 
     def mid(self, index: int, book: Any) -> float:
         """Mid price in quote units, 0 if a side is empty."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fastcore.lane.desk import KIND_STATE
 from hftbot.store import durable
 from hftbot.store.journal_reader import (
     JournalCopy,
@@ -13,8 +14,6 @@ from hftbot.store.journal_reader import (
     read_copy,
 )
 
-# The checkpoint that ends base rows: fastcore.lane.desk's ROW_STATE.
-KIND_STATE = 13
 _HEAD_BYTES = 1 << 16
 
 
