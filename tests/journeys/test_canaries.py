@@ -119,7 +119,8 @@ def test_canaries_of_real_processes_are_nowhere(tmp_path) -> None:
     assert "crash.log" in told
     for arguments in (("config", "show"), ("config", "show", "--json"), ("doctor",),
                       ("doctor", "--json"), ("journal", "show"), ("journal", "show", "--json"),
-                      ("journal", "verify"), ("latency",)):
+                      ("journal", "verify"), ("journal", "replay"),
+                      ("journal", "replay", "--json"), ("latency",), ("resume",)):
         user.run(0, *arguments)
     assert b"from file" in user.said["doctor"]
     user.run(1, "status", "--json")

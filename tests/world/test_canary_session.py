@@ -14,6 +14,7 @@ from canaries import ENCODINGS, canary, files, hits, spelt
 from hftbot.app import crash, halting
 from hftbot.app.load import load
 from hftbot.app.reporter import Reporter
+from hftbot.config.schema import keys
 from hftbot.live.connect import TokenSource
 from hftbot.store.ledger_db import LedgerDb
 from hftbot.watch import logs as logging_room
@@ -31,6 +32,11 @@ PLANTED = {
     "passed over": canary("over"), "later, environment": canary("pass"),
     "later, .env": canary("pk"), "later, config": canary("hyper"), "second later": canary("two"),
 }
+# Keys of other rooms, if there are any: whoever declares one has it searched for here.
+OTHERS = {key.name: base64.b64encode(canary(key.name).encode()).decode()
+          for key in keys().values() if key.secret
+          and key.name not in ("KRAKEN_API_KEY", "KRAKEN_API_SECRET")}
+PLANTED.update(OTHERS)
 
 
 def plant(folder: pathlib.Path) -> Any:
@@ -46,7 +52,7 @@ def plant(folder: pathlib.Path) -> Any:
     return load(here=folder, config=config, environment={
         "KRAKEN_API_KEY_FILE": put("key", PLANTED["key from a file"]),
         "KRAKEN_API_SECRET_FILE": put("secret", SECRET), "KRAKEN_API_KEY": PLANTED["passed over"],
-        "POLYMARKET_PASSPHRASE": PLANTED["later, environment"]})
+        "POLYMARKET_PASSPHRASE": PLANTED["later, environment"], **OTHERS})
 
 
 class Leaky(Strategy):
