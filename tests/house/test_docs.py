@@ -103,3 +103,29 @@ def test_the_matrix_is_whole() -> None:
     assert len(names) == len(set(names)) == 67
     assert all(all(row[:4]) for row in rows.ROWS)
     assert list(rows.LAWS) == list(range(1, 13))
+
+
+def controls() -> str:
+    """The section of docs/operating.md that lists the guard's controls."""
+    page = (DOCS / "operating.md").read_text(encoding="utf-8")
+    return page.split("\n## Controls\n")[1].split("\n## ")[0]
+
+
+def test_controls_name_tests_that_exist() -> None:
+    named = set(re.findall(r"`(test_\w+)`", controls()))
+    written = "".join(path.read_text(encoding="utf-8")
+                      for path in (DOCS.parent / "tests").rglob("test_*.py"))
+    assert len(named) > 20
+    assert sorted(name for name in named if f"def {name}(" not in written) == []
+
+
+def test_controls_name_settings_with_their_defaults() -> None:
+    from hftbot.config.schema import keys
+    section = controls()
+    named = set(re.findall(r"`([A-Z_0-9]+)`", section)) - {"KILL"}
+    assert sorted(named - set(keys())) == []
+    told = re.findall(r"`([A-Z_0-9]+)` (\d+)", section.split("\n**Kills.**")[0])
+    assert len(told) > 12
+    assert [(name, default) for name, default in told if keys()[name].default != default] == []
+    risk = {name for name, key in keys().items() if key.group == "risk"}
+    assert sorted(risk - named) == []

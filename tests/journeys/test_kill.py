@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -127,3 +128,19 @@ def test_kill_with_no_bot_running(tmp_path) -> None:
     assert damaged.returncode == 3
     assert "damaged" in damaged.stderr
     assert "Traceback" not in damaged.stderr
+
+
+@pytest.mark.fault("K3")
+@pytest.mark.law(7)
+def test_kill_by_signal_is_the_same_kill(tmp_path) -> None:
+    """SIGQUIT (Ctrl-\\): halted, cancelled, kept; the next start is refused until resume."""
+    venue = start(tmp_path, "exchange", "--state", "venue", "--json")
+    url = json.loads(venue.stdout.readline())["rest_url"]
+    bot = rest(tmp_path, "--exchange", url)
+    out, err = finish(bot, signal.SIGQUIT)
+    assert bot.returncode == 5, err
+    assert sim(url)["open_orders"] == 0
+    assert "killed: by signal SIGQUIT" in out
+    again = run(tmp_path, "run", "--profile", "hft", "--duration", "2", "--exchange", url)
+    assert again.returncode == 5, again.stderr
+    assert "killed: by signal SIGQUIT" in again.stderr

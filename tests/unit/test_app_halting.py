@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pathlib
+import signal
 
 import pytest
 
-from hftbot.app import halting
+from hftbot.app import compose, halting
 from hftbot.app.cli import main
 from hftbot.app.venue import archive
 from hftbot.errors import Halted, StoreError
@@ -197,3 +199,20 @@ def test_kill_says_what_the_bot_said_last(folder: pathlib.Path,
         status.write(folder / "status.json", content)
         assert halting._kill_ended(folder, 8) == code
         assert words in capsys.readouterr().out
+
+
+@pytest.mark.fault("K3")
+def test_kill_signal_before_there_is_a_session_refuses_the_next_start(folder: pathlib.Path) -> None:
+    """Nothing trades yet: the start ends, and the kill waits in its file."""
+    async def starting() -> None:
+        with StateDir(folder) as state:
+            request = compose._StopRequest(state)
+            try:
+                os.kill(os.getpid(), signal.SIGQUIT)
+                await asyncio.sleep(60.0)
+            finally:
+                request.close()
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(starting())
+    with pytest.raises(Halted, match="killed: by signal SIGQUIT"):
+        halting.refuse_kill(folder)

@@ -199,3 +199,81 @@ def test_guard_journal_that_cannot_be_kept_halts_with_its_reason(rig: Rig) -> No
     rig.engine.on_timer()
     assert rig.guard.reason == "the disk is full"
     assert halts == ["the disk is full"]
+
+
+@pytest.mark.parametrize(("fee_usd", "state"), [(9.99, ACTIVE), (10.0, REDUCING),
+                                                (14.99, REDUCING), (15.0, HALTED)])
+def test_guard_loss_limit_is_crossed_by_a_fee_alone(rig: Rig, fee_usd: float, state: int) -> None:
+    rig.engine.on_timer()
+    order = rig.buy(LOTS)
+    # At the mid, so that neither mark nor profit has a part.
+    rig.fill(order, LOTS, ticks=(BID + ASK) // 2, fee_e10=round(fee_usd * 1e10))
+    rig.engine.on_timer()
+    assert rig.guard.state == state
+    assert rig.guard.sticky == (state == HALTED)
+
+
+def test_guard_loss_limit_is_on_by_default(tmp_path: pathlib.Path) -> None:
+    rig = Rig(tmp_path, Voice())
+    assert rig.guard.loss_day_max == 25
+    rig.engine.on_timer()
+    rig.fill(rig.buy(LOTS), LOTS, ticks=(BID + ASK) // 2, fee_e10=25 * 10**10)
+    rig.engine.on_timer()
+    assert rig.guard.state == REDUCING
+
+
+def test_guard_loss_of_yesterday_is_not_todays(rig: Rig) -> None:
+    """Ten dollars in all, but over midnight: neither day reaches the limit."""
+    rig.engine.on_timer()
+    middle = (BID + ASK) // 2
+    rig.fill(rig.buy(LOTS), LOTS, "F1", ticks=middle, fee_e10=6 * 10**10)
+    rig.later((DAY_US - rig.clock.us % DAY_US) / 1e6 - 1)
+    rig.engine.on_timer()
+    rig.later(1.0)
+    rig.engine.on_timer()
+    rig.fill(rig.buy(LOTS), LOTS, "F2", ticks=middle, fee_e10=6 * 10**10)
+    rig.engine.on_timer()
+    assert rig.guard.state == ACTIVE
+    assert rig.world.account.loss_e10 == pytest.approx(6 * 10**10, abs=10)
+
+
+@pytest.mark.law(5)
+def test_guard_a_thousand_wishes_in_one_event_never_pass_the_limits(tmp_path: pathlib.Path) -> None:
+    """Counters move when an order is named, not when its frame or its answer comes."""
+    class Greedy(Voice):
+        def on_book(self, book: object) -> None:
+            for i in range(1000):
+                self.told.append(self.desk.place(0, Side.BUY, BID - i % 300, LOTS + i, Tif.GTC))
+    voice = Greedy()
+    rig = Rig(tmp_path, voice, position_usd_max=1200, open_orders_max=15, max_orders_per_min=100,
+              gross_usd_max=1000)
+    rig.engine.on_market(0, 3, (), rig.clock.ns)
+    placed = [found for found in voice.told[1:] if found > 0]
+    assert 0 < len(placed) == len(rig.sent) == len(rig.engine.open_client_ids())
+    assert len(placed) <= 15
+    exposure = rig.world.gates[0].exposure
+    assert exposure.open_lots(0) <= rig.world.gates[0].position_lots_max
+    assert rig.world.account.gross_e10 <= rig.world.account.gross_e10_max
+    assert rig.world.account.messages.taken == len(placed)
+    # One more than fits was denied by the limit that was met first.
+    assert rig.engine.rows.denials["DENY_OPEN_ORDERS"] == 1000 - len(placed)
+
+
+@pytest.mark.parametrize("largest", [(1 << 62) - 1, 1 << 62, (1 << 63) - 1])
+def test_guard_numbers_near_the_end_are_denied_with_every_limit(rig: Rig, largest: int) -> None:
+    for ticks, lots in ((largest, largest), (ASK, largest), (largest, LOTS), (1 << 31, 1 << 32)):
+        denied = -rig.desk().place(0, Side.BUY, ticks, lots, Tif.IOC)
+        assert denied & Verdict.DENY_ORDER_VALUE
+        assert denied & Verdict.DENY_GROSS
+        assert not ticks > 2 * ASK or denied & Verdict.DENY_PRICE_COLLAR
+        assert not lots > LOTS or denied & Verdict.DENY_POSITION
+    assert rig.sent == []
+
+
+def test_guard_same_order_of_two_strategies_within_the_window_is_one_too_many(
+        tmp_path: pathlib.Path) -> None:
+    rig = Rig(tmp_path, Voice("one"), Voice("two"), same_order_window_us=50_000)
+    assert rig.desk(0).place(0, Side.BUY, BID, LOTS, Tif.GTC) > 0
+    assert rig.desk(1).place(0, Side.BUY, BID, LOTS, Tif.GTC) == -Verdict.DENY_DUPLICATE
+    rig.later(0.05)
+    assert rig.desk(1).place(0, Side.BUY, BID, LOTS, Tif.GTC) > 0

@@ -207,23 +207,51 @@ def test_daily_loss_lets_only_closing_through(rig):
 @forms
 def test_fifty_first_fill_in_a_row_disables_until_a_human_enables(rig):
     for _ in range(50):
-        rig.account.note_fill(5, True)
+        rig.gate.note_fill(5, True)
     assert ask(rig, strategy=5) == Verdict.ALLOW
-    rig.account.note_fill(5, True)
+    rig.gate.note_fill(5, True)
     assert ask(rig, strategy=5) == Verdict.DENY_REPEATED_FILLS
     assert ask(rig, strategy=6) == Verdict.ALLOW
-    rig.account.note_fill(5, False)
+    rig.gate.note_fill(5, False)
     assert ask(rig, strategy=5) == Verdict.DENY_REPEATED_FILLS
     rig.account.enable(5)
     assert ask(rig, strategy=5) == Verdict.ALLOW
+    for _ in range(50):
+        rig.gate.note_fill(5, True)
+    assert ask(rig, strategy=5) == Verdict.ALLOW
+
+
+@forms
+def test_fills_in_row_are_of_one_strategy_on_one_instrument(rig):
+    other = room(rig.form, "fastcore.money.risk").RiskGate(
+        1, rig.account, room(rig.form, "fastcore.money.position").Position(1),
+        room(rig.form, "fastcore.money.exposure").Exposure(8))
+    for _ in range(50):
+        rig.gate.note_fill(5, True)
+        other.note_fill(5, True)
+        rig.gate.note_fill(6, True)
+    assert not rig.account.is_disabled(5)
+    other.note_fill(5, False)
+    rig.gate.note_fill(5, True)
+    assert rig.account.is_disabled(5)
+    assert not rig.account.is_disabled(6)
+
+
+@forms
+def test_strategies_that_cannot_be_are_not_counted(rig):
+    for strategy in (-1, 32, 1 << 40):
+        for _ in range(60):
+            rig.gate.note_fill(strategy, True)
+        assert rig.account.is_disabled(strategy)
+    assert not any(map(rig.account.is_disabled, range(32)))
 
 
 @forms
 def test_reducing_fill_begins_the_row_anew(rig):
     for _ in range(10):
         for _ in range(50):
-            rig.account.note_fill(5, True)
-        rig.account.note_fill(5, False)
+            rig.gate.note_fill(5, True)
+        rig.gate.note_fill(5, False)
     assert not rig.account.is_disabled(5)
 
 

@@ -39,6 +39,19 @@ class FakeDecoder:
     trades = ()
 
 
+class FakeBook:
+    """A touch, and when it was updated last."""
+
+    def __init__(self):
+        self.recv_ns = 0
+
+    def best_bid(self):
+        return 100
+
+    def best_ask(self):
+        return 102
+
+
 class FakeLane:
     """Answers with the bits of its plan; keeps the Lane contract."""
 
@@ -46,6 +59,7 @@ class FakeLane:
 
     def __init__(self, decoder):
         self.decoder = decoder
+        self.book = FakeBook()
         self.bits = []
         self.trust = BookTrust.EMPTY
 
@@ -60,18 +74,22 @@ class FakeLane:
 
 
 class Fake:
-    def __init__(self):
+    def __init__(self, quiet_ns=0):
         self.decoder = FakeDecoder()
         self.lanes = [FakeLane(self.decoder), FakeLane(self.decoder)]
         self.lanes[1].apply = lambda _recv_ns: self.lanes[1].bits.pop(0)
-        self.feed = Feed((BTC, ETH), self.lanes)
+        self.feed = Feed((BTC, ETH), self.lanes, 10, quiet_ns)
         self.now_ns = 1000 * SECOND_NS
 
     def frame(self, bits, other=None, data=b""):
         self.lanes[0].bits.append(bits)
+        if bits & EVENT_BOOK:
+            self.lanes[0].book.recv_ns = self.now_ns
         if other is not None:
             self.decoder.instrument = 1
             self.lanes[1].bits.append(other)
+            if other & EVENT_BOOK:
+                self.lanes[1].book.recv_ns = self.now_ns
         return self.feed.on_frame(data, 0, self.now_ns)
 
     def cold(self, data):
@@ -378,3 +396,100 @@ def test_recorded_cold_frames_are_read_without_a_complaint():
         bits = feed.on_frame(line, 0, 1)
         if bits & EVENT_COLD:
             assert feed.bad_frames == 0, line
+
+
+def synced(quiet_ns=0):
+    """Both books verified, nothing waiting."""
+    fake = Fake(quiet_ns)
+    fake.frame(EVENT_SNAPSHOT | EVENT_BOOK)
+    fake.frame(EVENT_OTHER, EVENT_SNAPSHOT | EVENT_BOOK)
+    fake.feed.take_events()
+    return fake
+
+
+def trade(fake, ticks):
+    """One trade of ETH/USD."""
+    fake.decoder.trades, fake.decoder.trade_count = (0, ticks, 5, 0, 1), 1
+    fake.frame(EVENT_OTHER, EVENT_TRADE)
+
+
+def beat(fake, seconds):
+    """So much time, with a heartbeat each second."""
+    for _ in range(seconds):
+        fake.now_ns += SECOND_NS
+        fake.frame(EVENT_HEARTBEAT)
+
+
+def lost(fake):
+    return [(event.instrument, event.trust) for event in fake.feed.take_events()
+            if isinstance(event, ev.TrustChanged)]
+
+
+@pytest.mark.fault("W4")
+@pytest.mark.parametrize("ticks", [99, 103])
+def test_trade_outside_a_book_that_does_not_follow_makes_it_alone_suspect(ticks):
+    fake = synced()
+    trade(fake, ticks)
+    beat(fake, 2)
+    assert lost(fake) == []
+    beat(fake, 1)
+    assert lost(fake) == [(1, BookTrust.SUSPECT)]
+    assert fake.asked() == RESUBSCRIBED
+    assert fake.feed.contradictions == 1
+
+
+@pytest.mark.fault("W4")
+@pytest.mark.parametrize("ticks", [100, 101, 102])
+def test_trade_at_the_touch_is_no_contradiction(ticks):
+    fake = synced()
+    trade(fake, ticks)
+    beat(fake, 10)
+    assert lost(fake) == []
+
+
+def test_book_that_follows_its_trade_is_trusted():
+    fake = synced()
+    trade(fake, 103)
+    fake.now_ns += 2 * SECOND_NS
+    fake.frame(EVENT_OTHER, EVENT_BOOK)
+    beat(fake, 10)
+    assert lost(fake) == []
+
+
+@pytest.mark.fault("W4")
+def test_three_trades_long_after_the_last_update_are_a_contradiction():
+    """Two may have met hidden size, which trades without a change of the book."""
+    for trades, found in ((2, []), (3, [(1, BookTrust.SUSPECT)])):
+        fake = synced()
+        fake.now_ns += SECOND_NS + 1
+        for _ in range(trades):
+            trade(fake, 102)
+        beat(fake, 3)
+        assert lost(fake) == found
+
+
+@pytest.mark.fault("W4")
+def test_quiet_book_is_asked_for_afresh_and_stays_trusted():
+    fake = synced(quiet_ns=30 * SECOND_NS)
+    beat(fake, 30)
+    assert fake.asked() == []
+    beat(fake, 1)
+    assert sorted(fake.asked()) == sorted([*RESUBSCRIBED, ("unsubscribe", ["BTC/USD"]),
+                                           ("subscribe", ["BTC/USD"])])
+    fake.frame(EVENT_SNAPSHOT | EVENT_BOOK)
+    fake.frame(EVENT_OTHER, EVENT_SNAPSHOT | EVENT_BOOK)
+    assert lost(fake) == []
+    assert fake.feed.probes == 2
+    beat(fake, 30)
+    assert fake.asked() == []
+
+
+@pytest.mark.fault("W4")
+def test_quiet_book_whose_question_is_not_answered_is_suspect():
+    fake = synced(quiet_ns=30 * SECOND_NS)
+    for _ in range(36):
+        beat(fake, 1)
+        fake.frame(EVENT_BOOK)
+    assert lost(fake) == []
+    beat(fake, 1)
+    assert lost(fake) == [(1, BookTrust.SUSPECT)]

@@ -476,7 +476,7 @@ class LaneDesk:
         if self.position.apply(side, ticks, lots, fee_e10) < 0:
             return -1
         after = self.position.lots if self.position.lots >= 0 else -self.position.lots
-        self.account.note_fill(strategy, after > before)
+        self.gate.note_fill(strategy, after > before)
         return 0
 
     def _note(self, kind, handle, w2, w3, w4, w5, now_us):

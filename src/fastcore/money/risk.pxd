@@ -33,6 +33,7 @@ cdef enum:
     DENY_NOT_READY = 1 << 22
     DENY_JOURNAL = 1 << 23
     DENY_NO_FUNDS = 1 << 24
+    DENY_BREAKER = 1 << 25
 
 cdef enum:
     ACTIVE = 0
@@ -64,10 +65,8 @@ cdef class AccountRisk:
     # counters
     cdef readonly int64_t gross_e10
     cdef readonly int64_t open_orders
-    cdef int64_t[::1] fills_in_row          # by strategy
     cdef int64_t[::1] disabled              # by strategy, 1 until enable()
 
-    cpdef void note_fill(self, int64_t strategy, bint increased) noexcept nogil
     cpdef bint is_disabled(self, int64_t strategy) noexcept nogil
     cpdef void disable(self, int64_t strategy) noexcept nogil
     cpdef void enable(self, int64_t strategy) noexcept nogil
@@ -110,6 +109,7 @@ cdef class RiskGate:
     cdef readonly int64_t gross_e10             # this instrument's share of the account's gross
     cdef readonly int64_t denied                # checks that said no
     cdef int64_t[::1] denials                   # by bit
+    cdef int64_t[::1] fills_in_row              # by strategy
     # orders of a moment ago: side, ticks, lots, time
     cdef int64_t[::1] recent
     cdef int64_t recent_at
@@ -147,6 +147,7 @@ cdef class RiskGate:
     cpdef void forget(self, int side, int64_t ticks, int64_t lots) noexcept nogil
     @cython.locals(now_e10=int64_t)
     cpdef void revalue(self) noexcept nogil
+    cpdef void note_fill(self, int64_t strategy, bint increased) noexcept nogil
     cpdef bint reduces(self, int side, int64_t lots) noexcept nogil
     @cython.locals(digest=uint64_t, i=int64_t)
     cpdef uint64_t state_hash(self) noexcept nogil

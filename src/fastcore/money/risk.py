@@ -23,7 +23,8 @@ if not cython.compiled:
      DENY_STALE_REF, DENY_PRICE_COLLAR, DENY_PRICE_DRIFT, DENY_ORDER_VALUE, DENY_ORDER_LOTS,
      DENY_POSITION, DENY_GROSS, DENY_OPEN_ORDERS, DENY_MESSAGE_RATE, DENY_REPEATED_FILLS,
      DENY_DAILY_LOSS, DENY_DUPLICATE, DENY_SELF_TRADE, DENY_EXPIRED_INTENT, DENY_BELOW_MINIMUM,
-     DENY_TABLE_FULL, DENY_NOT_READY, DENY_JOURNAL, DENY_NO_FUNDS) = [1 << i for i in range(25)]
+     DENY_TABLE_FULL, DENY_NOT_READY, DENY_JOURNAL, DENY_NO_FUNDS,
+     DENY_BREAKER) = [1 << i for i in range(26)]
     ACTIVE, REDUCING, HALTED = 0, 1, 2
     POST_ONLY_MODE, CANCEL_ONLY_MODE, TRUSTED, GTC, GTD = 1, 2, 2, 0, 3
     STRATEGIES, RECENT, DRIFT_SLOTS = 32, 16, 8
@@ -40,7 +41,7 @@ RULES = {
     "DENY_DUPLICATE": DENY_DUPLICATE, "DENY_SELF_TRADE": DENY_SELF_TRADE,
     "DENY_EXPIRED_INTENT": DENY_EXPIRED_INTENT, "DENY_BELOW_MINIMUM": DENY_BELOW_MINIMUM,
     "DENY_TABLE_FULL": DENY_TABLE_FULL, "DENY_NOT_READY": DENY_NOT_READY,
-    "DENY_JOURNAL": DENY_JOURNAL, "DENY_NO_FUNDS": DENY_NO_FUNDS,
+    "DENY_JOURNAL": DENY_JOURNAL, "DENY_NO_FUNDS": DENY_NO_FUNDS, "DENY_BREAKER": DENY_BREAKER,
 }
 LIMITS = ("order_value_max", "order_lots_max", "lots_min", "value_min", "tick_min", "tick_max",
           "collar_bps", "same_order_window_ns", "drift_bps_max", "drift_window_ns",
@@ -58,11 +59,10 @@ class AccountRisk:
 
     ``open_orders_max`` orders may be open at once; ``gross_e10_max`` (worst case of all gates)
     and ``loss_e10_max`` (of the day, 0 = off) are 1e-10 quote units; ``fills_in_row_max`` (0 =
-    off) consecutive fills of one strategy that each increased the position: one more disables it
-    until ``enable``. ``messages`` is the MinuteWindow that every order, amend and cancel takes a
-    place of; its reserve is for cancels only. Raises ValueError without it, and for a negative
-    limit or one beyond 2**61. The engine sets ``state``, ``mode``, ``ready`` and ``loss_e10``; a
-    new account is not ready.
+    off) consecutive fills of one strategy on one instrument that each increased the position: one
+    more disables it until ``enable``. ``messages`` is the MinuteWindow that every order, amend and
+    cancel takes a place of; its reserve is for cancels only. Raises ValueError without it, and for
+    a limit outside 0..2**61. The engine sets ``state``, ``mode``, ``ready`` and ``loss_e10``.
     """
 
     def __init__(self, open_orders_max: int = 0, gross_e10_max: int = 0, loss_e10_max: int = 0,
@@ -80,19 +80,7 @@ class AccountRisk:
         self.messages = messages
         self.gross_e10 = 0
         self.open_orders = 0
-        self.fills_in_row = array("q", bytes(8 * STRATEGIES))
         self.disabled = array("q", bytes(8 * STRATEGIES))
-
-    def note_fill(self, strategy: int, increased: bool) -> None:
-        """Count a fill of a strategy (0..31); one that did not increase the position resets."""
-        if strategy < 0 or strategy >= STRATEGIES:
-            return
-        if not increased:
-            self.fills_in_row[strategy] = 0
-            return
-        self.fills_in_row[strategy] += 1
-        if self.fills_in_row_max > 0 and self.fills_in_row[strategy] > self.fills_in_row_max:
-            self.disabled[strategy] = 1
 
     def is_disabled(self, strategy: int) -> bool:
         """True after too many fills in a row, or ``disable``, until ``enable``."""
@@ -109,7 +97,6 @@ class AccountRisk:
         """A human allows the strategy again."""
         if strategy >= 0 and strategy < STRATEGIES:
             self.disabled[strategy] = 0
-            self.fills_in_row[strategy] = 0
 
     def state_hash(self) -> int:
         """64-bit digest of states and counters; equal on every interpreter."""
@@ -120,7 +107,6 @@ class AccountRisk:
         digest = mix(digest, self.gross_e10)
         digest = mix(digest, self.open_orders)
         for i in range(STRATEGIES):
-            digest = mix(digest, self.fills_in_row[i])
             digest = mix(digest, self.disabled[i])
         return digest
 
@@ -173,6 +159,7 @@ class RiskGate:
         self.funds_value = self.funds_lots = -1
         self.gross_e10 = self.denied = 0
         self.denials = array("q", bytes(8 * 32))
+        self.fills_in_row = array("q", bytes(8 * STRATEGIES))
         self.recent = array("q", bytes(8 * 4 * RECENT))
         self.recent_at = 0
         self.drift = array("q", [-(1 << 62), 0, 0]) * DRIFT_SLOTS
@@ -329,6 +316,19 @@ class RiskGate:
         self.account.gross_e10 += now_e10 - self.gross_e10
         self.gross_e10 = now_e10
 
+    def note_fill(self, strategy: int, increased: bool) -> None:
+        """Count a fill of a strategy here, or begin anew; one too many disables it everywhere."""
+        if strategy < 0 or strategy >= STRATEGIES:
+            return
+        if not increased:
+            self.fills_in_row[strategy] = 0
+            return
+        self.fills_in_row[strategy] += 1
+        if (self.account.fills_in_row_max > 0
+                and self.fills_in_row[strategy] > self.account.fills_in_row_max):
+            self.fills_in_row[strategy] = 0
+            self.account.disable(strategy)
+
     def reduces(self, side: int, lots: int) -> bool:
         """True if the order can only lower the position, with what is open on its side."""
         if side == 0:
@@ -350,6 +350,7 @@ class RiskGate:
         digest = mix(digest, self.denied)
         for i in range(32):
             digest = mix(digest, self.denials[i])
+            digest = mix(digest, self.fills_in_row[i])
         for i in range(4 * RECENT):
             digest = mix(digest, self.recent[i])
         for i in range(3 * DRIFT_SLOTS):

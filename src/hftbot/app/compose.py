@@ -31,6 +31,7 @@ from hftbot.live.connect import TokenSource, discover
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.store.account_lock import AccountLock
+from hftbot.store.halt_file import KillFile
 from hftbot.store.journal_file import JournalFile, Row
 from hftbot.store.ledger_db import LedgerDb
 from hftbot.store.nonce_file import NonceFile, Nonces
@@ -51,6 +52,7 @@ EXIT_HALTED = 5
 EXIT_NO_STRATEGY = 1
 FEES_E6 = {"free": (0, 0), "kraken": (2500, 4000)}
 REPLAY_POLL_S = 0.25
+KILLED = "by signal SIGQUIT"
 
 
 def run_loop(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
@@ -81,7 +83,7 @@ def run(settings: Settings, options: RunOptions) -> int:
 
 
 async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: Logs) -> int:
-    stop = _StopRequest()
+    stop = _StopRequest(state)
     halting.refuse_kill(state.path)
     guarding = await Guarding.start(settings, state.path)
     try:
@@ -312,15 +314,18 @@ def _printer(json_wanted: bool, redact: Callable[[str], str]) -> Callable[[str],
 class _StopRequest:
     """Ctrl-C and SIGTERM: the first asks for an orderly stop, the second hurries it.
 
-    A signal before the session exists cancels the start.
+    SIGQUIT (Ctrl-\\) is a kill: halt, cancel all, stay halted. A signal before the session exists
+    cancels the start.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, state: StateDir) -> None:
+        self._kill = KillFile(state.path)
         self._session: Session | None = None
         self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self._asked, signal.Signals(number).name)
+        self._loop.add_signal_handler(signal.SIGQUIT, self._killed)
 
     def attach(self, session: Session) -> None:
         """From here on the session decides how to stop."""
@@ -328,8 +333,17 @@ class _StopRequest:
 
     def close(self) -> None:
         """Give the signals back."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
             self._loop.remove_signal_handler(number)
+
+    def _killed(self) -> None:
+        if self._session is not None:
+            self._session.fail(f"killed: {KILLED}")
+            return
+        # No session could keep the halt: the next start finds the kill and refuses.
+        self._kill.ask(KILLED)
+        if self._task is not None:
+            self._task.cancel()
 
     def _asked(self, name: str) -> None:
         if self._session is not None:

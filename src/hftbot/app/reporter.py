@@ -166,6 +166,7 @@ class Reporter:
         content = {
             "pid": os.getpid(), "updated_us": now_us, "state": state, "mode": totals.mode,
             "guard": STATE_NAMES[guard.state] + (f": {guard.reason}" if guard.reason else ""),
+            "breaker": self.world.router.breaker.text(),
             "symbols": [grid.symbol for grid in self.world.instruments],
             "duration_s": totals.duration_s, "orders_sent": totals.orders_sent,
             "fills": totals.fills, "rejects": totals.rejects, "doubts": totals.doubts,

@@ -12,7 +12,9 @@ from hftbot.config.schema import Key, find
 from hftbot.errors import ConfigError
 
 # Fee-free micro-scalping: profit 0.2 %, stop 0.1 %, any profit of 0.1 % after 30 s, out after
-# five minutes, at most ten positions.
+# five minutes, at most ten positions. Its guard on Kraken: an entry and an exit are two messages
+# and one fill each, so fifty fills that only add are a defect; the same order within 50 ms is one,
+# too; a heartbeat comes each second.
 MICRO_SCALPER = MappingProxyType({
     "PROFIT_TARGET_PCT": "0.2",
     "STOP_LOSS_PCT": "0.1",
@@ -20,6 +22,12 @@ MICRO_SCALPER = MappingProxyType({
     "MIN_HOLD_S": "30",
     "MAX_HOLD_S": "300",
     "MAX_POSITIONS": "10",
+    "FILLS_IN_ROW_MAX": "50",
+    "SAME_ORDER_WINDOW_MS": "50",
+    "BOOK_SILENCE_MS": "2000",
+    "LOSS_USD_DAY_MAX": "25",
+    "BREAKER_FAILURES": "5",
+    "BREAKER_COOLDOWN_S": "300",
 })
 
 PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType({"micro_scalper": MICRO_SCALPER})

@@ -205,6 +205,25 @@ class Settings:
     same_order_window_us: int = _key(
         "SAME_ORDER_WINDOW_MS", _number("0", "60000", "ms", _US_PER_MS), "50", "risk",
         "the same order again within this time is refused")
+    breaker_failures: int = _key(
+        "BREAKER_FAILURES", _number("0", "1000"), "5", "risk",
+        "failures of the venue in a row after which only exits are sent; 0: never",
+        aliases=("MAX_CONSECUTIVE_FAILURES",))
+    breaker_cooldown_us: int = _key(
+        "BREAKER_COOLDOWN_S", _number("1", "86400", "s", _US_PER_S), "300", "risk",
+        "how long the breaker stays open before one order is tried")
+    kill_latency_us: int = _key(
+        "KILL_LATENCY_US", _number("0", "60000000", "us"), "0", "risk",
+        "orders answered more slowly than this, on average, halt the bot; 0: never")
+    kill_latency_after_us: int = _key(
+        "KILL_LATENCY_AFTER_S", _number("0", "3600", "s", _US_PER_S), "10", "risk",
+        "for how long they have to be that slow")
+    blind_max_us: int = _key(
+        "BLIND_MAX_S", _number("0", "86400", "s", _US_PER_S), "60", "risk",
+        "without private feed for longer, with orders or positions, the bot halts; 0: never")
+    book_quiet_us: int = _key(
+        "BOOK_QUIET_S", _number("0", "3600", "s", _US_PER_S), "30", "risk",
+        "a book without an update for this long is asked for afresh; 0: never")
 
     seed: int = _key(
         "SEED", _number("0", "9007199254740991"), "1", "sim", "seed of the synthetic market")

@@ -64,6 +64,8 @@ class Engine:
         self.doubts = 0
         self.external_fills = 0
         self.disabled: list[str] = []
+        # Whether an order that the venue refused with these words counts as its failure.
+        self.is_failure: Callable[[str], bool] = lambda code: True
         self.blind = True
         # Accounted (law 8): each change of a trusted book woke the strategies, was superseded by
         # a newer one before they were woken, or waits in _postponed.
@@ -74,6 +76,7 @@ class Engine:
         self._cancel_again_ns = 0
         # ClientId to the lots that its end counted and the moment after which we halt.
         self.short: dict[int, tuple[int, int]] = {}
+        self._stopped: set[int] = set()
         self._handlers: dict[type, Callable[[Any], None]] = {
             ev.OrderAcked: self._acked, ev.OrderRejected: self._rejected,
             ev.OrderFilled: self._filled, ev.OrderAmended: self._amended,
@@ -101,7 +104,8 @@ class Engine:
         Raises HftbotError if a strategy refuses its configuration.
         """
         self.trading = True
-        self.router.admit(True)
+        self.guard.check_holdings(self.ledger)
+        self.router.admit(self.guard.state != HALTED)
         for strategy, desk in self.voices:
             try:
                 strategy.on_start(desk)
@@ -197,6 +201,8 @@ class Engine:
         if self.marked:
             self.guard.check_loss(profit, now_us)
         self._check_short()
+        self._check_venue()
+        self._check_rows()
         self._cancel_of_disabled()
         if self.trading and self.guard.state != HALTED:
             for strategy, desk in self.voices:
@@ -261,6 +267,44 @@ class Engine:
                 self.guard.halt(f"order {client_id}: the venue counts {filled_lots} lots filled, "
                                 f"we were told of {told_lots}")
 
+    def _check_venue(self) -> None:
+        """The breaker's time, and the limits on a venue that is slow or out of sight."""
+        now_ns = self.clock.mono_ns()
+        if self.router.breaker.tick(now_ns):
+            self.router.breaker_moved()
+            self.notes.warn("breaker TRIAL: the next order is tried")
+        if not self.trading:
+            return
+        handles = self.rows.open_handles()
+        at_stake = bool(handles) or any(position.lots for position in self.ledger.positions)
+        oldest_ns = max((now_ns - self.table.created_ns(handle) for handle in handles
+                         if self.table.state(handle) == OrderState.SENT), default=0)
+        self.guard.check_venue(self.blind, at_stake, oldest_ns, now_ns)
+
+    def _check_rows(self) -> None:
+        """A strategy that only ever added to a position is stopped until a human allows it."""
+        account = self.guard.account
+        for strategy, desk in self.voices:
+            if account.is_disabled(desk.strategy) and desk.strategy not in self._stopped:
+                self._stopped.add(desk.strategy)
+                self.guard.keep(f"strategy {strategy.name}: more than {account.fills_in_row_max} "
+                                "fills in a row that each added to the position")
+
+    def _failed(self, client_id: int, reason: str) -> None:
+        breaker = self.router.breaker
+        if breaker.failed(client_id, reason, self.clock.mono_ns()):
+            self.notes.error(f"breaker OPEN for {breaker.cooldown_ns / 1e9:g} s, exits only: "
+                             f"{breaker.failures} failures in a row, the last: {reason}")
+        self.router.breaker_moved()
+
+    def _answered(self, client_id: int, handle: int) -> None:
+        """The venue took an order."""
+        if self.table.state(handle) == OrderState.SENT:
+            self.guard.latency.answered(self.clock.mono_ns() - self.table.created_ns(handle))
+        if self.router.breaker.succeeded(client_id):
+            self.router.breaker_moved()
+            self.notes.warn("breaker CLOSED: the venue took an order")
+
     def on_guard_state(self, state: int, reason: str) -> None:
         """The guard became stricter."""
         self.notes.error(f"guard {STATE_NAMES[state]}: {reason}")
@@ -296,6 +340,7 @@ class Engine:
         handle = self.table.find(event.client_id)
         if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
             return
+        self._answered(event.client_id, handle)
         crash_points.pass_by("after_ack_before_apply")
         self.desks[self.table.instrument(handle)].acked(handle, self.clock.now_us())
         self._tell_order(event, handle)
@@ -306,6 +351,10 @@ class Engine:
         self.notes.warn(f"order {event.client_id} rejected: {event.code}")
         if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
             return
+        if self.is_failure(event.code):
+            self._failed(event.client_id, event.code)
+        else:
+            self.router.breaker.untried(event.client_id)
         self.desks[self.table.instrument(handle)].rejected(handle, self.clock.now_us())
         self._finish(handle, event, OrderState.REJECTED, event.code)
 
@@ -316,6 +365,7 @@ class Engine:
         desk = self.desks[event.instrument]
         now_us = self.clock.now_us()
         if handle >= 0:
+            self._answered(event.client_id, handle)
             self.external_fills += self.table.strategy(handle) == 0
             code = desk.fill(handle, event.ticks, event.lots, event.fee_e10,
                              fill_key(event.fill_id), now_us)
@@ -376,6 +426,8 @@ class Engine:
         # Of an earlier run's order the balance tells what is missing, at the start.
         if lots > self.table.filled_lots(handle) and self._made_here(event.client_id):
             self.short[event.client_id] = (lots, self.clock.mono_ns() + FILL_LATE_NS)
+        if event.state != OrderState.REJECTED:
+            self._answered(event.client_id, handle)
         desk = self.desks[self.table.instrument(handle)]
         desk.done(handle, int(event.state), self.clock.now_us())
         self._finish(handle, event, event.state, event.reason)
@@ -393,6 +445,7 @@ class Engine:
         if handle < 0 or self.table.state(handle) >= OrderState.DOUBT:
             return
         self.doubts += 1
+        self._failed(event.client_id, event.reason)
         self.notes.warn(f"order {event.client_id} in doubt: {event.reason}")
         self.desks[self.table.instrument(handle)].doubt(handle, self.clock.now_us())
         self._tell_order(event, handle)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hftbot.engine.ledger import Ledger
+from hftbot.engine.limits import BlindLimit, LatencyLimit
 from hftbot.words.events import E10
 from hftbot.words.market import VenueMode
 
@@ -20,17 +21,22 @@ class Guard:
     The daily loss (realised plus marked minus fees since UTC midnight) takes it first to REDUCING,
     at the limit, and to HALTED at one and a half times the limit: exits may still run in between.
 
-    ``sticky`` is True once a halt is in force that outlives the process: only a human clears it.
+    ``sticky`` is True once a halt, or a strategy's stop, is in force that outlives the process:
+    only a human clears it.
     """
 
     def __init__(self, account: Any, gates: Sequence[Any], loss_day_max: float,
-                 on_state: Callable[[int, str], None]) -> None:
+                 on_state: Callable[[int, str], None], latency: LatencyLimit | None = None,
+                 blindness: BlindLimit | None = None) -> None:
         self.account = account
         self.gates = tuple(gates)
         self.loss_day_max = loss_day_max
         self.mode = VenueMode.OPEN
         self.reason = ""
         self.sticky = False
+        self.latency = latency or LatencyLimit(0, 0)
+        self.blindness = blindness or BlindLimit(0)
+        self._kept = False
         self._on_state = on_state
         self._journal_reason = "the journal refused a record"
         self._told = ACTIVE
@@ -89,6 +95,30 @@ class Guard:
         else:
             self.raise_to(REDUCING, sentence)
 
+    def check_venue(self, blind: bool, at_stake: bool, oldest_ns: int, now_ns: int) -> None:
+        """Halt if the venue answers too slowly or was out of sight for too long."""
+        reason = (self.latency.tick(oldest_ns, now_ns)
+                  or self.blindness.tick(blind, at_stake, now_ns))
+        if reason:
+            self.halt(reason)
+
+    def check_holdings(self, ledger: Ledger) -> None:
+        """What was taken over may be more than the limits allow: then it may only become less."""
+        for grid, gate in zip(ledger.instruments, self.gates, strict=True):
+            if abs(gate.position.lots) > gate.position_lots_max:
+                self.raise_to(REDUCING, f"{grid.symbol}: {grid.qty_text(abs(gate.position.lots))} "
+                              "held is more than POSITION_USD_MAX allows")
+        if self.account.gross_e10 > self.account.gross_e10_max:
+            self.raise_to(REDUCING, f"{self.account.gross_e10 / E10:.2f} held is more than "
+                          "GROSS_USD_MAX allows")
+
+    def keep(self, reason: str) -> None:
+        """Something was stopped that only a human may start again; the rest goes on."""
+        if self.account.state != HALTED:
+            self.reason = reason
+        self.sticky = self._kept = True
+        self._on_state(self.state, reason)
+
     @property
     def day(self) -> tuple[int, int]:
         """The UTC day (-1: none yet) and the profit it began with, in e10, for the journal."""
@@ -128,5 +158,5 @@ class Guard:
             return
         self.account.state = self._told = state
         self.reason = reason
-        self.sticky = lasts
+        self.sticky = lasts or self._kept
         self._on_state(state, reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hftbot.engine.breaker import CLOSED, Breaker
 from hftbot.engine.ledger import Ledger
 from hftbot.errors import Disconnected
 from hftbot.words import crash_points
@@ -13,6 +14,7 @@ from hftbot.words.verdict import Verdict
 
 NOT_READY = -int(Verdict.DENY_NOT_READY)
 INVALID = -int(Verdict.DENY_INVALID)
+BREAKER = -int(Verdict.DENY_BREAKER)
 CANCEL_PENDING_NS = 1_000_000_000
 Send = Callable[[memoryview], None]
 
@@ -21,11 +23,12 @@ class Router:
     """Routes orders of all strategies to one venue.
 
     While no wire is attached every request is denied with DENY_NOT_READY; a wire that refuses a
-    frame is detached, and the request counts as never made.
+    frame is detached, and the request counts as never made. ``breaker`` lets only orders through
+    that lower a position while it is open.
     """
 
     def __init__(self, clock: Clock, table: Any, desks: Sequence[Any], ledger: Ledger,
-                 sent: Callable[[str, int, int], None]) -> None:
+                 sent: Callable[[str, int, int], None], breaker: Breaker | None = None) -> None:
         self.clock = clock
         self.table = table
         self.desks = tuple(desks)
@@ -35,7 +38,10 @@ class Router:
         self.cancels_sent = 0
         self._sent = sent
         self._send: Send | None = None
+        self.breaker = breaker or Breaker()
         self._admit = False
+        # The door is open and the breaker closed: one look on the hot path.
+        self._clear = False
         self._cancel_ns: dict[int, int] = {}
 
     @property
@@ -50,21 +56,28 @@ class Router:
     def detach(self) -> None:
         """The wire is gone, and with it what was asked on it."""
         self._send = None
-        self._admit = False
+        self.admit(False)
         self._cancel_ns.clear()
 
     def admit(self, on: bool) -> None:
         """Open or close the door for new orders and amends; cancels always pass."""
         self._admit = on
+        self.breaker_moved()
+
+    def breaker_moved(self) -> None:
+        """The breaker may have opened or closed."""
+        self._clear = self._admit and self.breaker.state == CLOSED
 
     def place(self, strategy: int, instrument: int, side: int, ticks: int, lots: int, tif: int,
               post_only: bool, created_us: int, ttl_us: int) -> int:
         """Place one order. Returns its table handle, or a negative verdict."""
         send = self._send
-        if send is None or not self._admit:
-            return NOT_READY
         if not 0 <= instrument < len(self.desks):
             return INVALID
+        if send is None or not self._clear:
+            refusal = self._refusal(instrument, side, lots)
+            if refusal or send is None:
+                return refusal
         now_us = self.clock.now_us()
         now_ns = self.clock.mono_ns()
         desk = self.desks[instrument]
@@ -82,14 +95,27 @@ class Router:
             return NOT_READY
         crash_points.pass_by("after_send_before_ack")
         self.orders_sent += 1
-        self._sent("add_order", self.table.client_id(handle), now_ns)
+        client_id = self.table.client_id(handle)
+        self._sent("add_order", client_id, now_ns)
+        if not self._clear:
+            self.breaker.tried(client_id)
         return handle
+
+    def _refusal(self, instrument: int, side: int, lots: int) -> int:
+        """Why an order may not leave now, as a negative verdict; 0 if it may."""
+        if self._send is None or not self._admit:
+            return NOT_READY
+        if self.breaker.admits or self.desks[instrument].gate.reduces(side, lots):
+            return 0
+        return BREAKER
 
     def amend(self, handle: int, ticks: int, lots: int) -> int:
         """Change a working order in place. Returns 0 or a negative verdict."""
         send = self._send
         if send is None or not self._admit:
             return NOT_READY
+        if not self._clear and lots > self.table.lots(handle):
+            return BREAKER
         desk = self.desks[self.table.instrument(handle)]
         now_ns = self.clock.mono_ns()
         verdict = int(desk.amend(handle, ticks, lots, self.clock.now_us(), now_ns))

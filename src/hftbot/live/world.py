@@ -21,12 +21,15 @@ from fastcore.money.risk import AccountRisk, RiskGate
 from fastcore.money.throttle import MinuteWindow
 from fastcore.probe.trackers import Trackers
 from hftbot.config.schema import Settings
+from hftbot.engine.breaker import Breaker
 from hftbot.engine.desk import OrderBookkeeping
 from hftbot.engine.engine import Engine
 from hftbot.engine.guard import HALTED, Guard
 from hftbot.engine.ledger import Ledger, opened_us
+from hftbot.engine.limits import BlindLimit, LatencyLimit
 from hftbot.engine.reconcile import PositionDiffered
 from hftbot.engine.router import Router
+from hftbot.venue.kraken import rules
 from hftbot.venue.kraken.feed import Feed
 from hftbot.venue.kraken.gateway import Gateway
 from hftbot.words.events import E10
@@ -67,14 +70,20 @@ class World:
         positions = [desk.position for desk in self.desks]
         self.ledger = Ledger(self.instruments, positions)
         self.gateway = Gateway(self.instruments, clock)
-        self.feed = Feed(self.instruments, self.lanes, DEPTH)
+        self.feed = Feed(self.instruments, self.lanes, DEPTH, settings.book_quiet_us * 1000)
         self.gates = [desk.gate for desk in self.desks]
-        self.router = Router(clock, self.table, self.desks, self.ledger, self._sent)
+        self.router = Router(clock, self.table, self.desks, self.ledger, self._sent,
+                             Breaker(settings.breaker_failures,
+                                     settings.breaker_cooldown_us * 1000))
         self.guard = Guard(self.account, self.gates, float(settings.loss_usd_day_max),
-                           self._guard_moved)
+                           self._guard_moved,
+                           LatencyLimit(settings.kill_latency_us,
+                                        settings.kill_latency_after_us * 1000),
+                           BlindLimit(settings.blind_max_us * 1000))
         self.engine = Engine(clock, self.lanes, self.desks, OrderBookkeeping(self.table),
                              self.guard, self.router, self.ledger, notes, self.trackers,
                              settings.quote_refresh_ttl_us)
+        self.engine.is_failure = rules.is_failure
 
     def _add(self, grid: Instrument) -> None:
         """The hot half of one instrument."""

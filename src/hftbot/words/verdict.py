@@ -34,6 +34,7 @@ class Verdict(IntFlag):
     DENY_NOT_READY = 1 << 22
     DENY_JOURNAL = 1 << 23
     DENY_NO_FUNDS = 1 << 24
+    DENY_BREAKER = 1 << 25
 
 
 EXPLAINED: dict[Verdict, str] = {
@@ -62,6 +63,7 @@ EXPLAINED: dict[Verdict, str] = {
     Verdict.DENY_NOT_READY: "the venue link or its reconciliation is not ready",
     Verdict.DENY_JOURNAL: "the journal cannot be written",
     Verdict.DENY_NO_FUNDS: "the known balance does not cover it",
+    Verdict.DENY_BREAKER: "the circuit breaker is open: the venue failed us several times in a row",
 }
 
 

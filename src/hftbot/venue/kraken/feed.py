@@ -3,6 +3,10 @@
 Sans-IO: frames come in through ``on_frame``; what has to be sent waits in the outbox, what the
 engine should know in the events. A book that fails its checksum is subscribed afresh, that symbol
 alone; repeated failures are asked again ever more slowly.
+
+Kraken beats one heart for the whole connection, so a frozen subscription of one symbol shows only
+in what that symbol says: trades that its book does not follow make it suspect, and a book that was
+quiet for long is asked for afresh while it stays trusted.
 """
 
 from __future__ import annotations
@@ -37,13 +41,17 @@ DELAY_NS_MAX = 30 * SECOND_NS
 BAD_FRAMES_MAX = 10
 BAD_WINDOW_NS = 60 * SECOND_NS
 TRADE_WORDS = 5
+FOLLOW_NS = 2 * SECOND_NS
+APART_NS = SECOND_NS
+LATE_TRADES_MAX = 3
 _BENIGN = ("Already subscribed", "Subscription Not Found")
 
 
 class Recovery:
     """When one symbol's book is asked for again. Times are monotonic ns; 0 means never."""
 
-    __slots__ = ("asked_ns", "due_ns", "synced", "tries", "waiting_ns")
+    __slots__ = ("asked_ns", "due_ns", "late_trades", "odd_ns", "probed_ns", "synced", "tries",
+                 "waiting_ns")
 
     def __init__(self) -> None:
         self.synced = False
@@ -51,10 +59,14 @@ class Recovery:
         self.asked_ns = 0
         self.due_ns = 0
         self.tries = 0
+        self.probed_ns = 0
+        self.odd_ns = 0
+        self.late_trades = 0
 
     def broke(self, now_ns: int) -> None:
         """The book cannot be trusted: ask at once, or later if we asked a moment ago."""
         self.synced = False
+        self.probed_ns = self.odd_ns = self.late_trades = 0
         if self.due_ns:
             return
         if not self.asked_ns or now_ns - self.asked_ns > CALM_NS:
@@ -67,7 +79,25 @@ class Recovery:
     def arrived(self) -> None:
         """A verified snapshot is in."""
         self.synced = True
-        self.due_ns = self.waiting_ns = 0
+        self.due_ns = self.waiting_ns = self.probed_ns = 0
+
+    def traded(self, outside: bool, book_ns: int, now_ns: int) -> None:
+        """A trade was printed; ``outside`` the touch of a book that was updated at ``book_ns``.
+
+        Trades long after the last update count too, if there are some: hidden size trades without
+        a change of the book.
+        """
+        if self.odd_ns and book_ns > self.odd_ns:
+            self.odd_ns = self.late_trades = 0
+        self.late_trades += now_ns - book_ns > APART_NS
+        if outside or self.late_trades >= LATE_TRADES_MAX:
+            self.odd_ns = self.odd_ns or now_ns
+
+    def contradicted(self, book_ns: int, now_ns: int) -> bool:
+        """True if the book should have followed its trades by now, and did not move."""
+        if book_ns > self.odd_ns:
+            self.odd_ns = 0
+        return self.odd_ns > 0 and now_ns - self.odd_ns > FOLLOW_NS
 
     def due(self, now_ns: int) -> bool:
         """True if the book has to be asked for now; an answer that stays away counts too."""
@@ -87,11 +117,12 @@ class Feed:
     """Market data of the given instruments over one public connection.
 
     ``lanes[i]`` belongs to ``instruments[i]`` and all share one decoder, whose symbols were added
-    in the same order. ``touched`` is the index of the last hot frame's instrument.
+    in the same order. ``touched`` is the index of the last hot frame's instrument. A book without
+    an update for ``quiet_ns`` is asked for afresh (0: never).
     """
 
     def __init__(self, instruments: Sequence[Instrument], lanes: Sequence[Any],
-                 depth: int = 10) -> None:
+                 depth: int = 10, quiet_ns: int = 0) -> None:
         if not instruments or len(instruments) != len(lanes):
             raise ValueError("one lane for each instrument")
         if [instrument.index for instrument in instruments] != list(range(len(lanes))):
@@ -99,6 +130,8 @@ class Feed:
         self.instruments = tuple(instruments)
         self.lanes = tuple(lanes)
         self.depth = depth
+        self.quiet_ns = quiet_ns
+        self.probes = self.contradictions = 0
         self.touched = 0
         self.last_seen_ns = 0
         self.mode: VenueMode | None = None
@@ -175,17 +208,20 @@ class Feed:
     def statistics(self) -> dict[str, int]:
         """Counters for the summary."""
         return {"frames": self.frames, "bad_frames": self.bad_frames, "resyncs": self.resyncs,
-                "trade_gaps": self.trade_gaps, "unknown_messages": self.unknown}
+                "trade_gaps": self.trade_gaps, "unknown_messages": self.unknown,
+                "probes": self.probes, "contradictions": self.contradictions}
 
     def _rare(self, bits: int, view: bytes | memoryview, recv_ns: int) -> None:
         self._ts_us = self._decoder.ts_us or self._ts_us
         if bits & EVENT_TRADE:
-            self._check_trades()
+            self._check_trades(recv_ns)
         if bits & EVENT_RESYNC:
             self._broke(self.touched, recv_ns, REASONS[self.lanes[self.touched].resync_reason])
         elif bits & EVENT_SNAPSHOT:
+            expected = self._recovery[self.touched].probed_ns > 0
             self._recovery[self.touched].arrived()
-            self._trust(self.touched, BookTrust.TRUSTED, "snapshot verified")
+            if not expected:
+                self._trust(self.touched, BookTrust.TRUSTED, "snapshot verified")
         if bits & EVENT_BAD:
             self._bad(view, recv_ns)
         if bits & EVENT_COLD:
@@ -194,12 +230,33 @@ class Feed:
             except BadFrame:
                 self._bad(view, recv_ns)
         for index, entry in enumerate(self._recovery):
+            if entry.synced:
+                self._cross_check(index, entry, recv_ns)
             if entry.due(recv_ns):
                 self._ask(index, recv_ns)
+                self.resyncs += 1
 
-    def _check_trades(self) -> None:
+    def _cross_check(self, index: int, entry: Recovery, now_ns: int) -> None:
+        """A book that contradicts its trades is lost; one long quiet has to prove itself."""
+        book_ns = self.lanes[index].book.recv_ns
+        if entry.contradicted(book_ns, now_ns):
+            self.contradictions += 1
+            self._lose(index, now_ns, "trades that the book does not follow")
+        elif entry.probed_ns:
+            if now_ns - entry.probed_ns > ANSWER_NS:
+                self._lose(index, now_ns, "no answer to the question for a quiet book")
+        elif self.quiet_ns and now_ns - book_ns > self.quiet_ns:
+            self.probes += 1
+            self._ask(index, now_ns)
+            entry.probed_ns = now_ns
+
+    def _check_trades(self, now_ns: int) -> None:
         index = self.touched
-        for _side, _ticks, _lots, trade_id, _ts_us in self.trades():
+        entry, book = self._recovery[index], self.lanes[index].book
+        for _side, ticks, _lots, trade_id, _ts_us in self.trades():
+            if entry.synced:
+                outside = not book.best_bid() <= ticks <= book.best_ask()
+                entry.traded(outside, book.recv_ns, now_ns)
             if 0 < self._trade_id[index] < trade_id - 1:
                 self.trade_gaps += 1
             self._trade_id[index] = max(trade_id, self._trade_id[index])
@@ -214,7 +271,6 @@ class Feed:
         self._outbox += [codec.subscribe("book", symbols, undo=True, depth=self.depth),
                          codec.subscribe("book", symbols, depth=self.depth, snapshot=True)]
         self._recovery[index].asked(now_ns)
-        self.resyncs += 1
 
     def _bad(self, view: bytes | memoryview, now_ns: int) -> None:
         self.bad_frames += 1

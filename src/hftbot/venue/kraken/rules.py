@@ -112,6 +112,9 @@ PROXY_RESTART = "CloudFlare WebSocket proxy restarting"
 # The order may have been placed although the answer says no.
 _UNKNOWN = ("EService:Unavailable", "EService:Timeout", "EService:Busy",
             "EGeneral:Internal error")
+# A refusal of an order for its price, its funds or the market's mode is no failure of the venue.
+_OUR_PRICE = ("EOrder:Invalid price", "EOrder:Tick size check failed")
+_MODE = "EService:Market in "
 _TOKEN = ("ESession:Invalid session", "EAPI:Invalid token", "Token(s) not found")
 _SYSTEM = {"online": VenueMode.OPEN, "post_only": VenueMode.POST_ONLY,
            "cancel_only": VenueMode.CANCEL_ONLY, "maintenance": VenueMode.DOWN}
@@ -133,6 +136,16 @@ def error_for(code: str) -> type[VenueReject]:
 def outcome_unknown(code: str) -> bool:
     """True if an order answered like this may exist all the same: ask, never resend."""
     return code.startswith(_UNKNOWN)
+
+
+def is_failure(code: str) -> bool:
+    """True if an order refused like this counts for the circuit breaker.
+
+    Its price, insufficient funds, a market that is in another mode and an old token do not.
+    """
+    known = error_for(code)
+    return not (issubclass(known, (NoFunds, PostOnlyWouldTake)) or code.startswith(_OUR_PRICE)
+                or code.startswith(_MODE) or token_refused(code))
 
 
 def token_refused(code: str) -> bool:
