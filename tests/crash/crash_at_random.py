@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -43,14 +44,17 @@ def test_kill_three_times_in_a_row(tmp_path: pathlib.Path) -> None:
 @pytest.mark.timeout(KILLS * 20 + 60)
 @pytest.mark.fault("P1")
 def test_kill_many_times(tmp_path: pathlib.Path) -> None:
-    """HFTBOT_KILLS deaths, ten on each account."""
-    chance = random.Random(KILLS)
-    for number, left in enumerate(range(KILLS, 0, -10)):
+    """HFTBOT_KILLS deaths, ten on each account, two accounts at a time."""
+    def account(number: int) -> list[str]:
         folder = tmp_path / str(number)
         folder.mkdir()
         scene = Scene(folder)
         try:
-            assert killed(scene, min(10, left), chance) == []
+            return killed(scene, min(10, KILLS - 10 * number), random.Random(KILLS + number))
         finally:
             scene.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for wrong in pool.map(account, range(-(-KILLS // 10))):
+            assert wrong == []
     print(f"kill -9: {KILLS} at random, 0 lost, 0 doubled, 0 sent twice")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import signal
 from collections.abc import Iterator
 
 import pytest
 
 from crash.scene import Scene
+from hftbot.app.dying import MID_SEND
+from hftbot.words import crash_points
 from hftbot.words.crash_points import POINTS
 from journeys import bot as program
 from journeys.bot import DEADLINE_S, run, wait_condition
@@ -71,3 +74,11 @@ def test_a_place_that_is_none_is_refused(tmp_path, monkeypatch, text, words) -> 
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_places_are_those_of_the_code() -> None:
+    """A place that is added to the code is added to the names, and so to the deaths above."""
+    source = pathlib.Path(crash_points.__file__).parents[1]
+    found = {name or MID_SEND for path in source.rglob("*.py") if path.name != "crash_points.py"
+             for name in re.findall(r'pass_by\((?:"(\w+)"|MID_SEND)\)', path.read_text())}
+    assert found == set(POINTS)

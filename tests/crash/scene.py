@@ -81,7 +81,8 @@ class Scene:
         return program.command(
             "run", "--profile", "hft", "--exchange", self.endpoint["rest_url"], "--strategy",
             "busy.py:Busy", "--set", "MAX_ORDERS_PER_MIN=6000", "--set",
-            "SAME_ORDER_WINDOW_MS=0", "--set", "FILLS_IN_ROW_MAX=10000", *more)
+            "SAME_ORDER_WINDOW_MS=0", "--set", "FILLS_IN_ROW_MAX=10000", "--set",
+            "ORDER_DEADLINE_MS=1000", *more)
 
     def start(self, crash_at: str = "") -> subprocess.Popen[str]:
         """A bot that runs until it dies."""

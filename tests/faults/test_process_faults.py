@@ -102,6 +102,7 @@ def stopped_exchange(behind: Behind, seconds: float) -> None:
     assert behind.wrong(behind.end(bot)) == []
 
 
+@pytest.mark.long
 @pytest.mark.fault("T2", "W3")
 def test_an_exchange_that_stood_still_for_a_moment(behind: Behind) -> None:
     stopped_exchange(behind, 1.0)
@@ -132,6 +133,7 @@ def but_for_the_journal(wrong: list[str]) -> list[str]:
             and "journals' fills make" not in text and "the replay" not in text]
 
 
+@pytest.mark.long
 @pytest.mark.fault("D1")
 @pytest.mark.law(1)
 def test_no_disk_left_for_the_journal(behind: Behind) -> None:

@@ -91,6 +91,7 @@ def stalled(behind: Behind, kinds: tuple[str, ...], ways: tuple[str, ...],
     assert behind.wrong(result) == []
 
 
+@pytest.mark.long
 @pytest.mark.fault("W3")
 @pytest.mark.law(6)
 def test_a_market_link_that_is_open_and_silent(behind: Behind) -> None:
