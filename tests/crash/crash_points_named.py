@@ -19,7 +19,7 @@ from journeys.bot import DEADLINE_S, run, wait_condition
 # Passed once a run, or at its end.
 ONCE = ("mid_reconcile", "mid_recover")
 AT_THE_END = ("during_drain", "after_cancel_all_before_verify")
-EVERYDAY = ("after_journal_before_send", "mid_send", "after_send_before_ack")
+EVERYDAY = ("mid_send", "after_send_before_ack")
 SEVERAL = [3, 11, 29]
 CASES = [(name, passes) for name in POINTS
          for passes in ([1] if name in ONCE + AT_THE_END else SEVERAL)]
