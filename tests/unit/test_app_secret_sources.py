@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import os
@@ -17,7 +18,7 @@ import pytest
 from hftbot.app import doctor
 from hftbot.app.load import Loaded, load
 from hftbot.app.secret_sources import without_secrets
-from hftbot.config.schema import Settings
+from hftbot.config.schema import Settings, keys
 from hftbot.errors import ConfigError
 from hftbot.words.secret import Secret
 
@@ -171,6 +172,20 @@ def test_where_keys_are_kept_is_nobodys_business(tmp_path: pathlib.Path) -> None
         "HFTBOT__KRAKEN__KRAKEN_API_SECRET": KEY, "POLYMARKET_PK": KEY, "KEYRING": "1",
         "KRAKEN_API_KEY_FILE": "key", "KRAKEN_REST_URL": "u", "PATH": "p", "HFTBOT__SEED": "1"})
     assert kept == {"KRAKEN_REST_URL": "u", "PATH": "p", "HFTBOT__SEED": "1"}
+
+
+def test_every_key_may_have_a_file_of_its_own(tmp_path: pathlib.Path) -> None:
+    secret = [key for key in keys().values() if key.secret]
+    assert len(secret) >= 2
+    environment = {}
+    for key in secret:
+        put(tmp_path / key.name, base64.b64encode(key.name.encode()).decode())
+        environment[f"{key.name}_FILE"] = key.name
+    loaded = read(tmp_path, **environment)
+    for key in secret:
+        assert loaded.sources[key.name] == f"file {tmp_path / key.name}"
+        assert key.name.encode() == base64.b64decode(
+            getattr(loaded.settings, key.attribute).reveal())
 
 
 def test_a_key_file_is_named_by_a_flag_or_a_file_too(tmp_path: pathlib.Path) -> None:

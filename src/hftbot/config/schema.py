@@ -281,6 +281,12 @@ class Settings:
         "KRAKEN_API_SECRET_FILE", _KEY_FILE, "", "secrets",
         "file with mode 600 that holds KRAKEN_API_SECRET on one line",
         aliases=("KRAKEN_SPOT_API_SECRET_FILE",))
+    kraken_guardian_api_key_file: str = _key(
+        "KRAKEN_GUARDIAN_API_KEY_FILE", _KEY_FILE, "", "secrets",
+        "file with mode 600 that holds KRAKEN_GUARDIAN_API_KEY on one line")
+    kraken_guardian_api_secret_file: str = _key(
+        "KRAKEN_GUARDIAN_API_SECRET_FILE", _KEY_FILE, "", "secrets",
+        "file with mode 600 that holds KRAKEN_GUARDIAN_API_SECRET on one line")
     keyring: bool = _key(
         "KEYRING", Flag(), "0", "secrets",
         "1: ask the system's keyring, service hftbot, for keys that no file holds")
