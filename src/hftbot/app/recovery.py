@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from hftbot.engine.recover import Carried, Replay, carry, row_records
+from hftbot.engine.recover import KIND_FILL_TEXT, Carried, Replay, carry
 from hftbot.errors import StoreError
 from hftbot.store.journal_reader import JournalCopy, header_words, headers, place, read_copy
 from hftbot.words.instrument import Instrument
@@ -59,8 +59,9 @@ def replayed(copy: JournalCopy) -> Replay:
     replay = Replay(len(symbols))
     feed = replay.feed
     try:
-        for kind, words in row_records(copy.rows()):
-            feed(kind, words)
+        for _sequence, kind, words in copy.words():
+            if kind != KIND_FILL_TEXT and not isinstance(words, bytes):
+                feed(kind, words)
     except IndexError:
         raise StoreError(f"{copy.path}: record {replay.records} names an instrument that its "
                          "header does not") from None
