@@ -153,6 +153,8 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         say(banner)
         logs.info(f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, "
                   f"settings {settings.digest()}")
+        for note in journal.notes:
+            logs.info(note)
         try:
             await _with_links(settings, session, endpoint, options, exchange, say)
         finally:
