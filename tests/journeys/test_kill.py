@@ -137,6 +137,7 @@ def test_kill_by_signal_is_the_same_kill(tmp_path) -> None:
     venue = start(tmp_path, "exchange", "--state", "venue", "--json")
     url = json.loads(venue.stdout.readline())["rest_url"]
     bot = rest(tmp_path, "--exchange", url)
+    assert status(tmp_path / "hftbot-state")["breaker"] == "CLOSED (0 of 5 failures)"
     out, err = finish(bot, signal.SIGQUIT)
     assert bot.returncode == 5, err
     assert sim(url)["open_orders"] == 0
