@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -29,8 +30,10 @@ def reply_lost(behind: Behind, times: int) -> None:
     for _ in range(times):
         before = sum("add" in line for line in behind.lines())
         down.stalled = True
-        wait_condition(lambda before=before: sum("add" in line for line in behind.lines())
-                       > before)
+        # A bot that sends no more has an order under way, and its answer is held already.
+        end_s = time.monotonic() + 2.0
+        wait_condition(lambda before=before, end_s=end_s: time.monotonic() > end_s or sum(
+            "add" in line for line in behind.lines()) > before)
         assert behind.proxy.reset("private") == 1
         down.heal()
         behind.more_trades(bot, 3)
