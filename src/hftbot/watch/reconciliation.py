@@ -83,7 +83,8 @@ def _run(report: Reconciliation) -> str:
         return "no journal of an earlier run on this account: the venue's word counts"
     how = "stopped cleanly" if report.clean else "ended without a clean stop"
     return (f"run {report.run} {how}, its last record is of {stamp(report.last_us)} UTC; "
-            f"{report.records:,} records read, {len(report.fates)} orders were open")
+            f"{report.records:,} records read, "
+            f"{len(report.fates)} {'order was' if len(report.fates) == 1 else 'orders were'} open")
 
 
 def _position(row: tuple[int, int, int], report: Reconciliation,
