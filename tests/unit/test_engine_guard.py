@@ -277,3 +277,14 @@ def test_guard_same_order_of_two_strategies_within_the_window_is_one_too_many(
     assert rig.desk(1).place(0, Side.BUY, BID, LOTS, Tif.GTC) == -Verdict.DENY_DUPLICATE
     rig.later(0.05)
     assert rig.desk(1).place(0, Side.BUY, BID, LOTS, Tif.GTC) > 0
+
+
+@pytest.mark.fault("V2")
+@pytest.mark.law(11)
+def test_guard_two_links_disagree_the_stricter_counts(rig: Rig) -> None:
+    rig.guard.set_mode(VenueMode.CANCEL_ONLY, private=True)
+    rig.guard.set_mode(VenueMode.OPEN)
+    assert rig.guard.mode == VenueMode.CANCEL_ONLY
+    rig.guard.set_mode(VenueMode.POST_ONLY)
+    rig.guard.set_mode(VenueMode.OPEN, private=True)
+    assert rig.guard.mode == rig.guard.account.mode == VenueMode.POST_ONLY

@@ -9,6 +9,7 @@ import pytest
 from hftbot.venue.kraken import codec
 from hftbot.venue.kraken.gateway import NO_ANSWER, Gateway
 from hftbot.words import events as ev
+from hftbot.words.market import VenueMode
 from hftbot.words.order import OrderState, client_id_pack
 from kraken_frames import (
     BALANCES,
@@ -286,7 +287,8 @@ def test_a_lost_connection_puts_unanswered_orders_in_doubt(bench):
     bench.told(working(NAME))
     found = bench.gateway.disconnected("reset")
     assert found == [ev.PrivateLost("reset", NOW_US),
-                     ev.OrderDoubt(OURS + 1, "connection lost: reset", NOW_US)]
+                     ev.OrderDoubt(OURS + 1, "connection lost: reset", NOW_US),
+                     ev.ModeChanged(VenueMode.OPEN, NOW_US, private=True)]
     assert not bench.gateway.ready
 
 
@@ -424,9 +426,14 @@ def test_unknown_kinds_keys_and_channels_are_tolerated(bench):
     for frame in (b'{"channel":"heartbeat"}', b'{"channel":"weather","data":1}', b"{}",
                   b'{"method":"pong","req_id":1,"time_in":"2024-05-20T11:08:49.272922Z",'
                   b'"time_out":"2024-05-20T11:08:49.272940Z"}',
-                  b'{"channel":"status","type":"update","data":[{"system":"online"}]}',
                   b'{"method":"batch_cancel","orders_cancelled":2,"req_id":0,"success":true}'):
         assert bench.feed(frame) == []
+
+
+@pytest.mark.fault("V2")
+def test_the_mode_is_told_on_this_link_too(bench):
+    frame = b'{"channel":"status","type":"update","data":[{"system":"cancel_only"}]}'
+    assert bench.feed(frame) == [ev.ModeChanged(VenueMode.CANCEL_ONLY, NOW_US, private=True)]
 
 
 def test_an_error_without_a_method_is_told(bench):

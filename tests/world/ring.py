@@ -101,6 +101,8 @@ class MemoryVenue:
                 self.trace("in", frame)
                 wire.last_recv_ns = self.clock.mono_ns()
                 wire.on_frame(memoryview(frame), 0, wire.last_recv_ns)
+            if wire.connection.hung_up:
+                wire.close("hung up by the venue")
         due_us = self.face.next_due_us()
         if due_us is not None:
             wait_s = max(0, due_us - self.clock.now_us()) / 1e6

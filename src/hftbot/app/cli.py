@@ -116,6 +116,8 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
                        help="play recorded market data instead of the synthetic market")
     where.add_argument("--exchange", metavar="URL",
                        help="trade on an `hftbot exchange` that you started yourself")
+    where.add_argument("--faults", metavar="seed:N",
+                       help="the embedded exchange drops, repeats, delays and refuses by this plan")
     where.add_argument("--live", action="store_true",
                        help="real venue, real money; orders leave only with DRY_RUN=0 as well")
     where.add_argument("--fees", metavar="free|kraken", help="fees of the embedded account")
@@ -139,6 +141,8 @@ def _add_exchange(commands: argparse._SubParsersAction[_Parser]) -> None:
                         help="port on 127.0.0.1 (default: a free one)")
     parser.add_argument("--symbols", metavar="LIST", help="markets to list")
     parser.add_argument("--replay", metavar="FILE", help="serve recorded market data")
+    parser.add_argument("--faults", metavar="seed:N",
+                        help="drop, repeat, delay and refuse by this plan")
     parser.add_argument("--fees", metavar="free|kraken", help="fee schedule")
     parser.add_argument("--seed", metavar="N", help="seed of the synthetic market")
     parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
@@ -266,6 +270,7 @@ def command_run(options: argparse.Namespace) -> int:
     loaded = load_settings(options)
     wishes = RunOptions(duration_s=options.duration, replay=options.replay,
                         exchange_url=options.exchange, json=options.json, fresh=options.fresh,
+                        faults_seed=_faults_seed(options),
                         live=options.live, origin=loaded.origin(), notes=loaded.notes)
     check_run(loaded.settings, wishes)
     from hftbot.app import compose, dying
@@ -278,6 +283,7 @@ def command_exchange(options: argparse.Namespace) -> int:
     from hftbot.app.options import ExchangeOptions
     loaded = load_settings(options)
     wishes = ExchangeOptions(port=options.port, duration_s=options.duration, replay=options.replay,
+                             faults_seed=_faults_seed(options),
                              json=options.json, fresh=options.fresh, with_bot=options.with_bot,
                              origin=loaded.origin(), notes=loaded.notes)
     from hftbot.app import compose
@@ -288,6 +294,13 @@ def command_guardian(options: argparse.Namespace) -> int:
     """``hftbot guardian``"""
     from hftbot.app import guardian
     return guardian.run()
+
+
+def _faults_seed(options: argparse.Namespace) -> int | None:
+    if options.faults is None:
+        return None
+    from hftbot.exchange import faults
+    return faults.parse(options.faults)
 
 
 def command_kill(options: argparse.Namespace) -> int:

@@ -22,6 +22,7 @@ class RunOptions:
     duration_s: float | None = None
     replay: str | None = None
     exchange_url: str | None = None
+    faults_seed: int | None = None
     json: bool = False
     fresh: bool = False
     live: bool = False
@@ -38,6 +39,7 @@ class ExchangeOptions:
 
     port: int = 0
     duration_s: float | None = None
+    faults_seed: int | None = None
     replay: str | None = None
     json: bool = False
     fresh: bool = False
@@ -56,6 +58,9 @@ def check_run(settings: Settings, options: RunOptions) -> None:
         raise ConfigError("--live needs VENUE=live")
     if options.replay is not None and len(settings.symbols) != 1:
         raise ConfigError(f"--replay plays one market, but SYMBOLS={','.join(settings.symbols)}")
+    if options.faults_seed is not None and options.exchange_url is not None:
+        raise ConfigError("--faults and --exchange exclude each other: give --faults to the "
+                          "exchange that you start yourself")
     if options.replay is not None and options.exchange_url is not None:
         raise ConfigError("--replay and --exchange exclude each other: give --replay to the "
                           "`hftbot exchange` that serves the URL")

@@ -83,7 +83,7 @@ async def open_venue(settings: Settings, options: RunOptions, state: StateDir) -
     found = await find(state.exchange)
     if found is not None:
         facts = await status(found.rest_url)
-        wanted = wanted_facts(settings, options.replay)
+        wanted = {**wanted_facts(settings, options.replay), "faults": options.faults_seed}
         if not options.fresh and all(facts.get(name) == value for name, value in wanted.items()):
             venue = _described(found, facts)
             venue.own = True
@@ -115,14 +115,20 @@ def _described(endpoint: Endpoint, facts: dict[str, Any]) -> OpenVenue:
     replay = facts.get("mode") == "replay"
     market = "recorded market data, our orders queued in it" if replay else (
         f"synthetic order flow, seed {facts.get('seed')}: not a real market")
-    return OpenVenue(endpoint, report.MODE_REPLAY if replay else report.MODE_SIMULATED, market,
-                     str(facts.get("latency", "not told")), str(facts.get("fees", "free")))
+    venue = OpenVenue(endpoint, report.MODE_REPLAY if replay else report.MODE_SIMULATED, market,
+                      str(facts.get("latency", "not told")), str(facts.get("fees", "free")))
+    if facts.get("faults") is not None:
+        venue.notes.append(f"the venue is faulty on purpose: seed:{facts['faults']}; exchange.log "
+                           "tells of each fault as it begins")
+    return venue
 
 
 def _arguments(settings: Settings, options: RunOptions) -> list[str]:
     arguments = ["--with-bot", "--json", "--state", settings.state_dir]
     if options.replay is not None:
         arguments += ["--replay", str(Path(options.replay).absolute())]
+    if options.faults_seed is not None:
+        arguments += ["--faults", f"seed:{options.faults_seed}"]
     return arguments
 
 
@@ -169,5 +175,5 @@ def exchange_settings(settings: Settings, options: ExchangeOptions,
             engine_us=settings.sim_engine_us, engine_jitter_us=settings.sim_engine_jitter_us),
         pace=settings.sim_pace_e6 / 1e6,
         linger_s=settings.linger_us / 1e6, watch_stdin=options.with_bot,
-        json_output=options.json)
+        json_output=options.json, faults_seed=options.faults_seed)
     return told.check(), events

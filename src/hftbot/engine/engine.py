@@ -465,9 +465,10 @@ class Engine:
         self.guard.refresh_funds(self.ledger)
 
     def _mode(self, event: ev.ModeChanged) -> None:
-        if event.mode != self.guard.mode:
-            self.notes.warn(f"venue mode is now {VenueMode(event.mode).name}")
-        self.guard.set_mode(event.mode)
+        before = self.guard.mode
+        self.guard.set_mode(event.mode, event.private)
+        if self.guard.mode != before:
+            self.notes.warn(f"venue mode is now {VenueMode(self.guard.mode).name}")
 
     def _trust(self, event: ev.TrustChanged) -> None:
         symbol = self.ledger.instruments[event.instrument].symbol

@@ -32,6 +32,7 @@ class Guard:
         self.gates = tuple(gates)
         self.loss_day_max = loss_day_max
         self.mode = VenueMode.OPEN
+        self._modes = [VenueMode.OPEN, VenueMode.OPEN]
         self.reason = ""
         self.sticky = False
         self.latency = latency or LatencyLimit(0, 0)
@@ -48,10 +49,11 @@ class Guard:
         """ACTIVE, REDUCING or HALTED."""
         return int(self.account.state)
 
-    def set_mode(self, mode: VenueMode) -> None:
-        """The venue changed what it accepts."""
-        self.mode = mode
-        self.account.mode = int(mode)
+    def set_mode(self, mode: VenueMode, private: bool = False) -> None:
+        """The venue changed what it accepts. Where its links disagree, the stricter one counts."""
+        self._modes[private] = mode
+        self.mode = max(self._modes)
+        self.account.mode = int(self.mode)
 
     def set_ready(self, ready: bool) -> None:
         """Orders are admitted only while the private stream is up and reconciled."""

@@ -30,6 +30,8 @@ class Connection:
         self.kind = kind
         self.connection_id = connection_id
         self.closed = False
+        # The venue wants to end it: who holds the socket closes it.
+        self.hung_up = False
         # (channel, symbol) to the depth of a book, else 1.
         self.subscriptions: dict[tuple[str, str], int] = {}
         self.sequences: dict[str, int] = {}

@@ -254,6 +254,7 @@ class KrakenFace:
                 "dead_man_us": self.dead_man.due_us, "dead_man_fired": self.dead_man.fired,
                 "connections": len(self.connections),
                 "fees": self.settings.fees, "runs": self.runs, "seed": self.settings.seed,
+                "faults": self.settings.faults_seed,
                 "latency": self.settings.latency.text(),
                 "endpoint_file": str(self.settings.state_dir.absolute() / "endpoint.json"),
                 **self.desk.counts, **self.counts}

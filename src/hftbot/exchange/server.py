@@ -22,6 +22,7 @@ from aiohttp import WSMsgType, web
 from hftbot.errors import ConfigError, HftbotError, StoreError
 from hftbot.exchange.connection import Connection
 from hftbot.exchange.face_kraken import Kind, KrakenFace
+from hftbot.exchange.faults import MINUTES, FaultInjector, plan_of
 from hftbot.exchange.replay_market import Event
 from hftbot.exchange.settings import ExchangeSettings
 from hftbot.exchange.state_file import StateFolder
@@ -58,6 +59,7 @@ class Reader:
     frames: list[str]
     wake: asyncio.Event
     gone: bool = False
+    code: int = 1008
 
 
 class ExchangeServer:
@@ -82,6 +84,9 @@ class ExchangeServer:
         except BaseException:
             self.folder.close(withdraw=False)
             raise
+        if settings.faults_seed is not None:
+            FaultInjector(self.face, plan_of(settings.faults_seed, MINUTES), settings.faults_seed,
+                          lambda text: print(text, file=sys.stderr, flush=True))
         self.readers: list[Reader] = []
         self.stopped = asyncio.Event()
         self.timer: asyncio.TimerHandle | None = None
@@ -199,6 +204,9 @@ class ExchangeServer:
                 reader.wake.set()
             if len(reader.frames) > self.settings.backlog_frames_max:
                 self.drop(reader)
+            if reader.connection.hung_up and not reader.gone:
+                reader.code, reader.gone = 1001, True
+                reader.wake.set()
         due = self.face.next_due_us()
         wait = TIMER_S_MAX if due is None else (due - self.clock.now_us()) / 1_000_000
         if self.timer is not None:
@@ -259,7 +267,9 @@ class ExchangeServer:
                     for frame in frames:
                         await reader.socket.send_str(frame)
                 if reader.gone:
-                    await reader.socket.close(code=1008, message=b"slow reader")
+                    await reader.socket.close(
+                        code=reader.code,
+                        message=b"slow reader" if reader.code == 1008 else b"going away")
                     return
 
     async def rest(self, request: web.Request) -> web.Response:

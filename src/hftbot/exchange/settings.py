@@ -159,6 +159,8 @@ class ExchangeSettings:
     # A reader that leaves more than this unread is disconnected, frames.
     backlog_frames_max: int = 20_000
     json_output: bool = False
+    # The seed of a plan of faults (exchange/faults.py), or None.
+    faults_seed: int | None = None
 
     def listed(self) -> tuple[Listing, ...]:
         """The listings to serve. Raises ConfigError for an unknown symbol."""

@@ -122,10 +122,11 @@ class BalanceSeen:
 
 @dataclass(slots=True, frozen=True)
 class ModeChanged:
-    """The venue changed what it accepts."""
+    """The venue changed what it accepts; ``private``: it said so on the trading link."""
 
     mode: VenueMode
     ts_us: int
+    private: bool = False
 
 
 @dataclass(slots=True, frozen=True)

@@ -17,6 +17,7 @@ from hftbot.words.events import (
     BalanceSeen,
     CancelRejected,
     Event,
+    ModeChanged,
     OrderAcked,
     OrderAmended,
     OrderDone,
@@ -27,6 +28,7 @@ from hftbot.words.events import (
     VenueError,
 )
 from hftbot.words.instrument import Instrument
+from hftbot.words.market import VenueMode
 from hftbot.words.ports import Clock
 from hftbot.words.secret import Secret
 
@@ -96,6 +98,8 @@ class Gateway:
         self.ready = False
         for channel in CHANNELS:
             self._forget(channel)
+        # What this link said of the market ends with it; the next one begins with its own word.
+        found.append(ModeChanged(VenueMode.OPEN, now_us, private=True))
         return found
 
     def note_sent(self, req_id: int, client_id: int, what: str, now_ns: int) -> None:
@@ -185,7 +189,11 @@ class Gateway:
             return found
         channel = message.get("channel")
         try:
-            if channel in CHANNELS and "method" not in message:
+            if channel == "status":
+                found += [ModeChanged(rules.mode_of(codec.text(row, "system")),
+                                      self._clock.now_us(), private=True)
+                          for row in codec.rows(message)]
+            elif channel in CHANNELS and "method" not in message:
                 self._report(str(channel), message, recv_ns, found)
             elif "method" in message or message.get("error") is not None:
                 self._answer(message, recv_ns, found)
