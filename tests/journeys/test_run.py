@@ -66,6 +66,7 @@ def test_run_trades_and_leaves_nothing_open(tmp_path) -> None:
         assert "Traceback" not in told.stderr
 
 
+@pytest.mark.long
 @pytest.mark.fault("P1")
 def test_run_twice_killed_then_again_on_one_directory(tmp_path) -> None:
     """A killed bot's exchange is found again; the next run takes over what is held."""
@@ -192,7 +193,7 @@ def test_run_replay_of_recorded_data_trades(tmp_path, name) -> None:
     if not SHARED.exists():
         pytest.skip("the shared reference data is not here")
     done = run(tmp_path, "run", "--profile", "hft", "--replay", str(SHARED / name),
-               "--duration", "15", "--json")
+               "--duration", "8", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["fills"] > 0

@@ -136,6 +136,7 @@ def sound(ring: Ring, tamper: Tamper) -> None:
 
 
 @linux
+@pytest.mark.long
 def test_soak_five_minutes_of_cut_links_leave_nothing_behind(
         monkeypatch: pytest.MonkeyPatch) -> None:
     ring, tamper, samples = soaked(monkeypatch, 300.0, 20.0)

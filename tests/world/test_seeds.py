@@ -76,11 +76,13 @@ def test_a_failing_seed_says_how_to_replay_it() -> None:
     """The line that is printed works as it stands."""
     line = try_seed(4, 10.0).text().splitlines()[0]
     words = line.removeprefix("replay: ").split()
-    assert words[0] == "PYTHONPATH=src:tests"
+    assert words[0] == "PYTHONPATH=tests"
     assert words[1] == "python"
     root = HERE.parent.parent
     done = subprocess.run([sys.executable, *words[2:]], cwd=root, text=True, timeout=100,
-                          env={**os.environ, "PYTHONPATH": "src:tests"}, capture_output=True)
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(
+                              ["tests", *os.environ.get("PYTHONPATH", "").split(os.pathsep)])},
+                          capture_output=True)
     assert done.returncode == 0, done.stderr
     assert line in done.stdout
     assert "events" in done.stdout

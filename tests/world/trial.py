@@ -1,6 +1,6 @@
 """One seed: a plan of faults, a strategy, a run, and what the laws say of it.
 
-``PYTHONPATH=src:tests python -m world.trial SEED`` replays one and prints its plan.
+``PYTHONPATH=tests python -m world.trial SEED`` replays one and prints its plan.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Trial:
 
     def text(self) -> str:
         """For a person who has to find the cause; the first line replays it."""
-        lines = [f"replay: PYTHONPATH=src:tests python -m world.trial {self.seed}"]
+        lines = [f"replay: PYTHONPATH=tests python -m world.trial {self.seed}"]
         lines += [f"  {fault}" for fault in self.plan]
         lines += [f"  {broken}" for broken in self.broken[:8]]
         return "\n".join(lines)
