@@ -10,6 +10,7 @@
 set -euo pipefail
 
 python=$(command -v "${1:?the python to use}")
+[ "${python#/}" != "$python" ] || python=$PWD/$python
 tree=$(cd "${2:-$(dirname "$0")/..}" && pwd)
 if [ -n "${3:-}" ]; then
     mkdir -p "$3"
