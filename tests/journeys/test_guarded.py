@@ -124,7 +124,9 @@ def test_stopped_bot_is_cancelled_for_and_trades_again_after_a_reconcile(tmp_pat
     bot.send_signal(signal.SIGCONT)
     wait_condition(lambda: sim(url)["open_orders"] == 1)
     wait_condition(lambda: guardians(tmp_path) not in ([], [first]))
-    text = (tmp_path / "hftbot-state" / "bot_hft.log").read_text()
+    bot_log = tmp_path / "hftbot-state" / "bot_hft.log"
+    wait_condition(lambda: "the new guardian is in place" in bot_log.read_text())
+    text = bot_log.read_text()
     assert text.index("connecting anew") < text.index("the new guardian is in place")
     out, err = finish(bot)
     assert bot.returncode == 0, (out, err)
