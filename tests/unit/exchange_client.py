@@ -12,10 +12,11 @@ import zlib
 from decimal import Decimal
 
 from hftbot.exchange.face_kraken import KrakenFace
-from hftbot.exchange.settings import ExchangeSettings
+from hftbot.exchange.settings import LISTINGS, ExchangeSettings
 
 START_US = 1_800_000_000_000_000
-PRECISIONS = {"BTC/USD": (1, 8), "ETH/USD": (2, 8)}
+PRECISIONS = {symbol: (listing.price_precision, listing.qty_precision)
+              for symbol, listing in LISTINGS.items()}
 
 
 class VirtualClock:

@@ -42,7 +42,7 @@ class Purse:
         return self.cash + self.lots * mid - self.traded * self.fee_e6 / 1_000_000
 
 
-@pytest.mark.parametrize("symbol", LISTINGS)
+@pytest.mark.parametrize("symbol", ["BTC/USD", "ETH/USD"])
 def test_the_default_market_is_busy_deep_and_moving(symbol):
     crowd = market(3, symbol)
     matcher = crowd.matcher

@@ -52,6 +52,14 @@ class BookView:
         self.checksum = 0
         self.ts_us = 0
 
+    def best(self, side: int) -> tuple[int, int]:
+        """Price in ticks and lots of the best level, zeros if the side is empty."""
+        view = self.sides[side]
+        if not view.keys:
+            return 0, 0
+        key = view.keys[0]
+        return key * view.sign, view.lots[key]
+
     def watch(self, depth: int) -> None:
         """One more subscriber of a depth."""
         self.depths[depth] = self.depths.get(depth, 0) + 1

@@ -32,7 +32,7 @@ class Connection:
         self.closed = False
         # The venue wants to end it: who holds the socket closes it.
         self.hung_up = False
-        # (channel, symbol) to the depth of a book, else 1.
+        # (channel, symbol) to the depth of a book, the trigger of a ticker, else 1.
         self.subscriptions: dict[tuple[str, str], int] = {}
         self.sequences: dict[str, int] = {}
         self.tokens: list[str] = []
@@ -222,16 +222,23 @@ class Connection:
             self.face.later(at_us + HEARTBEAT_US, tick)
         self.face.later(now_us + HEARTBEAT_US, tick)
 
+    def enroll(self, key: tuple[str, str], value: int) -> None:
+        """Subscribe: (channel, symbol), and a book's depth or a ticker's trigger, else 1."""
+        self.subscriptions[key] = value
+        self.face.feed.enroll(self, key, value)
+
+    def leave(self, key: tuple[str, str]) -> None:
+        """Unsubscribe what was subscribed."""
+        self.face.feed.leave(self, key, self.subscriptions.pop(key))
+
     def close(self) -> None:
         """The client is gone; what is on its way is lost."""
         if self.closed:
             return
         self.closed = True
         self.out.clear()
-        for (channel, symbol), depth in self.subscriptions.items():
-            if channel == "book":
-                self.face.views[self.face.desk.index[symbol]].unwatch(depth)
-        self.subscriptions.clear()
+        for key in list(self.subscriptions):
+            self.leave(key)
         for token in self.tokens:
             self.face.gate.let_go(token)
         if self in self.face.connections:

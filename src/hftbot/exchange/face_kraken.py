@@ -13,15 +13,14 @@ from typing import Any, Literal
 
 from fastcore.sim.rng import SplitMix
 from hftbot.exchange.accounts import Gatekeeper, new_account
-from hftbot.exchange.book_view import BookView
 from hftbot.exchange.connection import Connection
 from hftbot.exchange.dead_man import DeadManSwitch
 from hftbot.exchange.kraken_text import ListingText, Stamps
 from hftbot.exchange.market import Batch, Market, SyntheticMarket
 from hftbot.exchange.order_desk import USER_REQUESTED, Identifiers, OrderDesk
+from hftbot.exchange.public_feed import PublicFeed
 from hftbot.exchange.rate_counter import RateCounter
 from hftbot.exchange.replay_market import Event, ReplayMarket
-from hftbot.exchange.reports import SIDES
 from hftbot.exchange.rest import Rest
 from hftbot.exchange.settings import ExchangeSettings
 from hftbot.words.ports import Clock, Rng
@@ -49,7 +48,8 @@ class KrakenFace:
         self.runs = int(saved["runs"]) + 1 if saved else 1
         self.markets = self.make_markets(saved or {}, events)
         self.texts = [ListingText(market.listing) for market in self.markets]
-        self.views = [BookView(text) for text in self.texts]
+        self.feed = PublicFeed(self.texts, self.stamps)
+        self.views = self.feed.views
         self.account = new_account(settings.balances, settings.fees)
         self.gate = Gatekeeper(secrets or rng, saved["gate"] if saved else None)
         self.desk = OrderDesk(self.account, self.markets, self.texts, settings.switches,
@@ -60,7 +60,6 @@ class KrakenFace:
         self.actions: list[tuple[int, int, Callable[[int], None]]] = []
         self.order_of_actions = count()
         self.connection_ids = rng.getrandbits(63)
-        self.public_trades: list[list[str]] = [[] for _ in self.markets]
         self.counts = {"frames_in": 0, "frames_out": 0, "events": 0}
         self.open(saved)
         self.dead_man = DeadManSwitch(self, int(saved.get("dead_man_us", 0)) if saved else 0)
@@ -92,6 +91,7 @@ class KrakenFace:
                     for ticks, lots in matcher.levels(side, 4_096)]
             batch = market.open(self.now_us)
             batch.changes[:0] = kept
+            self.feed.open(i, market.mid_ticks())
             self.publish(i, batch, self.now_us)
         if saved and self.settings.mode == "replay":
             self.desk.restore(saved["desk"], self.now_us)
@@ -178,25 +178,8 @@ class KrakenFace:
             self.tell(now_us)
 
     def publish(self, index: int, batch: Batch, now_us: int) -> None:
-        """Book updates and trades of one engine event."""
-        stamp = self.stamps.micro(now_us)
-        text = self.texts[index]
-        if batch.trades:
-            rows = [f'{{"symbol":{text.symbol},"side":"{SIDES[side]}","price":{text.price(ticks)},'
-                    f'"qty":{text.qty(lots)},"ord_type":"limit","trade_id":{trade_id},'
-                    f'"timestamp":"{stamp}"}}' for side, ticks, lots, trade_id in batch.trades]
-            self.public_trades[index] = (self.public_trades[index] + rows)[-50:]
-            frame = f'{{"channel":"trade","type":"update","data":[{",".join(rows)}]}}'
-            for connection in self.connections:
-                if ("trade", text.listing.symbol) in connection.subscriptions:
-                    connection.data(frame, now_us)
-        if batch.changes:
-            frames = self.views[index].apply(batch.changes, now_us, stamp)
-            if frames:
-                for connection in self.connections:
-                    depth = connection.subscriptions.get(("book", text.listing.symbol), 0)
-                    if depth in frames:
-                        connection.data(frames[depth], now_us)
+        """Tell the public channels of one engine event."""
+        self.feed.publish(index, batch, now_us)
 
     # Private channels.
 

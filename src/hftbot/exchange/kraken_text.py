@@ -39,6 +39,10 @@ class Stamps:
             self.prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
         return f"{self.prefix}{fraction:06d}Z"
 
+    def nano(self, now_us: int) -> str:
+        """``2026-01-01T00:00:00.000001000Z``."""
+        return f"{self.micro(now_us)[:-1]}000Z"
+
     def whole(self, now_us: int) -> str:
         """``2026-01-01T00:00:00Z``."""
         return datetime.fromtimestamp(now_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

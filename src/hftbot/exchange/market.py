@@ -10,7 +10,7 @@ from being first in line or from trading at random.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from fastcore.sim.codes import GTC, IOC
@@ -106,18 +106,27 @@ class Character:
     mend: int = 5
 
 
+def character_for(ticks: int) -> Character:
+    """The usual crowd; where a tick is coarse, quotes stand at least a tick apart."""
+    tick_bps = 1e4 / ticks
+    usual = Character()
+    return replace(usual, half_spread_bps=max(usual.half_spread_bps, 0.5 * tick_bps),
+                   spacing_bps=max(usual.spacing_bps, tick_bps))
+
+
 class SyntheticMarket:
     """One instrument's matcher and its crowd."""
 
     def __init__(self, listing: Listing, seed: int, start_ticks: int = 0,
                  character: Character | None = None) -> None:
         self.listing = listing
-        self.character = character or Character()
+        start = start_ticks or listing.start_ticks or 100_000
+        self.character = character or character_for(start)
         self.rng = SplitMix(seed)
         self.matcher = Matcher(8192, 4096)
         self.finished = False
         self.fills_are_public = True
-        self.value = float(start_ticks or listing.start_ticks or 100_000)
+        self.value = float(start)
         self.seen = self.value
         self.regime = 0
         self.regime_until_us = 0

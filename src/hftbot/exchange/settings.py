@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import pathlib
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
 from hftbot.errors import ConfigError
+from hftbot.exchange.listings import LISTINGS as LISTINGS
+from hftbot.exchange.listings import Listing as Listing
+from hftbot.exchange.listings import replay_listing as replay_listing
 
 # How long the venue takes for a public answer, and to check a token.
 PUBLIC_ANSWER_US = 50
@@ -22,75 +24,6 @@ FEES_E6: dict[str, tuple[int, int]] = {"free": (0, 0), "kraken": (2500, 4000)}
 # Trading-engine counter per account and pair: threshold, decay per second, open orders per pair.
 RATE_TIERS: dict[str, tuple[int, float, int]] = {
     "starter": (60, 1.0, 60), "intermediate": (125, 2.34, 80), "pro": (180, 3.75, 225)}
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """One pair as the venue lists it.
-
-    ``tick_units`` is the price increment in 10**-price_precision, ``lot_units`` the size increment
-    in 10**-qty_precision. ``start_ticks`` and ``lot_scale`` (lots of a typical level) shape the
-    synthetic market.
-    """
-
-    symbol: str
-    price_precision: int
-    qty_precision: int
-    tick_units: int = 1
-    lot_units: int = 1
-    lots_min: int = 1
-    cost_min: Decimal = Decimal("0.5")
-    start_ticks: int = 0
-    lot_scale: int = 1
-
-    @property
-    def base(self) -> str:
-        """Asset that is bought and sold."""
-        return self.symbol.partition("/")[0]
-
-    @property
-    def quote(self) -> str:
-        """Asset that pays."""
-        return self.symbol.partition("/")[2]
-
-    @property
-    def grid(self) -> list[int]:
-        """What ticks and lots mean."""
-        return [self.price_precision, self.qty_precision, self.tick_units, self.lot_units]
-
-    @property
-    def value_exponent(self) -> int:
-        """Decimals of price times size."""
-        return self.price_precision + self.qty_precision
-
-
-LISTINGS: dict[str, Listing] = {
-    "BTC/USD": Listing("BTC/USD", 1, 8, lots_min=5_000, start_ticks=600_000,
-                       lot_scale=12_000_000),
-    "ETH/USD": Listing("ETH/USD", 2, 8, lots_min=200_000, start_ticks=250_000,
-                       lot_scale=280_000_000),
-}
-
-
-def replay_listing(symbol: str, tick_size: Decimal, lot_size: Decimal) -> Listing:
-    """The listing of recorded data: the data's own tick and lot.
-
-    Raises ConfigError if they are not positive decimals or too fine for exact money.
-    """
-    precisions = []
-    for name, step in (("tick", tick_size), ("lot", lot_size)):
-        if not step.is_finite() or step <= 0:
-            raise ConfigError(f"{symbol}: {name} size {step} is not a positive number")
-        exponent = step.normalize().as_tuple().exponent
-        assert isinstance(exponent, int)
-        precisions.append(max(0, -exponent))
-    price, qty = precisions
-    if price + qty > 10:
-        raise ConfigError(f"{symbol}: tick {tick_size} and lot {lot_size} are finer than 1e-10 "
-                          "together")
-    lots_min = max(1, math.ceil(Decimal("0.00001") / lot_size))
-    return Listing(symbol, price, qty, int(tick_size.scaleb(price)), int(lot_size.scaleb(qty)),
-                   lots_min)
 
 
 @dataclass(frozen=True, slots=True)

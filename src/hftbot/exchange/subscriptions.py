@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any
 from hftbot.exchange import reports
 from hftbot.exchange.book_view import DEPTHS
 from hftbot.exchange.kraken_text import ListingText, quoted
-from hftbot.exchange.requests import WRONG_HOST, Refused, flag
+from hftbot.exchange.public_feed import TRIGGERS, ohlc_channel
+from hftbot.exchange.requests import ARGUMENTS, WRONG_HOST, Refused, flag
 from hftbot.exchange.settings import PUBLIC_ANSWER_US, RATE_TIERS, TOKEN_CHECK_US
+from hftbot.exchange.tape import INTERVALS_MIN
 
 if TYPE_CHECKING:
     from hftbot.exchange.connection import Connection
 
-SYMBOL_CHANNELS = ("book", "trade")
+SYMBOL_CHANNELS = ("book", "ticker", "trade", "ohlc")
 PRIVATE_CHANNELS = ("executions", "balances")
-KNOWN_ELSEWHERE = ("ticker", "ohlc")
 EXECUTIONS_WARNINGS = (
     '["cancel_reason is deprecated, use reason","stop_price is deprecated, use triggers.price",'
     '"trigger is deprecated use triggers.reference",'
     '"triggered_price is deprecated use triggers.last_price"]')
+OHLC_WARNINGS = '["timestamp is deprecated, use interval_begin"]'
 INSTRUMENT_WARNINGS = '["tick_size is deprecated, use price_increment"]'
 
 
@@ -55,45 +57,70 @@ def handle(connection: Connection, method: str, req_id: int | None, params: dict
 
 def handle_symbol(connection: Connection, method: str, req_id: int | None, channel: str,
                   symbol: str, params: dict[str, Any], now_us: int) -> None:
-    """book and trade of one symbol."""
+    """A public channel of one symbol."""
     face = connection.face
     index = face.desk.index.get(symbol)
     if index is None:
         raise Refused(f"Currency pair not supported {symbol}")
-    depth = params.get("depth", 10)
-    if channel == "book" and (isinstance(depth, bool) or depth not in DEPTHS):
-        raise Refused("Subscription depth not supported")
-    key = (channel, symbol)
-    value = int(depth) if channel == "book" else 1
-    depth_text = f'"depth":{value},' if channel == "book" else ""
+    name, value, shown = parameter(channel, params)
+    key = (name, symbol)
     out_us = now_us + PUBLIC_ANSWER_US
     if method == "unsubscribe":
         if connection.subscriptions.get(key) != value:
             raise Refused("Subscription Not Found")
-        del connection.subscriptions[key]
-        if channel == "book":
-            face.views[index].unwatch(value)
+        connection.leave(key)
         connection.ack(method, req_id,
-                       f'{{"channel":"{channel}",{depth_text}"symbol":{quoted(symbol)}}}',
+                       f'{{"channel":"{channel}",{shown}"symbol":{quoted(symbol)}}}',
                        now_us, out_us)
         return
     if key in connection.subscriptions:
         raise Refused("Already subscribed")
-    snapshot = flag(params, "snapshot") if "snapshot" in params else channel == "book"
-    connection.subscriptions[key] = value
-    connection.ack(method, req_id, f'{{"channel":"{channel}",{depth_text}"snapshot":'
-                   f'{"true" if snapshot else "false"},"symbol":{quoted(symbol)}}}',
+    snapshot = flag(params, "snapshot") if "snapshot" in params else channel != "trade"
+    connection.enroll(key, value)
+    warnings = f',"warnings":{OHLC_WARNINGS}' if channel == "ohlc" else ""
+    connection.ack(method, req_id, f'{{"channel":"{channel}",{shown}"snapshot":'
+                   f'{"true" if snapshot else "false"},"symbol":{quoted(symbol)}{warnings}}}',
                    now_us, out_us)
     connection.last_due[0] = max(connection.last_due)
-    if channel == "book":
-        view = face.views[index]
-        view.watch(value)
-        if snapshot:
-            connection.data(view.snapshot(value, face.stamps.micro(view.ts_us)), out_us)
-    elif snapshot:
-        rows = ",".join(face.public_trades[index])
-        connection.data(f'{{"channel":"trade","type":"snapshot","data":[{rows}]}}', out_us)
+    if snapshot:
+        connection.data(snapshot_frame(connection, channel, index, value, now_us), out_us)
     connection.beat(now_us)
+
+
+def parameter(channel: str, params: dict[str, Any]) -> tuple[str, int, str]:
+    """Name, value and ack text of what a channel is subscribed with; raises Refused."""
+    if channel == "book":
+        depth = params.get("depth", 10)
+        if isinstance(depth, bool) or depth not in DEPTHS:
+            raise Refused("Subscription depth not supported")
+        return channel, int(depth), f'"depth":{int(depth)},'
+    if channel == "ticker":
+        trigger = params.get("event_trigger", "trades")
+        if not isinstance(trigger, str) or trigger not in TRIGGERS:
+            raise Refused(f"{ARGUMENTS}event_trigger")
+        return channel, TRIGGERS[trigger], f'"event_trigger":"{trigger}",'
+    if channel == "ohlc":
+        minutes = params.get("interval")
+        if minutes is None:
+            raise Refused("Subscription ohlc requires interval")
+        if isinstance(minutes, bool) or minutes not in INTERVALS_MIN:
+            raise Refused("Subscription ohlc interval not supported")
+        return ohlc_channel(int(minutes)), int(minutes), f'"interval":{int(minutes)},'
+    return channel, 1, ""
+
+
+def snapshot_frame(connection: Connection, channel: str, index: int, value: int,
+                   now_us: int) -> str:
+    """What a channel knows at the moment of the subscription."""
+    feed = connection.face.feed
+    if channel == "book":
+        view = feed.views[index]
+        return view.snapshot(value, feed.stamps.micro(view.ts_us))
+    if channel == "ticker":
+        return feed.ticker("snapshot", index, now_us)
+    if channel == "ohlc":
+        return feed.ohlc("snapshot", feed.tapes[index].ohlc_rows(value), now_us)
+    return f'{{"channel":"trade","type":"snapshot","data":[{",".join(feed.trades[index])}]}}'
 
 
 def handle_instrument(connection: Connection, method: str, req_id: int | None,
@@ -102,14 +129,15 @@ def handle_instrument(connection: Connection, method: str, req_id: int | None,
     key = ("instrument", "")
     out_us = now_us + PUBLIC_ANSWER_US
     if method == "unsubscribe":
-        if connection.subscriptions.pop(key, None) is None:
+        if key not in connection.subscriptions:
             raise Refused("Subscription Not Found")
+        connection.leave(key)
         connection.ack(method, req_id, '{"channel":"instrument"}', now_us, out_us)
         return
     if key in connection.subscriptions:
         raise Refused("Already subscribed")
     snapshot = flag(params, "snapshot") if "snapshot" in params else True
-    connection.subscriptions[key] = 1
+    connection.enroll(key, 1)
     connection.ack(method, req_id, f'{{"channel":"instrument","snapshot":'
                    f'{"true" if snapshot else "false"},"warnings":{INSTRUMENT_WARNINGS}}}',
                    now_us, out_us)
@@ -159,8 +187,9 @@ def handle_private(connection: Connection, method: str, req_id: int | None, chan
         connection.refuse(str(refusal), method, req_id, now_us, out_us, channel=named)
         return
     if method == "unsubscribe":
-        if connection.subscriptions.pop(key, None) is None:
+        if key not in connection.subscriptions:
             raise Refused("Subscription Not Found")
+        connection.leave(key)
         connection.ack(method, req_id, f'{{"channel":"{channel}"}}', now_us, out_us)
         return
     if key in connection.subscriptions:
@@ -178,7 +207,7 @@ def begin_private(connection: Connection, req_id: int | None, channel: str,
     if connection.closed:
         return
     face = connection.face
-    connection.subscriptions[channel, ""] = 1
+    connection.enroll((channel, ""), 1)
     connection.sequences[channel] = 0
     fallback = params.get("snapshot", True) is not False
     orders = params.get("snap_orders", fallback) is not False
