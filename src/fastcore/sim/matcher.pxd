@@ -82,6 +82,8 @@ cdef class Matcher:
     cpdef list levels(self, int side, int64_t count)
     @cython.locals(slot=int64_t)
     cpdef int64_t leaves_of(self, int64_t order_id) noexcept nogil
+    @cython.locals(row=int64_t, slot=int64_t)
+    cpdef list orders_at(self, int side, int64_t ticks)
     cdef uint64_t mix(self, uint64_t seed, int64_t value) noexcept nogil
     @cython.locals(seed=uint64_t, side=cython.int, rank=int64_t, row=int64_t, slot=int64_t)
     cpdef uint64_t state_hash(self) noexcept nogil

@@ -431,6 +431,16 @@ class Matcher:
             return 0
         return self.leaves[slot]
 
+    def orders_at(self, side: int, ticks: int) -> list[tuple[int, int]]:
+        """(order id, visible lots) of a level's orders, first in the queue first."""
+        found = []
+        row = self.ladder.find(side, ticks)
+        slot = self.ladder.first[row] if row >= 0 else -1
+        while slot >= 0:
+            found.append((self.order_id(slot), self.leaves[slot]))
+            slot = self.after[slot]
+        return found
+
     def mix(self, seed: int, value: int) -> int:
         """One step of the state hash (FNV-1a on words)."""
         return ((seed ^ (value & self.mask)) * self.prime) & self.mask

@@ -463,6 +463,11 @@ class ReplayMatcher:
         row = self.row_of(order_id)
         return self.ahead[row] if row >= 0 else -1
 
+    def orders_at(self, side: int, ticks: int) -> list[tuple[int, int]]:
+        """A recorded level as one order, whose id is below 0: recordings know no single orders."""
+        lots = self.ladder.lots_at(side, ticks)
+        return [(-((ticks << 1) | side), lots)] if lots > 0 else []
+
     def mix(self, seed: int, value: int) -> int:
         """One step of the state hash (FNV-1a on words)."""
         return ((seed ^ (value & self.mask)) * self.prime) & self.mask

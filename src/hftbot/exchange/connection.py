@@ -177,7 +177,7 @@ class Connection:
         handler = trading.METHODS.get(method)
         if handler is None:
             raise Refused("Unsupported event")
-        if self.kind == "public":
+        if self.kind != "private":
             raise Refused(WRONG_HOST["public"])
         self.check_token(params, now_us)
         self.at_engine(method, req_id, now_us,

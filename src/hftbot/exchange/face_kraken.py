@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import count
 from typing import Any, Literal
 
@@ -15,9 +16,11 @@ from fastcore.sim.rng import SplitMix
 from hftbot.exchange.accounts import Gatekeeper, new_account
 from hftbot.exchange.connection import Connection
 from hftbot.exchange.dead_man import DeadManSwitch
+from hftbot.exchange.door_limits import LEVEL3_PER_S, SlidingCount
 from hftbot.exchange.kraken_text import ListingText, Stamps
 from hftbot.exchange.market import Batch, Market, SyntheticMarket
 from hftbot.exchange.order_desk import USER_REQUESTED, Identifiers, OrderDesk
+from hftbot.exchange.orders_view import OrdersView, crowd_name
 from hftbot.exchange.public_feed import PublicFeed
 from hftbot.exchange.rate_counter import RateCounter
 from hftbot.exchange.replay_market import Event, ReplayMarket
@@ -25,7 +28,7 @@ from hftbot.exchange.rest import Rest
 from hftbot.exchange.settings import ExchangeSettings
 from hftbot.words.ports import Clock, Rng
 
-Kind = Literal["public", "private"]
+Kind = Literal["public", "private", "level3"]
 SKIP_US = 5_000_000
 
 
@@ -48,13 +51,17 @@ class KrakenFace:
         self.runs = int(saved["runs"]) + 1 if saved else 1
         self.markets = self.make_markets(saved or {}, events)
         self.texts = [ListingText(market.listing) for market in self.markets]
-        self.feed = PublicFeed(self.texts, self.stamps)
+        self.feed = PublicFeed(self.texts, self.stamps, [
+            OrdersView(text, market.matcher, partial(self.name_of, i))
+            for i, (text, market) in enumerate(zip(self.texts, self.markets, strict=True))])
         self.views = self.feed.views
         self.account = new_account(settings.balances, settings.fees)
         self.gate = Gatekeeper(secrets or rng, saved["gate"] if saved else None)
         self.desk = OrderDesk(self.account, self.markets, self.texts, settings.switches,
                               Identifiers(rng), self.stamps, RateCounter(settings.rate_tier))
         self.rest = Rest(self)
+        self.level3_rate = SlidingCount(
+            LEVEL3_PER_S["pro" if settings.rate_tier == "pro" else "standard"])
         self.system = "online"
         self.connections: list[Connection] = []
         self.actions: list[tuple[int, int, Callable[[int], None]]] = []
@@ -180,6 +187,11 @@ class KrakenFace:
     def publish(self, index: int, batch: Batch, now_us: int) -> None:
         """Tell the public channels of one engine event."""
         self.feed.publish(index, batch, now_us)
+
+    def name_of(self, index: int, matcher_id: int) -> str:
+        """The id under which level3 shows an order of a market."""
+        own = self.desk.matched.get((index, matcher_id))
+        return own.order_id if own is not None else crowd_name(index, matcher_id)
 
     # Private channels.
 

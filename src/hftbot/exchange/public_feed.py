@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hftbot.exchange.book_view import BookView
 from hftbot.exchange.kraken_text import ListingText, Stamps
 from hftbot.exchange.market import Batch
+from hftbot.exchange.orders_view import OrdersView
 from hftbot.exchange.reports import SIDES
 from hftbot.exchange.tape import INTERVALS_MIN, Tape
 
@@ -27,8 +28,10 @@ class PublicFeed:
     ``publish`` one engine event; the frames of a channel are written only if somebody reads them.
     """
 
-    def __init__(self, texts: Sequence[ListingText], stamps: Stamps) -> None:
+    def __init__(self, texts: Sequence[ListingText], stamps: Stamps,
+                 orders: Sequence[OrdersView]) -> None:
         self.texts = texts
+        self.orders = orders
         self.stamps = stamps
         self.views = [BookView(text) for text in texts]
         self.tapes = [Tape(text) for text in texts]
@@ -44,6 +47,8 @@ class PublicFeed:
         self.watchers.setdefault(key, {})[connection] = value
         if key[0] == "book":
             self.views[self.index[key[1]]].watch(value)
+        elif key[0] == "level3":
+            self.orders[self.index[key[1]]].watch(value, connection.face.now_us)
 
     def leave(self, connection: Connection, key: Key, value: int) -> None:
         """A connection unsubscribed or is gone."""
@@ -53,6 +58,8 @@ class PublicFeed:
             del self.watchers[key]
         if key[0] == "book":
             self.views[self.index[key[1]]].unwatch(value)
+        elif key[0] == "level3":
+            self.orders[self.index[key[1]]].unwatch(value)
 
     # What happens.
 
@@ -96,12 +103,18 @@ class PublicFeed:
                 connection.data(frame, now_us)
 
     def booked(self, index: int, batch: Batch, now_us: int, stamp: str) -> bool:
-        """The book channel. Returns whether a best price moved."""
+        """The book and level3 channels. Returns whether a best price moved."""
         view = self.views[index]
         frames = view.apply(batch.changes, now_us, stamp)
         if frames:
             for connection, depth in self.watchers[
                     "book", self.texts[index].listing.symbol].items():
+                if depth in frames:
+                    connection.data(frames[depth], now_us)
+        frames = self.orders[index].apply(batch.changes, now_us)
+        if frames:
+            for connection, depth in self.watchers[
+                    "level3", self.texts[index].listing.symbol].items():
                 if depth in frames:
                     connection.data(frames[depth], now_us)
         bid, ask = view.best(0)[0], view.best(1)[0]

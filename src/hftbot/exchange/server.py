@@ -15,7 +15,8 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TextIO
+from functools import partial
+from typing import Any, TextIO, cast
 
 from aiohttp import WSMsgType, web
 
@@ -100,8 +101,10 @@ class ExchangeServer:
     async def start(self) -> dict[str, Any]:
         """Listen; returns the endpoint document. Raises StoreError if the port is taken."""
         app = web.Application(client_max_size=WIRE_BYTES_MAX)
-        app.router.add_get("/v2", self.public_socket)
-        app.router.add_get("/v2/auth", self.private_socket)
+        # Clients that add /v2 to a host of their own need the other two under a path before it.
+        for path, kind in (("/v2", "public"), ("/v2/auth", "private"), ("/auth/v2", "private"),
+                           ("/v2/l3", "level3"), ("/l3/v2", "level3")):
+            app.router.add_get(path, partial(self.socket, kind=cast(Kind, kind)))
         app.router.add_route("*", "/{path:.*}", self.rest)
         self.runner = web.AppRunner(app, access_log=None, handle_signals=False,
                                     shutdown_timeout=1.0)
@@ -127,7 +130,8 @@ class ExchangeServer:
         """How to reach this exchange, with the account's key."""
         host = f"127.0.0.1:{self.port}"
         return {"rest_url": f"http://{host}", "ws_url": f"ws://{host}/v2",
-                "ws_auth_url": f"ws://{host}/v2/auth", "pid": os.getpid(),
+                "ws_auth_url": f"ws://{host}/v2/auth", "ws_l3_url": f"ws://{host}/v2/l3",
+                "pid": os.getpid(),
                 "api_key": self.face.gate.api_key, "api_secret": self.face.gate.api_secret,
                 "guardian_api_key": self.face.gate.guardian_key,
                 "guardian_api_secret": self.face.gate.guardian_secret,
@@ -222,14 +226,6 @@ class ExchangeServer:
 
     # Sockets.
 
-    async def public_socket(self, request: web.Request) -> web.StreamResponse:
-        """GET /v2."""
-        return await self.socket(request, "public")
-
-    async def private_socket(self, request: web.Request) -> web.StreamResponse:
-        """GET /v2/auth."""
-        return await self.socket(request, "private")
-
     async def socket(self, request: web.Request, kind: Kind) -> web.StreamResponse:
         """Serve one WebSocket until it ends."""
         socket = web.WebSocketResponse(max_msg_size=WIRE_BYTES_MAX, compress=False, timeout=1.0)
@@ -318,6 +314,7 @@ def print_banner(server: ExchangeServer, document: dict[str, Any], out: TextIO) 
           f"  REST       {document['rest_url']}\n"
           f"  WebSocket  {document['ws_url']}\n"
           f"  private    {document['ws_auth_url']}\n"
+          f"  level 3    {document['ws_l3_url']}\n"
           f"  fees       {settings.fees}, account started with {money}\n"
           f"  latency    {document['latency']}\n"
           f"  key in     {server.folder.path / 'endpoint.json'}", file=out, flush=True)

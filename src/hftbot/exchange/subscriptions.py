@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from hftbot.exchange import reports
 from hftbot.exchange.book_view import DEPTHS
+from hftbot.exchange.door_limits import LEVEL3_COSTS
 from hftbot.exchange.kraken_text import ListingText, quoted
+from hftbot.exchange.orders_view import L3_DEPTHS
 from hftbot.exchange.public_feed import TRIGGERS, ohlc_channel
 from hftbot.exchange.requests import ARGUMENTS, WRONG_HOST, Refused, flag
 from hftbot.exchange.settings import PUBLIC_ANSWER_US, RATE_TIERS, TOKEN_CHECK_US
@@ -21,6 +23,8 @@ EXECUTIONS_WARNINGS = (
     '["cancel_reason is deprecated, use reason","stop_price is deprecated, use triggers.price",'
     '"trigger is deprecated use triggers.reference",'
     '"triggered_price is deprecated use triggers.last_price"]')
+# No source has this one: it is made like its neighbours.
+NO_LEVEL3 = "Level 3 data is unavailable on this endpoint. Try ws-l3.kraken.com"
 OHLC_WARNINGS = '["timestamp is deprecated, use interval_begin"]'
 INSTRUMENT_WARNINGS = '["tick_size is deprecated, use price_increment"]'
 
@@ -32,11 +36,11 @@ def handle(connection: Connection, method: str, req_id: int | None, params: dict
     private = channel in PRIVATE_CHANNELS
     if channel in ("status", "heartbeat"):
         raise Refused("Symbol(s) not found")
-    if not private and channel not in SYMBOL_CHANNELS and channel != "instrument":
+    if (not private and channel not in SYMBOL_CHANNELS
+            and channel not in ("instrument", "level3")):
         raise Refused("Subscription name invalid")
-    if private != (connection.kind == "private"):
-        raise Refused(WRONG_HOST[connection.kind])
     assert isinstance(channel, str)
+    check_host(connection.kind, channel, private)
     if private:
         handle_private(connection, method, req_id, channel, params, now_us)
         return
@@ -46,6 +50,8 @@ def handle(connection: Connection, method: str, req_id: int | None, params: dict
     symbols = params.get("symbol")
     if not isinstance(symbols, list) or not symbols:
         raise Refused("Symbol(s) not found")
+    if channel == "level3" and not open_level3(connection, method, req_id, params, now_us):
+        return
     for symbol in symbols:
         name = symbol if isinstance(symbol, str) else str(symbol)
         try:
@@ -53,6 +59,30 @@ def handle(connection: Connection, method: str, req_id: int | None, params: dict
         except Refused as refusal:
             connection.refuse(str(refusal), "subscribe", req_id, now_us,
                               now_us + PUBLIC_ANSWER_US, symbol=name)
+
+
+def check_host(kind: str, channel: str, private: bool) -> None:
+    """Refuse a channel that another endpoint serves."""
+    if channel == "level3" and kind == "private":
+        raise Refused(NO_LEVEL3)
+    if channel == "level3" or private:
+        if kind != ("private" if private else "level3"):
+            raise Refused(WRONG_HOST["public"])
+    elif kind != "public":
+        raise Refused(WRONG_HOST["private"])
+
+
+def open_level3(connection: Connection, method: str, req_id: int | None, params: dict[str, Any],
+                now_us: int) -> bool:
+    """Check the token of a level3 request; says no itself."""
+    try:
+        connection.check_token(params, now_us)
+    except Refused as refusal:
+        named = "level3" if str(refusal).startswith("ESession") else ""
+        connection.refuse(str(refusal), method, req_id, now_us, now_us + TOKEN_CHECK_US,
+                          channel=named)
+        return False
+    return True
 
 
 def handle_symbol(connection: Connection, method: str, req_id: int | None, channel: str,
@@ -64,7 +94,7 @@ def handle_symbol(connection: Connection, method: str, req_id: int | None, chann
         raise Refused(f"Currency pair not supported {symbol}")
     name, value, shown = parameter(channel, params)
     key = (name, symbol)
-    out_us = now_us + PUBLIC_ANSWER_US
+    out_us = now_us + (TOKEN_CHECK_US if channel == "level3" else PUBLIC_ANSWER_US)
     if method == "unsubscribe":
         if connection.subscriptions.get(key) != value:
             raise Refused("Subscription Not Found")
@@ -76,7 +106,12 @@ def handle_symbol(connection: Connection, method: str, req_id: int | None, chann
     if key in connection.subscriptions:
         raise Refused("Already subscribed")
     snapshot = flag(params, "snapshot") if "snapshot" in params else channel != "trade"
+    if channel == "level3" and not face.level3_rate.pay(LEVEL3_COSTS[value], now_us):
+        raise Refused("Exceeded msg rate")
     connection.enroll(key, value)
+    if channel == "level3" and params["token"] not in connection.tokens:
+        face.gate.keep(params["token"])
+        connection.tokens.append(params["token"])
     warnings = f',"warnings":{OHLC_WARNINGS}' if channel == "ohlc" else ""
     connection.ack(method, req_id, f'{{"channel":"{channel}",{shown}"snapshot":'
                    f'{"true" if snapshot else "false"},"symbol":{quoted(symbol)}{warnings}}}',
@@ -89,9 +124,9 @@ def handle_symbol(connection: Connection, method: str, req_id: int | None, chann
 
 def parameter(channel: str, params: dict[str, Any]) -> tuple[str, int, str]:
     """Name, value and ack text of what a channel is subscribed with; raises Refused."""
-    if channel == "book":
+    if channel in ("book", "level3"):
         depth = params.get("depth", 10)
-        if isinstance(depth, bool) or depth not in DEPTHS:
+        if isinstance(depth, bool) or depth not in (DEPTHS if channel == "book" else L3_DEPTHS):
             raise Refused("Subscription depth not supported")
         return channel, int(depth), f'"depth":{int(depth)},'
     if channel == "ticker":
@@ -116,6 +151,8 @@ def snapshot_frame(connection: Connection, channel: str, index: int, value: int,
     if channel == "book":
         view = feed.views[index]
         return view.snapshot(value, feed.stamps.micro(view.ts_us))
+    if channel == "level3":
+        return feed.orders[index].snapshot(value)
     if channel == "ticker":
         return feed.ticker("snapshot", index, now_us)
     if channel == "ohlc":
