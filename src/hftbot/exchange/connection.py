@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hftbot.exchange import subscriptions, trading
+from hftbot.exchange.door_limits import SlidingCount
 from hftbot.exchange.kraken_text import quoted
 from hftbot.exchange.requests import FRAME_BYTES_MAX, WRONG_HOST, Refused, parse
 from hftbot.exchange.settings import PUBLIC_ANSWER_US
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 HEARTBEAT_US = 1_000_000
 HEARTBEAT = '{"channel":"heartbeat"}'
 INT64_MAX = (1 << 63) - 1
+# Close codes, and a count that nobody reaches.
+GOING_AWAY, POLICY_VIOLATION, UNLIMITED = 1001, 1008, 1 << 62
+EMPTY_US = 100_000
 # Streams of one connection; each keeps its own order.
 DATA, ACKS, REPORTS = 0, 1, 2
 
@@ -30,8 +34,9 @@ class Connection:
         self.kind = kind
         self.connection_id = connection_id
         self.closed = False
-        # The venue wants to end it: who holds the socket closes it.
+        # The venue wants to end it, with this code: who holds the socket closes it.
         self.hung_up = False
+        self.close_code = GOING_AWAY
         # (channel, symbol) to the depth of a book, the trigger of a ticker, else 1.
         self.subscriptions: dict[tuple[str, str], int] = {}
         self.sequences: dict[str, int] = {}
@@ -42,7 +47,14 @@ class Connection:
         self.last_due = [0, 0, 0]
         self.last_arrival_us = 0
         self.last_engine_us = 0
-        self.data(self.status_frame(), face.now_us)
+        switches = face.settings.switches
+        self.requests = SlidingCount(switches.messages_per_s or UNLIMITED)
+        self.strikes = 0
+        # What the idle clock counts from.
+        self.request_us = self.empty_us = face.now_us
+        if switches.idle_close_s:
+            self.face.later(face.now_us + switches.idle_close_s * 1_000_000, self.look_idle)
+        self.data(face.operations.status_frame(connection_id), face.now_us)
 
     # Frames out.
 
@@ -79,13 +91,6 @@ class Connection:
     def next_due_us(self) -> int | None:
         """When the next frame arrives, or None."""
         return self.out[0][0] if self.out else None
-
-    def status_frame(self) -> str:
-        """The status message that is pushed on connect."""
-        return (f'{{"channel":"status","type":"update","data":[{{"version":"2.0.10",'
-                f'"system":"{self.face.system}","api_version":"v2",'
-                f'"connection_id":{self.connection_id},"upcoming_maintenance":[],'
-                f'"emergency":[]}}]}}')
 
     # Acks.
 
@@ -134,6 +139,10 @@ class Connection:
     def arrived(self, frame: str, now_us: int) -> None:
         """The venue reads a frame."""
         if self.closed:
+            return
+        self.request_us = now_us
+        if not self.requests.pay(1, now_us):
+            self.flooded(now_us)
             return
         message = None
         if len(frame) <= FRAME_BYTES_MAX:
@@ -206,7 +215,37 @@ class Connection:
         self.last_engine_us = at
         self.face.later(at, run)
 
+    def flooded(self, now_us: int) -> None:
+        """Too many requests: this one is lost, and who goes on like that is thrown out."""
+        switches = self.face.settings.switches
+        self.strikes += 1
+        if self.strikes > switches.messages_per_s:
+            self.hang_up(POLICY_VIOLATION)
+        elif switches.message_rate_error == "bare":
+            self.send('{"Error":"Exceeded msg rate"}', now_us, ACKS)
+        else:
+            self.refuse("Exceeded msg rate", "", None, now_us, now_us + PUBLIC_ANSWER_US)
+
     # The connection's life.
+
+    def hang_up(self, code: int) -> None:
+        """The venue ends the connection."""
+        self.hung_up, self.close_code = True, code
+
+    def look_idle(self, now_us: int) -> None:
+        """End a socket without subscriptions that is idle; look again when it could be."""
+        if self.closed:
+            return
+        idle_us = self.face.settings.switches.idle_close_s * 1_000_000
+        since_us = now_us
+        if not self.subscriptions:
+            # A ping keeps a public connection; a private one needs a subscription.
+            since_us = max(self.request_us, self.empty_us) if self.kind == "public" \
+                else self.empty_us
+        if now_us - since_us >= idle_us:
+            self.hang_up(GOING_AWAY)
+        else:
+            self.face.later(since_us + idle_us, self.look_idle)
 
     def beat(self, now_us: int) -> None:
         """Start the heartbeat grid with the first subscription."""
@@ -230,6 +269,13 @@ class Connection:
     def leave(self, key: tuple[str, str]) -> None:
         """Unsubscribe what was subscribed."""
         self.face.feed.leave(self, key, self.subscriptions.pop(key))
+        self.empty_us = self.face.now_us
+        if not self.subscriptions and self.face.settings.switches.empty_socket == "close":
+            def end(_now_us: int) -> None:
+                if not self.subscriptions:
+                    self.hang_up(GOING_AWAY)
+            # A moment later, so that the answer still arrives.
+            self.face.later(self.face.now_us + EMPTY_US, end)
 
     def close(self) -> None:
         """The client is gone; what is on its way is lost."""

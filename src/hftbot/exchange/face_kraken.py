@@ -16,8 +16,9 @@ from fastcore.sim.rng import SplitMix
 from hftbot.exchange.accounts import Gatekeeper, new_account
 from hftbot.exchange.connection import Connection
 from hftbot.exchange.dead_man import DeadManSwitch
-from hftbot.exchange.door_limits import LEVEL3_PER_S, SlidingCount
+from hftbot.exchange.door_limits import LEVEL3_PER_S, Doorman, SlidingCount
 from hftbot.exchange.kraken_text import ListingText, Stamps
+from hftbot.exchange.maintenance import Operations
 from hftbot.exchange.market import Batch, Market, SyntheticMarket
 from hftbot.exchange.order_desk import USER_REQUESTED, Identifiers, OrderDesk
 from hftbot.exchange.orders_view import OrdersView, crowd_name
@@ -64,11 +65,13 @@ class KrakenFace:
             LEVEL3_PER_S["pro" if settings.rate_tier == "pro" else "standard"])
         self.system = "online"
         self.connections: list[Connection] = []
+        self.doorman = Doorman(settings.switches.connections_per_10_min)
         self.actions: list[tuple[int, int, Callable[[int], None]]] = []
         self.order_of_actions = count()
         self.connection_ids = rng.getrandbits(63)
         self.counts = {"frames_in": 0, "frames_out": 0, "events": 0}
         self.open(saved)
+        self.operations = Operations(self)
         self.dead_man = DeadManSwitch(self, int(saved.get("dead_man_us", 0)) if saved else 0)
 
     def make_markets(self, saved: Mapping[str, Any],
@@ -114,6 +117,11 @@ class KrakenFace:
         """True if the recorded data is over."""
         return all(market.finished for market in self.markets)
 
+    @property
+    def halted(self) -> bool:
+        """True while the engine's mode lets nobody trade: the crowd waits."""
+        return self.system != "online" and self.settings.switches.modes_stop_trading
+
     def later(self, due_us: int, action: Callable[[int], None]) -> None:
         """Do something at a time."""
         heapq.heappush(self.actions, (due_us, next(self.order_of_actions), action))
@@ -128,7 +136,7 @@ class KrakenFace:
     def next_due_us(self) -> int | None:
         """Time of the next thing to do or frame to send, or None."""
         due: int | None = self.actions[0][0] if self.actions else None
-        for market in self.markets:
+        for market in () if self.halted else self.markets:
             at = market.next_due_us()
             if at is not None and (due is None or at < due):
                 due = at
@@ -142,7 +150,7 @@ class KrakenFace:
         while True:
             due = self.actions[0][0] if self.actions else now_us + 1
             index = -1
-            for i, market in enumerate(self.markets):
+            for i, market in enumerate(() if self.halted else self.markets):
                 at = market.next_due_us()
                 if at is not None and at < due:
                     due, index = at, i
@@ -208,11 +216,13 @@ class KrakenFace:
 
     def set_system(self, system: str) -> None:
         """Change the engine's mode: online, post_only, cancel_only or maintenance."""
+        if self.halted and system == "online":
+            for market in self.markets:
+                market.skip(self.now_us)
         self.system = system
         if system != "maintenance":
             self.dead_man.engine_returned(self.now_us)
-        for connection in self.connections:
-            connection.data(connection.status_frame(), self.now_us)
+        self.operations.push()
 
     def cancel_everything(self, now_us: int, reason: str = USER_REQUESTED) -> int:
         """Cancel all open orders; returns how many."""

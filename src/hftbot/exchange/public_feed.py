@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hftbot.exchange.book_view import BookView
+from hftbot.exchange.instrument import instrument_frame, pair_row
 from hftbot.exchange.kraken_text import ListingText, Stamps
 from hftbot.exchange.market import Batch
 from hftbot.exchange.orders_view import OrdersView
@@ -45,9 +46,10 @@ class PublicFeed:
     def enroll(self, connection: Connection, key: Key, value: int) -> None:
         """A connection subscribed; ``value`` is a book's depth, a ticker's trigger, else 1."""
         self.watchers.setdefault(key, {})[connection] = value
-        if key[0] == "book":
+        channel = key[0].partition("-")[0]
+        if channel == "book":
             self.views[self.index[key[1]]].watch(value)
-        elif key[0] == "level3":
+        elif channel == "level3":
             self.orders[self.index[key[1]]].watch(value, connection.face.now_us)
 
     def leave(self, connection: Connection, key: Key, value: int) -> None:
@@ -56,9 +58,10 @@ class PublicFeed:
         del readers[connection]
         if not readers:
             del self.watchers[key]
-        if key[0] == "book":
+        channel = key[0].partition("-")[0]
+        if channel == "book":
             self.views[self.index[key[1]]].unwatch(value)
-        elif key[0] == "level3":
+        elif channel == "level3":
             self.orders[self.index[key[1]]].unwatch(value)
 
     # What happens.
@@ -106,17 +109,13 @@ class PublicFeed:
         """The book and level3 channels. Returns whether a best price moved."""
         view = self.views[index]
         frames = view.apply(batch.changes, now_us, stamp)
-        if frames:
-            for connection, depth in self.watchers[
-                    "book", self.texts[index].listing.symbol].items():
-                if depth in frames:
-                    connection.data(frames[depth], now_us)
-        frames = self.orders[index].apply(batch.changes, now_us)
-        if frames:
-            for connection, depth in self.watchers[
-                    "level3", self.texts[index].listing.symbol].items():
-                if depth in frames:
-                    connection.data(frames[depth], now_us)
+        symbol = self.texts[index].listing.symbol
+        for depth, frame in frames.items():
+            for connection in self.watchers[by_number("book", depth), symbol]:
+                connection.data(frame, now_us)
+        for depth, frame in self.orders[index].apply(batch.changes, now_us).items():
+            for connection in self.watchers[by_number("level3", depth), symbol]:
+                connection.data(frame, now_us)
         bid, ask = view.best(0)[0], view.best(1)[0]
         if (bid, ask) == self.bests[index]:
             return False
@@ -127,12 +126,18 @@ class PublicFeed:
         """The ohlc channel: the current candle of each interval that somebody reads."""
         symbol, tape = self.texts[index].listing.symbol, self.tapes[index]
         for minutes in INTERVALS_MIN:
-            readers = self.watchers.get((ohlc_channel(minutes), symbol))
+            readers = self.watchers.get((by_number("ohlc", minutes), symbol))
             if readers:
                 rows = [tape.ohlc_row(minutes, tape.candles[minutes][-1])]
                 frame = self.ohlc("update", rows, now_us)
                 for connection in readers:
                     connection.data(frame, now_us)
+
+    def publish_pair(self, symbol: str, mode: str, now_us: int) -> None:
+        """The instrument channel: a pair whose mode has changed."""
+        frame = instrument_frame("update", [], [pair_row(self.texts[self.index[symbol]], mode)])
+        for connection in self.watchers.get(("instrument", ""), ()):
+            connection.data(frame, now_us)
 
     # Frames.
 
@@ -149,6 +154,6 @@ class PublicFeed:
                 f'"data":[{",".join(rows)}]}}')
 
 
-def ohlc_channel(minutes: int) -> str:
-    """The name under which an interval of ohlc is subscribed: each stands for itself."""
-    return f"ohlc-{minutes}"
+def by_number(channel: str, number: int) -> str:
+    """The name under which a depth or an interval is subscribed: each stands for itself."""
+    return f"{channel}-{number}"

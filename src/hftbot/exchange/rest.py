@@ -10,8 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from hftbot.exchange.accounts import form
 from hftbot.exchange.kraken_text import fixed, money
+from hftbot.exchange.maintenance import BadWish, administer
 from hftbot.exchange.reports import SIDES, Order, fee_text
-from hftbot.exchange.requests import Refused
+from hftbot.exchange.requests import Refused, parse
 
 if TYPE_CHECKING:
     from hftbot.exchange.face_kraken import KrakenFace
@@ -43,6 +44,8 @@ class Rest:
             return 404, {"Content-Type": "text/plain"}, b"404 page not found"
         if parts.path == "/sim/status" and method == "GET":
             return self.plain(self.face.status())
+        if parts.path.startswith("/sim/") and method == "POST":
+            return self.administer(parts.path[5:], headers, body)
         pieces = parts.path.split("/")
         if len(pieces) != 4 or pieces[:2] != ["", "0"]:
             return 404, {"Content-Type": "text/plain"}, b"404 page not found"
@@ -60,6 +63,20 @@ class Rest:
                 return self.error(refusal)
             return self.result(self.private[name](form(body)))
         return self.error("EGeneral:Unknown method")
+
+    def administer(self, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """What an administrator of the exchange wishes: modes, maintenance. JSON both ways.
+
+        A page in a browser cannot send that content type here without being asked first.
+        """
+        kinds = [value for key, value in headers.items() if key.lower() == "content-type"]
+        wish = parse(body.decode(errors="replace"))
+        if wish is None or not kinds or not kinds[0].startswith("application/json"):
+            return self.plain({"error": "POST a JSON object as application/json"}, 400)
+        try:
+            return self.plain(administer(self.face, name, wish))
+        except BadWish as refusal:
+            return self.plain({"error": str(refusal)}, 400)
 
     def plain(self, document: Any, status: int = 200) -> Answer:
         """A JSON answer."""

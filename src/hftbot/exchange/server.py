@@ -209,7 +209,7 @@ class ExchangeServer:
             if len(reader.frames) > self.settings.backlog_frames_max:
                 self.drop(reader)
             if reader.connection.hung_up and not reader.gone:
-                reader.code, reader.gone = 1001, True
+                reader.code, reader.gone = reader.connection.close_code, True
                 reader.wake.set()
         due = self.face.next_due_us()
         wait = TIMER_S_MAX if due is None else (due - self.clock.now_us()) / 1_000_000
@@ -228,7 +228,11 @@ class ExchangeServer:
 
     async def socket(self, request: web.Request, kind: Kind) -> web.StreamResponse:
         """Serve one WebSocket until it ends."""
-        socket = web.WebSocketResponse(max_msg_size=WIRE_BYTES_MAX, compress=False, timeout=1.0)
+        if not self.face.doorman.admit(self.clock.now_us()):
+            return web.Response(status=429, text="error code: 1015")
+        socket = web.WebSocketResponse(
+            max_msg_size=WIRE_BYTES_MAX, timeout=1.0,
+            compress=self.settings.switches.permessage_deflate)
         if not socket.can_prepare(request).ok:
             return web.Response(status=426, text="this is a WebSocket endpoint")
         await socket.prepare(request)
@@ -265,7 +269,7 @@ class ExchangeServer:
                 if reader.gone:
                     await reader.socket.close(
                         code=reader.code,
-                        message=b"slow reader" if reader.code == 1008 else b"going away")
+                        message=b"policy violation" if reader.code == 1008 else b"going away")
                     return
 
     async def rest(self, request: web.Request) -> web.Response:

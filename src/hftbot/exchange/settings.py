@@ -47,6 +47,25 @@ class Switches:
     fok_reason: str = "FOK order not fillable"
     self_trade_reason: str = "Self trade prevention"
     dead_man_reason: str = "Cancel all orders after"
+    # A socket without subscriptions: closed when it has been idle (a private one even if it
+    # pings), or as soon as it has unsubscribed from its last channel.
+    empty_socket: Literal["idle", "close"] = "idle"
+    # How long that may last, seconds; 0 for ever.
+    idle_close_s: int = 60
+    # Requests a second on one connection, 0 for no limit (the venue publishes none), and whether
+    # the refusal is the bare text of v1 or an answer to the request.
+    messages_per_s: int = 0
+    message_rate_error: Literal["bare", "answer"] = "bare"
+    # Connection attempts in ten minutes, 0 for no limit.
+    connections_per_10_min: int = 150
+    # Seconds after which the status is pushed again, 0 for changes only.
+    status_every_s: int = 0
+    # Whether one connection may read a book at two depths.
+    two_depths: bool = False
+    # Whether the venue agrees to permessage-deflate.
+    permessage_deflate: bool = False
+    # Whether nobody trades while the engine is not online.
+    modes_stop_trading: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from hftbot.exchange import reports
 from hftbot.exchange.book_view import DEPTHS
 from hftbot.exchange.door_limits import LEVEL3_COSTS
-from hftbot.exchange.kraken_text import ListingText, quoted
+from hftbot.exchange.instrument import asset_row, instrument_frame, pair_row
+from hftbot.exchange.kraken_text import quoted
 from hftbot.exchange.orders_view import L3_DEPTHS
-from hftbot.exchange.public_feed import TRIGGERS, ohlc_channel
-from hftbot.exchange.requests import ARGUMENTS, WRONG_HOST, Refused, flag
+from hftbot.exchange.public_feed import TRIGGERS, by_number
+from hftbot.exchange.requests import ARGUMENTS, WRONG_HOST, Refused, flag, text_field
 from hftbot.exchange.settings import PUBLIC_ANSWER_US, RATE_TIERS, TOKEN_CHECK_US
 from hftbot.exchange.tape import INTERVALS_MIN
 
@@ -103,7 +104,8 @@ def handle_symbol(connection: Connection, method: str, req_id: int | None, chann
                        f'{{"channel":"{channel}",{shown}"symbol":{quoted(symbol)}}}',
                        now_us, out_us)
         return
-    if key in connection.subscriptions:
+    if key in connection.subscriptions or (channel in ("book", "level3") and has_book(
+            connection, channel, symbol)):
         raise Refused("Already subscribed")
     snapshot = flag(params, "snapshot") if "snapshot" in params else channel != "trade"
     if channel == "level3" and not face.level3_rate.pay(LEVEL3_COSTS[value], now_us):
@@ -128,7 +130,7 @@ def parameter(channel: str, params: dict[str, Any]) -> tuple[str, int, str]:
         depth = params.get("depth", 10)
         if isinstance(depth, bool) or depth not in (DEPTHS if channel == "book" else L3_DEPTHS):
             raise Refused("Subscription depth not supported")
-        return channel, int(depth), f'"depth":{int(depth)},'
+        return by_number(channel, int(depth)), int(depth), f'"depth":{int(depth)},'
     if channel == "ticker":
         trigger = params.get("event_trigger", "trades")
         if not isinstance(trigger, str) or trigger not in TRIGGERS:
@@ -140,8 +142,16 @@ def parameter(channel: str, params: dict[str, Any]) -> tuple[str, int, str]:
             raise Refused("Subscription ohlc requires interval")
         if isinstance(minutes, bool) or minutes not in INTERVALS_MIN:
             raise Refused("Subscription ohlc interval not supported")
-        return ohlc_channel(int(minutes)), int(minutes), f'"interval":{int(minutes)},'
+        return by_number(channel, int(minutes)), int(minutes), f'"interval":{int(minutes)},'
     return channel, 1, ""
+
+
+def has_book(connection: Connection, channel: str, symbol: str) -> bool:
+    """Whether another depth of the book is subscribed, and that is one too many."""
+    if channel == "book" and connection.face.settings.switches.two_depths:
+        return False
+    return any((by_number(channel, depth), symbol) in connection.subscriptions
+               for depth in DEPTHS)
 
 
 def snapshot_frame(connection: Connection, channel: str, index: int, value: int,
@@ -174,6 +184,10 @@ def handle_instrument(connection: Connection, method: str, req_id: int | None,
     if key in connection.subscriptions:
         raise Refused("Already subscribed")
     snapshot = flag(params, "snapshot") if "snapshot" in params else True
+    # There are no tokenized assets here, and one venue: what is asked is checked, and all is told.
+    flag(params, "include_tokenized_assets")
+    if text_field(params, "execution_venue") not in ("", "international"):
+        raise Refused(f"{ARGUMENTS}execution_venue")
     connection.enroll(key, 1)
     connection.ack(method, req_id, f'{{"channel":"instrument","snapshot":'
                    f'{"true" if snapshot else "false"},"warnings":{INSTRUMENT_WARNINGS}}}',
@@ -183,33 +197,12 @@ def handle_instrument(connection: Connection, method: str, req_id: int | None,
         face = connection.face
         assets = dict.fromkeys(asset for listing in face.listings.values()
                                for asset in (listing.base, listing.quote))
-        connection.data('{"channel":"instrument","type":"snapshot","data":{"assets":['
-                        + ",".join(asset_row(asset) for asset in assets) + '],"pairs":['
-                        + ",".join(pair_row(text) for text in face.texts) + "]}}", out_us)
+        modes = face.operations.pairs
+        connection.data(instrument_frame(
+            "snapshot", [asset_row(asset) for asset in assets],
+            [pair_row(text, modes.get(text.listing.symbol, "online")) for text in face.texts]),
+            out_us)
     connection.beat(now_us)
-
-
-def asset_row(asset: str) -> str:
-    """One asset of the instrument snapshot."""
-    precision, display = (4, 2) if asset in ("USD", "EUR") else (10, 5)
-    return (f'{{"id":{quoted(asset)},"status":"enabled","precision":{precision},'
-            f'"precision_display":{display},"borrowable":false,"collateral_value":1.00,'
-            f'"margin_rate":0.000000}}')
-
-
-def pair_row(text: ListingText) -> str:
-    """One pair of the instrument snapshot."""
-    listing = text.listing
-    tick = text.increment(listing.tick_units, listing.price_precision)
-    lot = text.increment(listing.lot_units, listing.qty_precision)
-    minimum = text.increment(listing.lots_min * listing.lot_units, listing.qty_precision)
-    return (f'{{"symbol":{text.symbol},"base":{quoted(listing.base)},'
-            f'"quote":{quoted(listing.quote)},"status":"online",'
-            f'"qty_precision":{listing.qty_precision},"qty_increment":{lot},'
-            f'"price_precision":{listing.price_precision},"cost_precision":5,'
-            f'"ws_display_price_precision":{listing.price_precision},'
-            f'"marginable":false,"has_index":false,"cost_min":{listing.cost_min},'
-            f'"tick_size":{tick},"price_increment":{tick},"qty_min":{minimum}}}')
 
 
 def handle_private(connection: Connection, method: str, req_id: int | None, channel: str,

@@ -40,10 +40,11 @@ def add_order(connection: Connection, method: str, req_id: int | None, params: P
     """A new order."""
     face = connection.face
     request = add_request(params, face.listings, now_us)
-    if face.system in NO_ORDERS:
-        raise Refused("EService:Market in cancel_only mode" if face.system == "cancel_only"
+    mode = face.operations.mode_of(request.listing.symbol)
+    if mode in NO_ORDERS:
+        raise Refused("EService:Market in cancel_only mode" if mode == "cancel_only"
                       else "EService:Unavailable")
-    if face.system == "post_only" and not request.post_only:
+    if mode == "post_only" and not request.post_only:
         raise Refused("EService:Market in post_only mode")
     order, batch = face.desk.add(request, now_us)
     if order is None:
@@ -86,7 +87,7 @@ def amend_order(connection: Connection, method: str, req_id: int | None, params:
     order, by_name = find(connection, params)
     if qty is None and price is None:
         raise Refused("EGeneral:Invalid arguments:No amendable parameters")
-    if face.system in NO_ORDERS:
+    if face.operations.mode_of(order.symbol) in NO_ORDERS:
         raise Refused("EService:Market in cancel_only mode")
     listing = face.listings[order.symbol]
     lots = order.lots if qty is None else qty_lots(listing, qty)
