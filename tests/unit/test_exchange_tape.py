@@ -177,22 +177,41 @@ def test_refused_parameters(venue, params, error):
     assert venue.face.feed.watchers == {}
 
 
+class HastyCopy(BookCopy):
+    """Cuts its window after each level already, as python-kraken-sdk does."""
+
+    def apply(self, row):
+        for name in ("bids", "asks"):
+            for level in row[name]:
+                side = self.sides[name == "asks"]
+                side.pop(level["price"], None)
+                if level["qty"]:
+                    side[level["price"]] = level["qty"]
+                for price in self.best_first(name == "asks")[self.depth:]:
+                    del side[price]
+        super().apply({**row, "bids": [], "asks": []})
+
+
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_each_depth_shows_its_window_of_a_deep_book(depth):
     rng = random.Random(depth)
     view, copy = BookView(ListingText(BTC)), BookCopy("BTC/USD", depth)
+    hasty = HastyCopy("BTC/USD", depth)
     view.watch(depth)
     deep = [(side, 600_000 + (k if side else -k - 1), rng.randrange(1, 10**9))
             for side in (0, 1) for k in range(1_200)]
     view.apply(deep, 0, "-")
-    copy.apply(json.loads(view.snapshot(depth, "-"), parse_float=Decimal)["data"][0])
+    for one in (copy, hasty):
+        one.apply(json.loads(view.snapshot(depth, "-"), parse_float=Decimal)["data"][0])
     assert [len(side) for side in copy.sides] == [depth, depth]
-    for _ in range(300):
+    for _ in range(300 if depth <= 100 else 60):
         changes = [(side, 600_000 + (k if side else -k - 1), rng.choice((0, 0, 7)))
                    for side, k in [(rng.randrange(2), int(rng.random() ** 3 * 1_200))
                                    for _ in range(3)]]
         for frame in view.apply(changes, 0, "-").values():
             copy.apply(json.loads(frame, parse_float=Decimal)["data"][0])
+            hasty.apply(json.loads(frame, parse_float=Decimal)["data"][0])
+        assert hasty.sides == copy.sides
         for side in (0, 1):
             shown = view.sides[side]
             assert [int(price * 10) * shown.sign for price in copy.best_first(side)] == \

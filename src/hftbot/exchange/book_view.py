@@ -107,13 +107,16 @@ class BookView:
 
     def window(self, side: int, depth: int, edge: int | None, changed: dict[int, int],
                gone: set[int]) -> str:
-        """Changed levels inside the window, then those that moved into it."""
+        """Changed levels inside the window, removals first, then those that moved into it.
+
+        In that order even a client that cuts its window after each level ends with the right one.
+        """
         if not changed:
             return ""
         view = self.sides[side]
         now = view.edge(depth)
         pieces = []
-        for ticks, lots in changed.items():
+        for ticks, lots in sorted(changed.items(), key=lambda change: change[1] > 0):
             key = ticks * view.sign
             # A removal matters if the level was inside, a size if the level is inside now.
             limit = now if lots else edge

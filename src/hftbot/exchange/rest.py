@@ -111,7 +111,10 @@ class Rest:
         for listing in self.face.listings.values():
             base, quote = listing.base, listing.quote
             short = SHORT.get(base, base) + quote
-            rows[LEGACY.get(base, base) + LEGACY.get(quote, quote)] = {
+            name = LEGACY.get(base, base) + LEGACY.get(quote, quote)
+            if fields.get("pair", listing.symbol) != listing.symbol:
+                continue
+            rows[listing.symbol if "pair" in fields else name] = {
                 "altname": short, "wsname": f"{SHORT.get(base, base)}/{quote}",
                 "aclass_base": "currency", "base": LEGACY.get(base, base),
                 "aclass_quote": "currency", "quote": LEGACY.get(quote, quote), "lot": "unit",
