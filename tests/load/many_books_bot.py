@@ -16,6 +16,8 @@ import sys
 import time
 from typing import Any
 
+from many_books_server import symbols
+
 from fastcore.money.journal import Journal
 from hftbot.config.schema import Settings
 from hftbot.live.clock import SystemClock
@@ -26,7 +28,6 @@ from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust
 from hftbot.words.ports import Strategy
 from hftbot.words.secret import Secret
-from many_books_server import symbols
 
 PROBE_S = 0.01
 SAMPLE_S = 1.0

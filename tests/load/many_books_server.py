@@ -16,6 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "bench")]
 
 from flood_server import LAST, PACE_S, accept, text_frame
+
 from kraken_market import Market
 
 CYCLE = 100

@@ -14,7 +14,6 @@ import sys
 from typing import Any
 
 import pytest
-
 from many_books_server import CYCLE
 
 HERE = pathlib.Path(__file__).resolve().parent
