@@ -116,8 +116,10 @@ async def read(port: int, world: World, notes: Quiet, seconds: float) -> dict[st
     await asyncio.gather(*tasks, return_exceptions=True)
     late = sorted(late_ns)
     return {"busy_s": busy_s, "took_s": took_s, "memory_kb": memory_kb,
-            "back_again": hashes_of(world) == hashes, "peak_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-            "loop_late_us": {str(per): late[len(late) * per // 100] / 1e3 for per in (50, 99)},
+            "back_again": hashes_of(world) == hashes,
+            "peak_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            "loop_late_us": {str(per): late[len(late) * per // 100] / 1e3
+                             for per in (50, 99)},
             "loop_late_most_us": late[-1] / 1e3, "notes": notes.lines}
 
 

@@ -290,7 +290,7 @@ class ExchangeServer:
         await socket.prepare(request)
         connection = self.face.connect(kind)
         compressed = self.settings.switches.permessage_deflate
-        transport = cast(asyncio.Transport | None, None if compressed else request.transport)
+        transport = None if compressed else request.transport
         reader = Reader(connection, socket, transport, [], asyncio.Event())
         self.readers.append(reader)
         writer = asyncio.get_running_loop().create_task(self.write(reader))
