@@ -1,7 +1,82 @@
 """python-kraken-sdk's REST clients, unmodified but for the URL."""
 
+from decimal import Decimal
 
-def test_the_sdk_loads_markets(exchange, peer):
-    found = peer("sdk_rest.py", exchange())
-    assert found["status"]["status"] == "online"
-    assert found["pairs"]["XXBTZUSD"]["wsname"] == "XBT/USD"
+SCRIPT = "sdk_rest.py"
+START_USD = Decimal(10_000)
+
+
+def test_it_loads_markets(exchange, peer):
+    told = peer(SCRIPT, exchange("--symbols", "BTC/USD,ETH/USD"), "markets")
+    assert told["status"]["status"] == "online"
+    assert set(told["assets"]) == {"XXBT", "XETH", "ZUSD"}
+    assert list(told["asset"]) == ["XXBT"]
+    pair = told["pairs"]["XXBTZUSD"]
+    assert (pair["wsname"], pair["pair_decimals"], pair["ordermin"]) == ("XBT/USD", 1, "0.00005")
+    assert told["pair"] == {"XXBTZUSD": {"fees": [], "fees_maker": [],
+                                         "fee_volume_currency": "ZUSD"}}
+    book = told["book"]["XXBTZUSD"]
+    bids, asks = ([Decimal(row[0]) for row in book[side]] for side in ("bids", "asks"))
+    assert bids == sorted(bids, reverse=True)
+    assert asks == sorted(asks)
+    assert bids[0] < asks[0]
+    assert [row[6] for row in told["trades"]["XXBTZUSD"]] == list(
+        range(1, 1 + len(told["trades"]["XXBTZUSD"])))
+    assert told["nothing"] == "KrakenUnknownAssetError"
+
+
+def test_it_places_amends_and_cancels(exchange, peer):
+    told = peer(SCRIPT, exchange("--fees", "kraken"), "orders")
+    line = "buy 0.01000000 XBTUSD @ limit 40000.0"
+    assert told["validated"] == {"descr": {"order": line}}
+    [txid] = told["placed"]["txid"]
+    order = told["open"]
+    assert (order["cl_ord_id"], order["oflags"], order["trades"]) == ("mine-1", "fciq,post", [])
+    assert order["descr"]["price"] == "40000.5"
+    # What the order may cost at worst: its value and the taker's fee.
+    assert told["holds"] == {"balance": "10000.0000", "hold_trade": "401.6050"}
+    assert told["amended"]["amend_id"].startswith("T")
+    after = told["after_amend"]
+    assert (after["descr"]["price"], after["vol"]) == ("41000.0", "0.02000000")
+    [tag] = told["tag"]["txid"]
+    assert list(told["by_tag"]) == [tag]
+    assert told["canceled"] == [{"count": 1}, {"count": 1}]
+    assert told["unknown"] == "KrakenUnknownOrderError"
+    assert list(told["closed"]["closed"]) == [tag, txid]
+    assert told["info"][txid]["reason"] == "User requested"
+    assert told["switch"]["triggerTime"] > told["switch"]["currentTime"]
+    assert told["refused"][:3] == ["KrakenInsufficientFundsError", "KrakenOrderMinimumNotMetError",
+                                   "KrakenUnknownAssetError"]
+    # The SDK has no exception of its own for this one and hands out the answer.
+    assert told["refused"][3] == {"error": ["EOrder:Post only order"]}
+
+
+def test_it_sees_fills_balances_and_fees(exchange, peer):
+    told = peer(SCRIPT, exchange("--fees", "kraken"), "fills")
+    trades, ledger = told["history"]["trades"], told["ledgers"]["ledger"]
+    spent = {"buy": Decimal(0), "sell": Decimal(0)}
+    for trade in trades.values():
+        fee = Decimal(trade["fee"])
+        assert abs(fee - Decimal(trade["cost"]) * Decimal("0.004")) <= Decimal("0.00005")
+        assert set(trade["ledgers"]) <= set(ledger)
+        sign = 1 if trade["type"] == "buy" else -1
+        spent[trade["type"]] += sign * Decimal(trade["cost"]) + fee
+    assert {trade["ordertxid"] for trade in trades.values()} == {
+        *told["bought"]["txid"], *told["sold"]["txid"]}
+    balance = told["balance"]
+    left = START_USD - spent["buy"] - spent["sell"]
+    assert abs(Decimal(balance["ZUSD"]) - left) < Decimal("0.0001")
+    assert Decimal(balance["XXBT"]) == 0
+    assert told["worth"]["eb"] == balance["ZUSD"]
+    newest = next(iter(ledger.values()))
+    assert (newest["asset"], newest["balance"]) == ("ZUSD", balance["ZUSD"])
+    assert list(told["ledger"]) == [next(iter(ledger))]
+    [(name, trade)] = told["trade"].items()
+    assert trade == {key: value for key, value in trades[name].items() if key != "ledgers"}
+    closed = told["closed"]["closed"][told["bought"]["txid"][0]]
+    assert (closed["status"], closed["reason"]) == ("closed", None)
+    assert closed["trades"]
+    row = told["volume"]["fees"]["XXBTZUSD"]
+    assert (row["fee"], row["nextfee"], row["nextvolume"]) == ("0.4000", "0.3500", "10000.0000")
+    assert Decimal(told["volume"]["volume"]) > 1000
+    assert told["positions"] == {}

@@ -168,7 +168,7 @@ def exchange_settings(settings: Settings, options: ExchangeOptions,
     told = ExchangeSettings(
         state_dir=folder, port=options.port, mode="replay" if options.replay else "synthetic",
         seed=settings.seed, symbols=settings.symbols, listings=listings,
-        fees="kraken" if settings.fees == "kraken" else "free",
+        fees=settings.fees,
         balances={"USD": settings.sim_balance_usd, "BTC": Decimal(0), "ETH": Decimal(0)},
         latency=Latency(
             network_us=settings.sim_network_us, network_jitter_us=settings.sim_network_jitter_us,

@@ -23,6 +23,7 @@ from fastcore.sim.codes import (
 )
 from hftbot.exchange import reports
 from hftbot.exchange.accounts import Account
+from hftbot.exchange.history import History
 from hftbot.exchange.kraken_text import ListingText, Stamps
 from hftbot.exchange.market import Batch, Market, Row
 from hftbot.exchange.rate_counter import RateCounter
@@ -79,6 +80,7 @@ class OrderDesk:
         self.reports: list[str] = []
         self.ledger: list[str] = []
         self.recent_trades: deque[str] = deque(maxlen=50)
+        self.history = History()
         self.trade_ids = [1 for _ in markets]
         self.counts = {"orders": 0, "refused": 0, "fills": 0}
 
@@ -241,8 +243,11 @@ class OrderDesk:
                              fee, maker, stamp)
         self.reports.append(text)
         self.recent_trades.append(text)
+        self.history.filled(order, exec_id, self.trade_ids[index], ticks, lots, fee, maker, stamp)
         for movement in (base, quote):
-            self.ledger.append(reports.ledger_row(movement, self.ids.next("L"), exec_id, stamp))
+            ledger_id = self.ids.next("L")
+            self.ledger.append(reports.ledger_row(movement, ledger_id, exec_id, stamp))
+            self.history.booked(movement, ledger_id, exec_id, stamp)
         left = order.open_lots
         self.hold(order, *self.account.needed(listing, order.side,
                                               (order.ticks or ticks) * left, left))
@@ -253,6 +258,7 @@ class OrderDesk:
         """No more can happen to the order: report, release, forget."""
         self.reports.append(reports.ended(order, self.texts[index], exec_type, reason, stamp))
         self.hold(order, order.hold_asset, 0)
+        self.history.ended(order, exec_type, reason, stamp)
         self.orders.pop(order.order_id, None)
         self.matched.pop((index, order.matcher_id), None)
         if order.cl_ord_id and self.named.get(order.cl_ord_id) is order:

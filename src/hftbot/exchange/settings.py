@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
+from hftbot.config.fee_schedules import NAMES as FEE_NAMES
 from hftbot.errors import ConfigError
 from hftbot.exchange.listings import LISTINGS as LISTINGS
 from hftbot.exchange.listings import Listing as Listing
@@ -16,11 +17,8 @@ from hftbot.exchange.listings import replay_listing as replay_listing
 PUBLIC_ANSWER_US = 50
 TOKEN_CHECK_US = 2_000
 
-FeeSchedule = Literal["free", "kraken"]
 Mode = Literal["synthetic", "replay"]
 
-# Public schedule, base tier: maker 0.25 %, taker 0.40 %, in millionths.
-FEES_E6: dict[str, tuple[int, int]] = {"free": (0, 0), "kraken": (2500, 4000)}
 # Trading-engine counter per account and pair: threshold, decay per second, open orders per pair.
 RATE_TIERS: dict[str, tuple[int, float, int]] = {
     "starter": (60, 1.0, 60), "intermediate": (125, 2.34, 80), "pro": (180, 3.75, 225)}
@@ -42,6 +40,10 @@ class Switches:
     reports_before_ack: bool = True
     # Whether the engine keeps the order of one connection's requests, which nobody promises.
     requests_in_order: bool = True
+    # The fees in REST's AssetPairs: none (recorded 2026) or the schedule (recorded 2023, 2025).
+    asset_pairs_fees: Literal["empty", "schedule"] = "empty"
+    # What a REST call for past trades or ledger rows costs: 4 (2026) or 2 (older).
+    rest_history_cost: int = 4
     # Reason texts that the documentation leaves open.
     ioc_reason: str = "IOC order not fully filled"
     fok_reason: str = "FOK order not fillable"
@@ -95,7 +97,8 @@ class ExchangeSettings:
     symbols: tuple[str, ...] = ("BTC/USD",)
     # Replaces LISTINGS; needed for replay, where it has exactly one row.
     listings: tuple[Listing, ...] = ()
-    fees: FeeSchedule = "free"
+    # A name of config/fee_schedules.py.
+    fees: str = "free"
     balances: dict[str, Decimal] = field(
         default_factory=lambda: {"USD": Decimal(10_000), "BTC": Decimal(0), "ETH": Decimal(0)})
     latency: Latency = field(default_factory=Latency)
@@ -130,8 +133,8 @@ class ExchangeSettings:
             raise ConfigError(f"the embedded exchange listens on 127.0.0.1 only, not {self.host}")
         if not 0 <= self.port <= 65_535:
             raise ConfigError(f"port {self.port} is not in 0..65535")
-        if self.fees not in FEES_E6:
-            raise ConfigError(f"FEES: {self.fees!r} is not one of {', '.join(FEES_E6)}")
+        if self.fees not in FEE_NAMES:
+            raise ConfigError(f"FEES: {self.fees!r} is not one of {', '.join(FEE_NAMES)}")
         if not self.pace > 0 or not self.linger_s >= 0:
             raise ConfigError(f"pace {self.pace} must be above 0, linger {self.linger_s} not below")
         if self.mode == "replay" and len(self.listings) != 1:
