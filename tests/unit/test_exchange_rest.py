@@ -127,6 +127,11 @@ def test_cancel_by_every_name(venue):
     assert ask(venue, "CancelOrder", txid="7") == {"count": 2}
     assert ask(venue, "CancelOrder", txid=txid) == "EOrder:Unknown order"
     assert ask(venue, "CancelOrder") == "EGeneral:Invalid arguments:txid"
+    ask(venue, "AddOrder", **LIMIT, cl_ord_id="one")
+    assert ask(venue, "CancelOrderBatch", cl_ord_ids="one") == {"count": 1}
+    [txid] = ask(venue, "AddOrder", **LIMIT)["txid"]
+    assert ask(venue, "CancelOrderBatch", orders=txid) == {"count": 1}
+    assert ask(venue, "CancelOrderBatch") == "EGeneral:Invalid arguments:orders"
     ask(venue, "AddOrder", **LIMIT)
     assert ask(venue, "CancelAll") == {"count": 1}
     assert ask(venue, "CancelAllOrdersAfter", timeout="x") == "EGeneral:Invalid arguments:timeout"

@@ -143,6 +143,10 @@ class RestTrading:
         txid, name = text_of(fields, "txid"), text_of(fields, "cl_ord_id")
         if bool(txid) == bool(name):
             raise Refused(f"{ARGUMENTS}txid")
+        return {"count": self.canceled(txid, name)}
+
+    def canceled(self, txid: str, name: str = "") -> int:
+        """Cancel what one id names; how many that were. Raises Refused if it names nothing."""
         if name:
             params: dict[str, Any] = {"cl_ord_id": [name]}
         elif USERREF.fullmatch(txid):
@@ -150,7 +154,7 @@ class RestTrading:
         else:
             params = {"order_id": [txid]}
         answers = call(self.face, "cancel_order", params)
-        return {"count": sum(1 for answer in answers if answer.get("success"))}
+        return sum(1 for answer in answers if answer.get("success"))
 
     def cancel_batch(self, fields: Fields) -> Any:
         """Cancel up to fifty orders; those that are not open are not counted."""
@@ -159,6 +163,8 @@ class RestTrading:
         names = [str(row) for row in list_of(fields, "cl_ord_ids")]
         if not 1 <= len(orders) + len(names) <= CANCELS_MAX:
             raise Refused(f"{ARGUMENTS}orders")
+        if len(orders) + len(names) == 1:
+            return {"count": self.canceled(*orders, *(("", names[0]) if names else ()))}
         params: dict[str, Any] = {}
         if orders:
             params["orders"] = orders

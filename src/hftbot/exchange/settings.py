@@ -43,7 +43,7 @@ class Switches:
     # The fees in REST's AssetPairs: none (recorded 2026) or the schedule (recorded 2023, 2025).
     asset_pairs_fees: Literal["empty", "schedule"] = "empty"
     # What a REST call for past trades or ledger rows costs: 4 (2026) or 2 (older).
-    rest_history_cost: int = 4
+    rest_history_cost: Literal["4", "2"] = "4"
     # Reason texts that the documentation leaves open.
     ioc_reason: str = "IOC order not fully filled"
     fok_reason: str = "FOK order not fillable"
