@@ -28,7 +28,9 @@ def markets(exchange):
     return {"markets": exchange.markets, "currencies": exchange.currencies,
             "status": exchange.fetch_status(), "time": exchange.fetch_time(),
             "book": exchange.fetch_order_book(SYMBOL, 5),
-            "trades": exchange.fetch_trades(SYMBOL, limit=5)}
+            "trades": exchange.fetch_trades(SYMBOL, limit=5),
+            "ticker": exchange.fetch_ticker(SYMBOL), "tickers": exchange.fetch_tickers(),
+            "candles": exchange.fetch_ohlcv(SYMBOL, "1m")}
 
 
 def orders(exchange):

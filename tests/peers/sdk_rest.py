@@ -34,6 +34,8 @@ def markets(clients):
             "pair": market.get_asset_pairs(pair=["XBTUSD"], info="fees"),
             "book": market.get_order_book(pair=PAIR, count=5),
             "trades": market.get_recent_trades(pair=PAIR),
+            "ticker": market.get_ticker(pair=PAIR), "candles": market.get_ohlc(pair=PAIR),
+            "spreads": market.get_recent_spreads(pair=PAIR),
             "nothing": refused(market.get_order_book, pair="NOUSD")}
 
 

@@ -15,6 +15,9 @@ def test_it_loads_markets(exchange, peer):
     assert set(told["currencies"]) == {"BTC", "ETH", "USD"}
     assert told["status"]["status"] == "ok"
     assert told["book"]["bids"][0][0] < told["book"]["asks"][0][0]
+    assert told["ticker"]["bid"] < told["ticker"]["ask"]
+    assert set(told["tickers"]) == {"BTC/USD", "ETH/USD"}
+    assert told["candles"][-1][4] > 0
     assert {trade["symbol"] for trade in told["trades"]} == {"BTC/USD"}
 
 

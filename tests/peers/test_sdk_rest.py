@@ -22,6 +22,12 @@ def test_it_loads_markets(exchange, peer):
     assert bids[0] < asks[0]
     assert [row[6] for row in told["trades"]["XXBTZUSD"]] == list(
         range(1, 1 + len(told["trades"]["XXBTZUSD"])))
+    ticker = told["ticker"]["XXBTZUSD"]
+    assert Decimal(ticker["b"][0]) < Decimal(ticker["a"][0])
+    assert ticker["t"][0] <= ticker["t"][1]
+    candle = told["candles"]["XXBTZUSD"][-1]
+    assert Decimal(candle[3]) <= Decimal(candle[4]) <= Decimal(candle[2])
+    assert told["spreads"]["XXBTZUSD"]
     assert told["nothing"] == "KrakenUnknownAssetError"
 
 

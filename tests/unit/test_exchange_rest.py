@@ -303,6 +303,31 @@ def test_public_trades_are_the_ones_that_were_made(venue):
     assert public(venue, "Trades", pair="XBTUSD", count=0) == "EGeneral:Invalid arguments:count"
 
 
+def test_ticker_candles_and_spread_agree_with_the_trades(venue):
+    rows = public(venue, "Trades", pair="XBTUSD")["XXBTZUSD"]
+    row = public(venue, "Ticker", pair="XBTUSD")["XXBTZUSD"]
+    assert row["c"] == rows[-1][:2]
+    assert row["t"] == [len(rows), len(rows)]
+    assert Decimal(row["v"][1]) == sum(Decimal(trade[1]) for trade in rows)
+    assert row["h"][0] == max(trade[0] for trade in rows)
+    assert row["l"][0] == min(trade[0] for trade in rows)
+    assert row["o"] == rows[0][0]
+    quote = public(venue, "Spread", pair="XBTUSD")["XXBTZUSD"][-1]
+    assert (quote[1], quote[2]) == (row["b"][0], row["a"][0])
+    assert list(public(venue, "Ticker")) == ["XXBTZUSD"]
+    [candle] = public(venue, "OHLC", pair="XBTUSD")["XXBTZUSD"]
+    assert candle[7] == len(rows)
+    assert Decimal(candle[4]) == Decimal(rows[-1][0])
+    venue.run(61.0)
+    told = public(venue, "OHLC", pair="XBTUSD")
+    assert [row[0] - candle[0] for row in told["XXBTZUSD"]] == [0, 60]
+    assert told["last"] == candle[0]
+    assert len(public(venue, "OHLC", pair="XBTUSD", since=told["last"])["XXBTZUSD"]) == 1
+    assert public(venue, "OHLC", pair="XBTUSD", interval=2) == (
+        "EGeneral:Invalid arguments:interval")
+    assert public(venue, "Ticker", pair="NOPE") == "EQuery:Unknown asset pair"
+
+
 def test_forms_are_read_flat_nested_and_as_json():
     nested = "close[price]=1&close[ordertype]=limit&orders[0][type]=buy&orders[1][type]=sell"
     assert form(nested.encode()) == {"close": {"price": "1", "ordertype": "limit"},

@@ -201,9 +201,8 @@ class KrakenFace:
 
     def publish(self, index: int, batch: Batch, now_us: int) -> None:
         """Tell the public channels of one engine event."""
-        if batch.trades:
-            self.rest.markets.traded(index, batch.trades, now_us)
         self.feed.publish(index, batch, now_us)
+        self.rest.markets.watch(index, batch.trades, self.feed.bests[index], now_us)
 
     def name_of(self, index: int, matcher_id: int) -> str:
         """The id under which level3 shows an order of a market."""

@@ -22,11 +22,12 @@ from hftbot.exchange.rest_names import (
     wsname,
 )
 from hftbot.exchange.settings import Listing
+from hftbot.exchange.tape import CANDLES_SHOWN, DAY_MIN, INTERVALS_MIN, MINUTE_US, Candle
 
 if TYPE_CHECKING:
     from hftbot.exchange.rest import Rest
 
-TRADES_KEPT = 1_000
+TRADES_KEPT, QUOTES_KEPT = 1_000, 200
 DEPTH_MAX = 500
 # Books and trades show prices with at least so many decimals, and sizes of levels with these.
 PRICE_DECIMALS, LEVEL_DECIMALS = 5, 3
@@ -41,13 +42,22 @@ class RestMarkets:
         self.rest = rest
         self.face = rest.face
         self.seen: list[deque[SeenTrade]] = [deque(maxlen=TRADES_KEPT) for _ in self.face.markets]
+        # Best bid and ask in ticks, microseconds.
+        self.quotes: list[deque[tuple[int, int, int]]] = [
+            deque(maxlen=QUOTES_KEPT) for _ in self.face.markets]
         self.calls: dict[str, Callable[[Fields], Any]] = {
             "Time": self.time, "SystemStatus": self.system_status, "Assets": self.assets,
-            "AssetPairs": self.asset_pairs, "Depth": self.depth, "Trades": self.trades}
+            "AssetPairs": self.asset_pairs, "Ticker": self.ticker, "OHLC": self.ohlc,
+            "Depth": self.depth, "Trades": self.trades, "Spread": self.spread}
 
-    def traded(self, index: int, trades: Sequence[tuple[int, int, int, int]], now_us: int) -> None:
-        """Remember trades that everybody sees."""
-        self.seen[index] += [(*trade, now_us) for trade in trades]
+    def watch(self, index: int, trades: Sequence[tuple[int, int, int, int]],
+              best: tuple[int, int], now_us: int) -> None:
+        """Remember what everybody saw: trades, and the best prices if they moved."""
+        if trades:
+            self.seen[index] += [(*trade, now_us) for trade in trades]
+        quotes = self.quotes[index]
+        if not quotes or quotes[-1][:2] != best:
+            quotes.append((*best, now_us))
 
     def time(self, fields: Fields) -> Any:
         """The venue's clock."""
@@ -120,6 +130,62 @@ class RestMarkets:
         """Levels at which borrowed positions would be closed."""
         return {"margin_call": 80, "margin_level": 40}
 
+    def ticker(self, fields: Fields) -> Any:
+        """Best prices, last trade, and the day's figures: since midnight UTC and of 24 hours."""
+        symbols = {str(name): self.rest.symbol(str(name)) for name in list_of(fields, "pair")}
+        wanted = {self.rest.names.answered(name): symbol for name, symbol in symbols.items()} or {
+            pair_key(symbol): symbol for symbol in self.face.listings}
+        return {name: self.ticker_row(self.face.desk.index[symbol])
+                for name, symbol in wanted.items()}
+
+    def ticker_row(self, index: int) -> dict[str, Any]:
+        """One pair's ticker: prices and sizes are texts, trades are counted."""
+        text, tape, view = (self.face.texts[index], self.face.feed.tapes[index],
+                            self.face.views[index])
+        now_us = self.face.now_us
+        days = tape.candles[DAY_MIN]
+        last = tape.last_ticks
+        midnight_us = now_us - now_us % (DAY_MIN * MINUTE_US)
+        today = days[-1] if days and days[-1].begin_us == midnight_us else Candle(
+            midnight_us, last, last, last, last)
+        both = (today, tape.day(now_us))
+        bid, ask = view.best(0), view.best(1)
+        newest = self.seen[index][-1][2] if self.seen[index] else 0
+        return {"a": [price_text(text, ask[0]), *whole_lots(text, ask[1])],
+                "b": [price_text(text, bid[0]), *whole_lots(text, bid[1])],
+                "c": [price_text(text, last), text.qty(newest)],
+                "v": [text.qty(candle.lots) for candle in both],
+                "p": [price_text(text, candle.vwap_ticks()) for candle in both],
+                "t": [candle.trades for candle in both],
+                "l": [price_text(text, candle.low) for candle in both],
+                "h": [price_text(text, candle.high) for candle in both],
+                "o": price_text(text, today.open)}
+
+    def ohlc(self, fields: Fields) -> Any:
+        """Candles that begin after ``since``, at most 720; the newest is not finished."""
+        name, index = self.asked(fields)
+        minutes = whole_of(fields, "interval", 1)
+        if minutes not in INTERVALS_MIN:
+            raise Refused(f"{ARGUMENTS}interval")
+        since = decimal_of(fields, "since")
+        text, found = self.face.texts[index], self.face.feed.tapes[index].candles[minutes]
+        rows = [[candle.begin_us // 1_000_000, text.price(candle.open), text.price(candle.high),
+                 text.price(candle.low), text.price(candle.close),
+                 text.price(candle.vwap_ticks()), text.qty(candle.lots), candle.trades]
+                for candle in list(found)[-CANDLES_SHOWN:]
+                if since is None or candle.begin_us > since * 1_000_000]
+        finished = found[-2].begin_us if len(found) > 1 else 0
+        return {name: rows, "last": finished // 1_000_000}
+
+    def spread(self, fields: Fields) -> Any:
+        """Best prices as they moved, at most 200, from the second ``since`` on."""
+        name, index = self.asked(fields)
+        since = decimal_of(fields, "since") or Decimal(0)
+        text = self.face.texts[index]
+        rows = [[us // 1_000_000, price_text(text, bid), price_text(text, ask)]
+                for bid, ask, us in self.quotes[index] if us >= since * 1_000_000]
+        return {name: rows, "last": self.face.now_us // 1_000_000}
+
     def depth(self, fields: Fields) -> Any:
         """A snapshot of a book."""
         name, index = self.asked(fields)
@@ -171,6 +237,12 @@ def price_text(text: ListingText, ticks: int) -> str:
     if digits == 0:
         token += "."
     return token + "0" * max(0, PRICE_DECIMALS - digits)
+
+
+def whole_lots(text: ListingText, lots: int) -> tuple[str, str]:
+    """A best level's size as the ticker shows it: in whole units, at least one of them."""
+    units = max(1, lots * text.listing.lot_units // int(10 ** text.listing.qty_precision))
+    return str(units), f"{units}.000"
 
 
 def level_text(text: ListingText, lots: int) -> str:
