@@ -113,29 +113,37 @@ class Account:
         exact = value_e10 * rate
         return (2 * exact + step * 1_000_000) // (2 * step * 1_000_000) * step
 
-    def needed(self, listing: Listing, side: int, tick_lots: int, lots: int) -> tuple[str, int]:
-        """Asset and amount that an order may cost at worst."""
-        if side == 1:
-            return listing.base, self.qty_e10(listing, lots)
-        value = self.value_e10(listing, tick_lots)
+    def needed(self, listing: Listing, side: int, tick_lots: int, lots: int,
+               base_fee: bool = False) -> tuple[str, int]:
+        """Asset and amount that an order may cost at worst; the fee comes out of its own asset."""
         worst = max(*self.rates_e6(listing), 0)
-        return listing.quote, value + -(-value * worst // 1_000_000)
+        asset, amount = ((listing.base, self.qty_e10(listing, lots)) if side == 1
+                         else (listing.quote, self.value_e10(listing, tick_lots)))
+        if base_fee == (side == 1):
+            amount += -(-amount * worst // 1_000_000)
+        return asset, amount
 
-    def trade(self, listing: Listing, side: int, ticks: int, lots: int,
-              maker: bool) -> tuple[int, Movement, Movement]:
-        """Book a fill. Returns the fee and the two ledger rows (base leg, quote leg)."""
+    def trade(self, listing: Listing, side: int, ticks: int, lots: int, maker: bool,
+              base_fee: bool = False) -> tuple[int, Movement, Movement]:
+        """Book a fill. Returns the fee in quote and the two ledger rows (base leg, quote leg).
+
+        With ``base_fee`` the fee is taken from the base asset, in its row.
+        """
         value = self.value_e10(listing, ticks * lots)
         qty = self.qty_e10(listing, lots)
         fee = self.fee_e10(listing, value, maker)
         sign = 1 - 2 * side
-        base = self.balances.get(listing.base, 0) + sign * qty
-        quote = self.balances.get(listing.quote, 0) - sign * value - fee
+        rate = self.maker_fee_e6 if maker else self.taker_fee_e6
+        in_base = -(-qty * rate // 1_000_000) if base_fee else 0
+        in_quote = 0 if base_fee else fee
+        base = self.balances.get(listing.base, 0) + sign * qty - in_base
+        quote = self.balances.get(listing.quote, 0) - sign * value - in_quote
         self.balances[listing.base] = base
         self.balances[listing.quote] = quote
         self.fees_paid_e10 += fee
         self.traded(listing.quote, value)
-        return (fee, Movement(listing.base, sign * qty, 0, base),
-                Movement(listing.quote, -sign * value, fee, quote))
+        return (fee, Movement(listing.base, sign * qty, in_base, base),
+                Movement(listing.quote, -sign * value, in_quote, quote))
 
 
 def new_account(balances: Mapping[str, Decimal], fees: str) -> Account:

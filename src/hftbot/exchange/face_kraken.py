@@ -26,6 +26,7 @@ from hftbot.exchange.orders_view import OrdersView, crowd_name
 from hftbot.exchange.public_feed import PublicFeed
 from hftbot.exchange.rate_counter import RateCounter
 from hftbot.exchange.replay_market import Event, ReplayMarket
+from hftbot.exchange.reports import Order
 from hftbot.exchange.rest import Rest
 from hftbot.exchange.settings import ExchangeSettings
 from hftbot.words.ports import Clock, Rng
@@ -64,6 +65,7 @@ class KrakenFace:
                                self.now_us)
         self.desk = OrderDesk(self.account, self.markets, self.texts, settings.switches,
                               Identifiers(rng), self.stamps, RateCounter(settings.rate_tier))
+        self.desk.on_scheduled = self.start_later
         self.level3_rate = SlidingCount(
             LEVEL3_PER_S["pro" if settings.rate_tier == "pro" else "standard"])
         self.system = "online"
@@ -140,6 +142,15 @@ class KrakenFace:
             self.tell(now_us)
         self.later(due_us, look)
 
+    def start_later(self, order: Order) -> None:
+        """Start a scheduled order when its time comes, unless it is gone by then."""
+        def begin(now_us: int) -> None:
+            if order.order_id in self.desk.orders:
+                index = self.desk.index[order.symbol]
+                self.publish(index, self.desk.start(index, order, now_us), now_us)
+                self.tell(now_us)
+        self.later(order.effective_us, begin)
+
     def next_due_us(self) -> int | None:
         """Time of the next thing to do or frame to send, or None."""
         due: int | None = self.actions[0][0] if self.actions else None
@@ -200,7 +211,9 @@ class KrakenFace:
             self.tell(now_us)
 
     def publish(self, index: int, batch: Batch, now_us: int) -> None:
-        """Tell the public channels of one engine event."""
+        """Tell the public channels of one engine event, and of what its trades set off."""
+        if self.system == "online":
+            self.desk.waiting.follow(index, batch, now_us)
         self.feed.publish(index, batch, now_us)
         self.rest.markets.watch(index, batch.trades, self.feed.bests[index], now_us)
 
@@ -218,7 +231,9 @@ class KrakenFace:
             if connection.kind != "private":
                 continue
             for report in found:
-                connection.sequenced("executions", "update", report, now_us)
+                text = connection.wishes.text(report, self.desk.rates.value(report.symbol, now_us))
+                if text:
+                    connection.sequenced("executions", "update", text, now_us)
             for row in ledger:
                 connection.sequenced("balances", "update", row, now_us)
 
@@ -235,9 +250,12 @@ class KrakenFace:
     def cancel_everything(self, now_us: int, reason: str = USER_REQUESTED) -> int:
         """Cancel all open orders; returns how many."""
         orders = list(self.desk.orders.values())
+        each = self.settings.switches.cancel_all_cost == "orders"
         for order in orders:
             index = self.desk.index[order.symbol]
-            self.publish(index, self.desk.cancel(order, now_us, reason), now_us)
+            self.publish(index, self.desk.cancel(order, now_us, reason, each), now_us)
+        for symbol in {order.symbol for order in orders} if not each else ():
+            self.desk.rates.charge(symbol, now_us, 1.0)
         self.tell(now_us)
         return len(orders)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from hftbot.exchange.accounts import Movement
-from hftbot.exchange.reports import Order
+from hftbot.exchange.reports import Order, restored
 
 # So many of each kind are kept.
 KEPT = 10_000
@@ -132,7 +132,7 @@ class History:
             told = dict(row)
             kind = told.pop("kind")
             if kind == "order":
-                order = Order(**told.pop("order"))
+                order = restored(told.pop("order"))
                 if order.symbol in symbols:
                     self.enter(ClosedOrder(order, **told))
             elif kind == "ledger":

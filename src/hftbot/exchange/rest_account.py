@@ -14,6 +14,7 @@ from hftbot.exchange.reports import SIDES, Order, fee_text
 from hftbot.exchange.requests import ARGUMENTS, Refused
 from hftbot.exchange.rest_form import Fields, flag_of, list_of, text_of, whole_of
 from hftbot.exchange.rest_names import altname, amount, asset_key, pair_key
+from hftbot.exchange.rest_words import close_line, order_line, trigger_words
 
 if TYPE_CHECKING:
     from hftbot.exchange.rest import Rest
@@ -155,31 +156,39 @@ class RestAccount:
         closed = self.history.closed.get(order_id)
         return order or (closed.order if closed else None)
 
-    def line(self, order: Order) -> str:
-        """What the order says in one line."""
-        text = self.face.texts[self.face.desk.index[order.symbol]]
-        price = f" {text.price(order.ticks)}" if order.ticks else ""
-        return (f"{SIDES[order.side]} {text.qty(order.lots)} {altname(order.symbol)} @ "
-                f"{order.order_type}{price}")
-
-    def order_row(self, order: Order, trades: bool, status: str = "open") -> dict[str, Any]:
+    def order_row(self, order: Order, trades: bool, status: str = "") -> dict[str, Any]:
         """One order in REST's form: numbers are strings, times are seconds."""
         text = self.face.texts[self.face.desk.index[order.symbol]]
-        price = text.price(order.ticks) if order.ticks else "0"
+        price, price2 = text.price(order.ticks) if order.ticks else "0", "0"
+        trigger = order.trigger
+        if trigger is not None:
+            price, end = trigger_words(trigger, text)
+            price2 = end or "0"
+        fired = trigger is not None and trigger.fired_us > 0
         own: dict[str, Any] = ({"cl_ord_id": order.cl_ord_id} if order.cl_ord_id
                                else {"userref": order.userref})
+        waiting = not status and order.effective_us > self.face.now_us
+        flags = ["fcib" if order.base_fee else "fciq"]
+        flags += ["post"] * order.post_only + ["viqc"] * (order.cash_e10 > 0)
         row: dict[str, Any] = {
-            "refid": None, **own, "status": status, "opentm": order.created_us / 1e6,
-            "starttm": 0, "expiretm": order.expire_us / 1e6 if order.expire_us else 0,
+            "refid": order.parent_id or None, **own,
+            "status": status or ("pending" if waiting else "open"),
+            "opentm": order.created_us / 1e6, "starttm": unix(order.effective_us),
+            "expiretm": unix(order.expire_us),
             "descr": {"pair": altname(order.symbol), "type": SIDES[order.side],
-                      "ordertype": order.order_type, "price": price, "price2": "0",
-                      "leverage": "none", "order": self.line(order), "close": ""},
+                      "ordertype": order.order_type, "price": price, "price2": price2,
+                      "leverage": "none", "order": order_line(order, text),
+                      "close": close_line(order.close, text) if order.close else ""},
             "vol": text.qty(order.lots), "vol_exec": text.qty(order.filled_lots),
             "cost": text.cost(order.filled_tick_lots),
             "fee": fee_text(order.fee_e10, text.listing.quote),
             "price": text.average(order.filled_tick_lots, order.filled_lots),
-            "stopprice": text.price(0), "limitprice": text.price(0), "misc": "",
-            "oflags": "fciq,post" if order.post_only else "fciq"}
+            "stopprice": text.price(trigger.ticks if trigger is not None else 0),
+            "limitprice": text.price(order.ticks if fired else 0),
+            "misc": ",".join(["stopped"] * fired + ["amended"] * order.amended),
+            "oflags": ",".join(flags)}
+        if trigger is not None:
+            row["trigger"] = "last"
         if trades:
             row["trades"] = self.history.executions_of(order.order_id)
         return row
@@ -297,6 +306,11 @@ def page(rows: list[Any], fields: Fields) -> list[Any]:
 def counted(told: dict[str, Any], count: int, fields: Fields) -> dict[str, Any]:
     """Add how many there are in all, unless the client does not want to know."""
     return told if flag_of(fields, "without_count") else {**told, "count": count}
+
+
+def unix(us: int) -> float:
+    """Seconds since the epoch, 0 for no time."""
+    return us / 1e6 if us else 0
 
 
 def percent(rate_e6: int) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hftbot.exchange import trading
 from hftbot.exchange.connection import ACKS, Connection
 from hftbot.exchange.kraken_text import Stamps
+from hftbot.exchange.request_forms import check_form
 from hftbot.exchange.requests import ARGUMENTS, Refused
 from hftbot.exchange.rest_form import (
     Fields,
@@ -62,6 +63,7 @@ def call(face: KrakenFace, method: str, params: Mapping[str, Any]) -> list[dict[
         raise Refused("EGeneral:Unknown method")
     caller = Caller(face)
     try:
+        check_form(method, params)
         handler(caller, method, None, dict(params), face.now_us, face.now_us)
     except Refused as refusal:
         raise Refused(rest_error(str(refusal))) from refusal

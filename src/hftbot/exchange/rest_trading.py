@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from hftbot.exchange.requests import ARGUMENTS, Refused
 from hftbot.exchange.rest_form import Fields, decimal_of, flag_of, list_of, text_of, whole_of
-from hftbot.exchange.rest_names import altname
 from hftbot.exchange.rest_orders import call, order_params, rest_error
+from hftbot.exchange.rest_words import asked_words, order_line
 
 if TYPE_CHECKING:
     from hftbot.exchange.rest import Rest
 
 BATCH_MIN, BATCH_MAX, CANCELS_MAX = 2, 15, 50
-# What `descr` calls the order types.
-SPOKEN = {"stop-loss": "stop loss", "take-profit": "take profit", "trailing-stop": "trailing stop"}
 USERREF = re.compile(r"-?[0-9]{1,10}")
 
 
@@ -39,7 +37,7 @@ class RestTrading:
         validate = flag_of(fields, "validate")
         [answer] = call(self.face, "add_order",
                         {**params, "symbol": symbol, **({"validate": True} if validate else {})})
-        told: dict[str, Any] = {"descr": self.described(params, symbol)}
+        told: dict[str, Any] = {"descr": asked_words(params, self.face.listings[symbol])}
         order_id = answer["result"].get("order_id")
         if order_id:
             told["txid"] = [order_id]
@@ -68,7 +66,7 @@ class RestTrading:
             if row.get("error"):
                 told.append({"error": rest_error(str(row["error"]))})
                 continue
-            line: dict[str, Any] = {"descr": self.described(order, symbol)}
+            line: dict[str, Any] = {"descr": asked_words(order, self.face.listings[symbol])}
             if row.get("order_id"):
                 line["txid"] = row["order_id"]
             told.append(line)
@@ -133,7 +131,7 @@ class RestTrading:
         if order is not None:
             told |= {"volume": text.qty(order.lots), "price": text.price(order.ticks),
                      "orders_cancelled": 1 if told["txid"] else 0,
-                     "descr": {"order": self.rest.account.line(order)}}
+                     "descr": {"order": order_line(order, text)}}
         if "order_userref" in params:
             told["newuserref"] = params["order_userref"]
         return told
@@ -196,49 +194,3 @@ class RestTrading:
     def last_price(self, symbol: str) -> Decimal | None:
         """The last traded price, or the middle of the market before the first trade."""
         return self.rest.markets.last_price(symbol)
-
-    def described(self, params: dict[str, Any], symbol: str) -> dict[str, str]:
-        """``descr`` of an order that was asked for."""
-        listing = self.face.listings[symbol]
-        qty = params.get("order_qty", params.get("cash_order_qty", Decimal(0)))
-        kind = params["order_type"]
-        digits, unit = listing.price_precision, listing.qty_precision
-        words = [params["side"], f"{qty:.{unit}f}", altname(symbol), "@",
-                 SPOKEN.get(kind.removesuffix("-limit"), kind)]
-        limit = params.get("limit_price")
-        triggers = params.get("triggers")
-        if triggers:
-            words.append(distance(triggers["price"], triggers["price_type"], digits))
-            if limit is not None:
-                words += ["->", "limit",
-                          distance(limit, params.get("limit_price_type", "static"), digits)]
-        elif limit is not None:
-            words[-1] = "limit"
-            words.append(f"{limit:.{digits}f}")
-        told = {"order": " ".join(words)}
-        close = params.get("conditional")
-        if close:
-            told["close"] = "close position @ " + close_words(close, digits)
-        return told
-
-
-def distance(value: Decimal, price_type: str, digits: int) -> str:
-    """``26500.0`` or ``+1.0000%``."""
-    if price_type == "pct":
-        return f"{value:+.4f}%"
-    return f"{value:+.{digits}f}" if price_type == "quote" else f"{value:.{digits}f}"
-
-
-def close_words(close: dict[str, Any], digits: int) -> str:
-    """``stop loss 22000.0 -> limit 21000.0``."""
-    kind = close["order_type"]
-    words = [SPOKEN.get(kind.removesuffix("-limit"), kind)]
-    if "trigger_price" in close:
-        words.append(distance(close["trigger_price"], close.get("trigger_price_type", "static"),
-                              digits))
-        if "limit_price" in close:
-            words += ["->", "limit"]
-    if "limit_price" in close:
-        words.append(distance(close["limit_price"], close.get("limit_price_type", "static"),
-                              digits))
-    return " ".join(words)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pathlib
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 from hftbot.config.fee_schedules import NAMES as FEE_NAMES
 from hftbot.errors import ConfigError
@@ -68,6 +70,68 @@ class Switches:
     permessage_deflate: bool = False
     # Whether nobody trades while the engine is not online.
     modes_stop_trading: bool = True
+    edit_reason: str = "Order replaced"
+    funds_reason: str = "Insufficient funds"
+    # How batch_cancel says how many: `orders_cancelled` (recorded) or `count` (documented).
+    batch_cancel_answer: Literal["recorded", "documented"] = "recorded"
+    # Whether a batch_add of which single orders were refused is a success at its top.
+    batch_add_partly: Literal["success", "failure"] = "success"
+    # Name of the rate counter in reports of a subscription that asked for it.
+    ratecounter_field: Literal["ratecount", "rate_count"] = "ratecount"
+    # Who pays the fee if the client does not say: the quote asset (recorded), or the base asset
+    # for sells (documented).
+    fee_default: Literal["quote", "documented"] = "quote"
+    # Whether an order that waits for its trigger holds its money, or is checked when it fires.
+    trigger_hold: Literal["placed", "triggered"] = "placed"
+    # What cancel_all costs: one per pair (the official client's reckoning), or each order's own.
+    cancel_all_cost: Literal["pair", "orders"] = "pair"
+    # Whether a deadline less than 500 milliseconds ahead is refused or only missed.
+    deadline_short: Literal["missed", "refused"] = "missed"
+    # What a cancel of an id that cannot be one is told.
+    malformed_id: Literal["invalid", "unknown"] = "invalid"
+
+
+REASON_TEXT = "a text of up to 100 characters"
+
+
+def switch_values() -> dict[str, tuple[str, ...]]:
+    """Every switch and what it can be, the default first; one value stands for free text."""
+    hints = get_type_hints(Switches)
+    found: dict[str, tuple[str, ...]] = {}
+    for each in fields(Switches):
+        default: Any = each.default
+        if hints[each.name] is int:
+            found[each.name] = (str(default),)
+        elif hints[each.name] is bool:
+            found[each.name] = ("true", "false") if default else ("false", "true")
+        elif words := get_args(hints[each.name]):
+            found[each.name] = (default, *(word for word in words if word != default))
+        else:
+            found[each.name] = (default,)
+    return found
+
+
+def switched(texts: Iterable[str]) -> Switches:
+    """Switches from NAME=VALUE texts. Raises ConfigError that names what can be said."""
+    known, hints = switch_values(), get_type_hints(Switches)
+    chosen: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or name not in known:
+            raise ConfigError(f"--switch {text[:80]!r}: expected NAME=VALUE, where NAME is one of "
+                              f"{', '.join(known)}")
+        words = known[name]
+        if len(words) > 1 and value not in words:
+            raise ConfigError(f"--switch {text[:80]!r}: {name} is one of {', '.join(words)}")
+        if not value or len(value) > 100 or not value.isprintable():
+            raise ConfigError(f"--switch {text[:80]!r}: {name} is {REASON_TEXT}")
+        if hints[name] is int:
+            if not re.fullmatch("[0-9]{1,9}", value):
+                raise ConfigError(f"--switch {text[:80]!r}: {name} is a whole number, not below 0")
+            chosen[name] = int(value)
+        else:
+            chosen[name] = value == "true" if words[0] in ("true", "false") else value
+    return Switches(**chosen)
 
 
 @dataclass(frozen=True, slots=True)
