@@ -66,10 +66,30 @@ def fills(exchange):
             "fee": exchange.fetch_trading_fee(SYMBOL)}
 
 
+def many(exchange):
+    rows = [{"symbol": SYMBOL, "type": "limit", "side": "buy", "amount": 0.01, "price": price}
+            for price in (40_000, 39_000)]
+    batch = exchange.create_orders(rows)
+    stop = exchange.create_order(SYMBOL, "market", "buy", 0.01, None, {"stopLossPrice": 70_000})
+    trailing = exchange.create_order(SYMBOL, "market", "buy", 0.01, None,
+                                     {"trailingPercent": "2"})
+    told = {"batch": batch, "stop": exchange.fetch_order(stop["id"]),
+            "trailing": exchange.fetch_order(trailing["id"])["info"],
+            "by_cost": exchange.fetch_order(
+                exchange.create_market_buy_order_with_cost(SYMBOL, 100)["id"]),
+            "canceled": exchange.cancel_orders([row["id"] for row in batch])[0]["info"],
+            "found": [row["status"] for row in exchange.fetch_orders_by_ids(
+                [row["id"] for row in batch])]}
+    exchange.cancel_all_orders()
+    told["left"] = exchange.fetch_open_orders()
+    return told
+
+
 def main(endpoint_file, scenario):
     with open(endpoint_file, encoding="utf-8") as file:
         facts = json.load(file)
-    return {"markets": markets, "orders": orders, "fills": fills}[scenario](client(facts))
+    return {"markets": markets, "orders": orders, "fills": fills,
+            "many": many}[scenario](client(facts))
 
 
 if __name__ == "__main__":

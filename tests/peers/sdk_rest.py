@@ -89,10 +89,31 @@ def fills(clients):
             "positions": user.get_open_positions()}
 
 
+def many(clients):
+    user, trade = clients.user, clients.trade
+    row = {"ordertype": "limit", "type": "buy", "volume": "0.01"}
+    told = {"batch": trade.create_order_batch(
+        orders=[{**row, "price": "40000", "cl_ord_id": "a"}, {**row, "price": "39000"},
+                {**row, "price": "38000", "userref": 5, "volume": "9"}], pair=PAIR)}
+    first, second, _ = (row.get("txid") for row in told["batch"]["orders"])
+    told["edited"] = trade.edit_order(txid=second, pair=PAIR, volume="0.02", price="39500",
+                                      userref=9)
+    told["after_edit"] = user.get_orders_info(txid=[second, told["edited"]["txid"]])
+    told["stop"] = trade.create_order(
+        ordertype="stop-loss-limit", side="buy", pair=PAIR, volume="0.01", price=70_000,
+        price2="+100", trigger="last", close_ordertype="take-profit", close_price=80_000)
+    told["trailing"] = trade.create_order(ordertype="trailing-stop", side="buy", pair=PAIR,
+                                          volume="0.01", price="+2%")
+    told["open"] = user.get_open_orders()["open"]
+    told["canceled"] = trade.cancel_order_batch(orders=[first, told["edited"]["txid"], first])
+    told["rest"] = trade.cancel_all_orders()
+    return told
+
+
 def main(endpoint_file, scenario):
     with open(endpoint_file, encoding="utf-8") as file:
         facts = json.load(file)
-    scenarios = {"markets": markets, "orders": orders, "fills": fills}
+    scenarios = {"markets": markets, "orders": orders, "fills": fills, "many": many}
     return scenarios[scenario](Clients(facts))
 
 

@@ -36,6 +36,19 @@ def test_it_places_amends_and_cancels(exchange, peer):
     assert told["refused"] == ["InsufficientFunds", "ExchangeError", "InvalidOrder"]
 
 
+def test_it_places_a_batch_and_waits_for_prices(exchange, peer):
+    told = peer(SCRIPT, exchange(), "many")
+    assert [row["price"] for row in told["batch"]] == [40_000, 39_000]
+    assert (told["stop"]["status"], told["stop"]["stopLossPrice"]) == ("open", 70_000)
+    assert told["trailing"]["descr"]["price"] == "+2.0000%"
+    by_cost = told["by_cost"]
+    assert by_cost["status"] == "closed"
+    assert by_cost["cost"] == pytest.approx(100, rel=0.001)
+    assert told["canceled"]["result"]["count"] == 2
+    assert told["found"] == ["canceled", "canceled"]
+    assert told["left"] == []
+
+
 def test_it_sees_fills_balances_and_fees(exchange, peer):
     told = peer(SCRIPT, exchange("--fees", "250k"), "fills")
     assert (told["fee"]["maker"], told["fee"]["taker"]) == (0.001, 0.002)

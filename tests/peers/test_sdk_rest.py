@@ -57,6 +57,32 @@ def test_it_places_amends_and_cancels(exchange, peer):
     assert told["refused"][3] == {"error": ["EOrder:Post only order"]}
 
 
+def test_it_places_a_batch_edits_and_waits_for_prices(exchange, peer):
+    told = peer(SCRIPT, exchange("--fees", "kraken"), "many")
+    first, second, third = told["batch"]["orders"]
+    assert first["descr"]["order"] == "buy 0.01000000 XBTUSD @ limit 40000.0"
+    assert third == {"error": "EOrder:Insufficient funds"}
+    edited = told["edited"]
+    assert (edited["status"], edited["originaltxid"], edited["newuserref"]) == (
+        "ok", second["txid"], 9)
+    assert (edited["volume"], edited["price"]) == ("0.02000000", "39500.0")
+    before, after = (told["after_edit"][name] for name in (second["txid"], edited["txid"]))
+    assert (before["status"], before["reason"]) == ("canceled", "Order replaced")
+    assert (after["status"], after["userref"]) == ("open", 9)
+    assert told["stop"]["descr"] == {
+        "order": "buy 0.01000000 XBTUSD @ stop loss 70000.0 -> limit 70100.0",
+        "close": "close position @ take profit 80000.0"}
+    stop = told["open"][told["stop"]["txid"][0]]
+    assert stop["descr"] == {
+        "pair": "XBTUSD", "type": "buy", "ordertype": "stop-loss-limit", "price": "70000.0",
+        "price2": "70100.0", "leverage": "none", **told["stop"]["descr"]}
+    assert (stop["stopprice"], stop["trigger"]) == ("70000.0", "last")
+    trailing = told["open"][told["trailing"]["txid"][0]]
+    assert trailing["descr"]["order"] == "buy 0.01000000 XBTUSD @ trailing stop +2.0000%"
+    assert told["canceled"] == {"count": 2}
+    assert told["rest"] == {"count": 2}
+
+
 def test_it_sees_fills_balances_and_fees(exchange, peer):
     told = peer(SCRIPT, exchange("--fees", "kraken"), "fills")
     trades, ledger = told["history"]["trades"], told["ledgers"]["ledger"]
