@@ -191,11 +191,15 @@ class KrakenFace:
     def network_us(self) -> int:
         """One way through the network."""
         latency = self.settings.latency
+        if not latency.network_jitter_us:
+            return latency.network_us
         return latency.network_us + int(self.delays.exponential() * latency.network_jitter_us)
 
     def engine_us(self) -> int:
         """Through the engine."""
         latency = self.settings.latency
+        if not latency.engine_jitter_us:
+            return latency.engine_us
         return latency.engine_us + int(self.delays.exponential() * latency.engine_jitter_us)
 
     # Public channels.

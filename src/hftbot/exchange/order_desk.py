@@ -54,8 +54,9 @@ class Identifiers:
         for _ in range(6):
             tail.append(ALPHABET[value & 31])
             value >>= 5
-        salt = [ALPHABET[self.rng.randrange(0, 32)] for _ in range(10)]
-        return f"{kind}{''.join(salt[:5])}-{''.join(salt[5:])}-{''.join(reversed(tail))}"
+        bits = self.rng.getrandbits(50)
+        salt = "".join([ALPHABET[bits >> shift & 31] for shift in range(0, 50, 5)])
+        return f"{kind}{salt[:5]}-{salt[5:]}-{''.join(reversed(tail))}"
 
 
 class OrderDesk:

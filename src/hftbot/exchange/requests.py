@@ -99,10 +99,13 @@ def not_a_number(text: str) -> NoReturn:
     raise ValueError(text)
 
 
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=not_a_number)
+
+
 def parse(text: str) -> dict[str, Any] | None:
     """A frame as an object, or None if it is not one."""
     try:
-        message = json.loads(text, parse_float=Decimal, parse_constant=not_a_number)
+        message = _DECODER.decode(text)
     except (ValueError, RecursionError, ArithmeticError):
         return None
     return message if isinstance(message, dict) else None
