@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
@@ -95,25 +94,30 @@ REASON_TEXT = "a text of up to 100 characters"
 
 
 def switch_values() -> dict[str, tuple[str, ...]]:
-    """Every switch and what it can be, the default first; one value stands for free text."""
+    """Every switch and what it can be, the default first; one word stands for any of its kind."""
     hints = get_type_hints(Switches)
     found: dict[str, tuple[str, ...]] = {}
     for each in fields(Switches):
         default: Any = each.default
-        if hints[each.name] is int:
-            found[each.name] = (str(default),)
-        elif hints[each.name] is bool:
+        if hints[each.name] is bool:
             found[each.name] = ("true", "false") if default else ("false", "true")
         elif words := get_args(hints[each.name]):
             found[each.name] = (default, *(word for word in words if word != default))
         else:
-            found[each.name] = (default,)
+            found[each.name] = (str(default),)
     return found
+
+
+def whole_switch(text: str, name: str, value: str) -> int:
+    """The number of a switch that is one. Raises ConfigError."""
+    if not (value.isascii() and value.isdigit()) or len(value) > 9:
+        raise ConfigError(f"--switch {text[:80]!r}: {name} is a whole number")
+    return int(value)
 
 
 def switched(texts: Iterable[str]) -> Switches:
     """Switches from NAME=VALUE texts. Raises ConfigError that names what can be said."""
-    known, hints = switch_values(), get_type_hints(Switches)
+    known = switch_values()
     chosen: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -125,12 +129,12 @@ def switched(texts: Iterable[str]) -> Switches:
             raise ConfigError(f"--switch {text[:80]!r}: {name} is one of {', '.join(words)}")
         if not value or len(value) > 100 or not value.isprintable():
             raise ConfigError(f"--switch {text[:80]!r}: {name} is {REASON_TEXT}")
-        if hints[name] is int:
-            if not re.fullmatch("[0-9]{1,9}", value):
-                raise ConfigError(f"--switch {text[:80]!r}: {name} is a whole number, not below 0")
-            chosen[name] = int(value)
+        if isinstance(getattr(Switches(), name), bool):
+            chosen[name] = value == "true"
+        elif isinstance(getattr(Switches(), name), int):
+            chosen[name] = whole_switch(text, name, value)
         else:
-            chosen[name] = value == "true" if words[0] in ("true", "false") else value
+            chosen[name] = value
     return Switches(**chosen)
 
 

@@ -299,7 +299,7 @@ def batch_cancel(connection: Connection, method: str, req_id: int | None, params
     if not BATCH_CANCEL[0] <= len(names) + len(own) <= BATCH_CANCEL[1]:
         raise Refused(f"{ARGUMENTS}orders")
     wanted: list[Order | None] = []
-    for name in names:
+    for name in map(str, names):
         userref = name.lstrip("-").isdecimal() and len(name) <= 11
         wanted += (by_key(connection, "order_userref", int(name)) if userref
                    else by_key(connection, "order_id", name))
