@@ -9,9 +9,9 @@ import random
 from decimal import ROUND_CEILING, Decimal
 
 import pytest
-from unit.exchange_client import VirtualExchange, acks
 
 from hftbot.exchange.settings import Latency
+from unit.exchange_client import VirtualExchange, acks
 
 TAKER = Decimal("0.004")
 TICK = Decimal("0.1")
