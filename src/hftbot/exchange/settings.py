@@ -50,14 +50,16 @@ class Switches:
     fok_reason: str = "FOK order not fillable"
     self_trade_reason: str = "Self trade prevention"
     dead_man_reason: str = "Cancel all orders after"
+    edit_reason: str = "Order replaced"
+    funds_reason: str = "Insufficient funds"
     # A socket without subscriptions: closed when it has been idle (a private one even if it
     # pings), or as soon as it has unsubscribed from its last channel.
     empty_socket: Literal["idle", "close"] = "idle"
     # How long that may last, seconds; 0 for ever.
     idle_close_s: int = 60
-    # Requests a second on one connection, 0 for no limit (the venue publishes none), and whether
-    # the refusal is the bare text of v1 or an answer to the request.
+    # Requests a second on one connection, 0 for no limit (the venue publishes none).
     messages_per_s: int = 0
+    # Whether a request beyond that is refused by the bare text of v1 or by an answer.
     message_rate_error: Literal["bare", "answer"] = "bare"
     # Connection attempts in ten minutes, 0 for no limit.
     connections_per_10_min: int = 150
@@ -69,8 +71,6 @@ class Switches:
     permessage_deflate: bool = False
     # Whether nobody trades while the engine is not online.
     modes_stop_trading: bool = True
-    edit_reason: str = "Order replaced"
-    funds_reason: str = "Insufficient funds"
     # How batch_cancel says how many: `orders_cancelled` (recorded) or `count` (documented).
     batch_cancel_answer: Literal["recorded", "documented"] = "recorded"
     # Whether a batch_add of which single orders were refused is a success at its top.
