@@ -43,7 +43,18 @@ REQUESTS = [
         ("add_order", {**ORDER, "time_in_force": "gtd", "expire_time": "2099-01-01T00:00:00Z"}),
         ("amend_order", {"cl_ord_id": "mine", "limit_price": 1001.0, "order_qty": 0.002}),
         ("cancel_order", {"cl_ord_id": ["mine"]}), ("cancel_order", {"order_id": ["OABCDE"]}),
-        ("cancel_all", {}), ("batch_add", {"symbol": "BTC/USD", "orders": [ORDER, ORDER]})))]
+        ("cancel_all", {}), ("batch_add", {"symbol": "BTC/USD", "orders": [ORDER, ORDER]}),
+        ("add_order", {**ORDER, "order_type": "iceberg", "display_qty": 0.0005}),
+        ("add_order", {**ORDER, "order_type": "trailing-stop-limit", "limit_price": 1.0,
+                       "triggers": {"price": 1.5, "price_type": "pct", "reference": "last"}}),
+        ("add_order", {**ORDER, "order_type": "take-profit-limit", "effective_time":
+                       "2027-01-15T08:00:05Z", "triggers": {"price": 1001.0}}),
+        ("add_order", {**ORDER, "limit_price": 70000.0, "fee_preference": "base", "conditional": {
+            "order_type": "stop-loss", "trigger_price": -1.0, "trigger_price_type": "pct"}}),
+        ("amend_order", {"cl_ord_id": "mine", "trigger_price": 1.0, "display_qty": 0.001}),
+        ("edit_order", {"order_id": "OABCDE-ABCDE-ABCDEF", "symbol": "BTC/USD", "order_qty": 1}),
+        ("batch_cancel", {"orders": ["OABCDE-ABCDE-ABCDEF", "7"], "cl_ord_id": ["mine"]}),
+        ("cancel_order", {"order_userref": [0, 7]})))]
 METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS", "get", "", "\u00e9")
 TARGETS = ("/0/public/Time", "/0/public/SystemStatus", "/0/public/AssetPairs?pair=XBTUSD",
            "/0/public/Depth?pair=XBTUSD&count=3", "/0/private/GetWebSocketsToken",

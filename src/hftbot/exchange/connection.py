@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from hftbot.exchange import subscriptions, trading
 from hftbot.exchange.door_limits import SlidingCount
 from hftbot.exchange.kraken_text import quoted
+from hftbot.exchange.reports import ReportWishes
+from hftbot.exchange.request_forms import check_form
 from hftbot.exchange.requests import FRAME_BYTES_MAX, WRONG_HOST, Refused, parse
 from hftbot.exchange.settings import PUBLIC_ANSWER_US
 
@@ -40,6 +42,8 @@ class Connection:
         # (channel, symbol) to the depth of a book, the trigger of a ticker, else 1.
         self.subscriptions: dict[tuple[str, str], int] = {}
         self.sequences: dict[str, int] = {}
+        # What its subscription to executions asked for.
+        self.wishes = ReportWishes()
         self.tokens: list[str] = []
         self.heartbeats = False
         # Frames on their way: due time, order, text.
@@ -94,11 +98,22 @@ class Connection:
 
     # Acks.
 
-    def ack(self, method: str, req_id: int | None, result: str, in_us: int, out_us: int) -> None:
+    def ack(self, method: str, req_id: int | None, result: str, in_us: int, out_us: int,
+            success: bool = True) -> None:
         """A positive answer; ``result`` is JSON."""
         stamps = self.face.stamps
         number = "" if req_id is None else f'"req_id":{req_id},'
-        self.send(f'{{"method":"{method}",{number}"result":{result},"success":true,'
+        self.send(f'{{"method":"{method}",{number}"result":{result},'
+                  f'"success":{"true" if success else "false"},'
+                  f'"time_in":"{stamps.micro(in_us)}","time_out":"{stamps.micro(out_us)}"}}',
+                  out_us, ACKS)
+
+    def ack_plain(self, method: str, req_id: int | None, pair: str, in_us: int,
+                  out_us: int) -> None:
+        """A positive answer with a member of its own in place of ``result``."""
+        stamps = self.face.stamps
+        number = "" if req_id is None else f'"req_id":{req_id},'
+        self.send(f'{{"method":"{method}",{pair},{number}"success":true,'
                   f'"time_in":"{stamps.micro(in_us)}","time_out":"{stamps.micro(out_us)}"}}',
                   out_us, ACKS)
 
@@ -188,6 +203,7 @@ class Connection:
             raise Refused("Unsupported event")
         if self.kind != "private":
             raise Refused(WRONG_HOST["public"])
+        check_form(method, params)
         self.check_token(params, now_us)
         self.at_engine(method, req_id, now_us,
                        lambda at_us: handler(self, method, req_id, params, now_us, at_us))

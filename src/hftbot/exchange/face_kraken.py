@@ -13,7 +13,8 @@ from itertools import count
 from typing import Any, Literal
 
 from fastcore.sim.rng import SplitMix
-from hftbot.exchange.accounts import Gatekeeper, new_account
+from hftbot.exchange.accounts import dollars, new_account
+from hftbot.exchange.api_keys import Gatekeeper
 from hftbot.exchange.connection import Connection
 from hftbot.exchange.dead_man import DeadManSwitch
 from hftbot.exchange.door_limits import LEVEL3_PER_S, Doorman, SlidingCount
@@ -25,6 +26,7 @@ from hftbot.exchange.orders_view import OrdersView, crowd_name
 from hftbot.exchange.public_feed import PublicFeed
 from hftbot.exchange.rate_counter import RateCounter
 from hftbot.exchange.replay_market import Event, ReplayMarket
+from hftbot.exchange.reports import Order
 from hftbot.exchange.rest import Rest
 from hftbot.exchange.settings import ExchangeSettings
 from hftbot.words.ports import Clock, Rng
@@ -57,14 +59,18 @@ class KrakenFace:
             for i, (text, market) in enumerate(zip(self.texts, self.markets, strict=True))])
         self.views = self.feed.views
         self.account = new_account(settings.balances, settings.fees)
-        self.gate = Gatekeeper(secrets or rng, saved["gate"] if saved else None)
+        self.account.clock, self.account.worth = (lambda: self.now_us), self.worth
+        self.gate = Gatekeeper(secrets or rng, saved["gate"] if saved else None,
+                               settings.rate_tier, int(settings.switches.rest_history_cost),
+                               self.now_us, settings.switches.lockout_after)
         self.desk = OrderDesk(self.account, self.markets, self.texts, settings.switches,
                               Identifiers(rng), self.stamps, RateCounter(settings.rate_tier))
-        self.rest = Rest(self)
+        self.desk.on_scheduled = self.start_later
         self.level3_rate = SlidingCount(
             LEVEL3_PER_S["pro" if settings.rate_tier == "pro" else "standard"])
         self.system = "online"
         self.connections: list[Connection] = []
+        self.rest = Rest(self)
         self.doorman = Doorman(settings.switches.connections_per_10_min)
         self.actions: list[tuple[int, int, Callable[[int], None]]] = []
         self.order_of_actions = count()
@@ -94,6 +100,9 @@ class KrakenFace:
             self.account.balances.update(
                 {asset: int(text) for asset, text in saved["balances"].items()})
             self.account.fees_paid_e10 = int(saved["fees_paid_e10"])
+            self.account.volumes_e10 = {int(day): int(text) for day, text
+                                        in saved.get("volumes_e10", {}).items()}
+            self.account.settle_tier()
             if self.settings.mode == "synthetic":
                 self.desk.restore(saved["desk"], self.now_us)
         for i, market in enumerate(self.markets):
@@ -133,6 +142,15 @@ class KrakenFace:
             self.publish(index, self.desk.expire(index, now_us), now_us)
             self.tell(now_us)
         self.later(due_us, look)
+
+    def start_later(self, order: Order) -> None:
+        """Start a scheduled order when its time comes, unless it is gone by then."""
+        def begin(now_us: int) -> None:
+            if order.order_id in self.desk.orders:
+                index = self.desk.index[order.symbol]
+                self.publish(index, self.desk.start(index, order, now_us), now_us)
+                self.tell(now_us)
+        self.later(order.effective_us, begin)
 
     def next_due_us(self) -> int | None:
         """Time of the next thing to do or frame to send, or None."""
@@ -198,8 +216,11 @@ class KrakenFace:
             self.tell(now_us)
 
     def publish(self, index: int, batch: Batch, now_us: int) -> None:
-        """Tell the public channels of one engine event."""
+        """Tell the public channels of one engine event, and of what its trades set off."""
+        if self.system == "online":
+            self.desk.waiting.follow(index, batch, now_us)
         self.feed.publish(index, batch, now_us)
+        self.rest.markets.watch(index, batch.trades, self.feed.bests[index], now_us)
 
     def name_of(self, index: int, matcher_id: int) -> str:
         """The id under which level3 shows an order of a market."""
@@ -215,7 +236,9 @@ class KrakenFace:
             if connection.kind != "private":
                 continue
             for report in found:
-                connection.sequenced("executions", "update", report, now_us)
+                text = connection.wishes.text(report, self.desk.rates.value(report.symbol, now_us))
+                if text:
+                    connection.sequenced("executions", "update", text, now_us)
             for row in ledger:
                 connection.sequenced("balances", "update", row, now_us)
 
@@ -232,9 +255,12 @@ class KrakenFace:
     def cancel_everything(self, now_us: int, reason: str = USER_REQUESTED) -> int:
         """Cancel all open orders; returns how many."""
         orders = list(self.desk.orders.values())
+        each = self.settings.switches.cancel_all_cost == "orders"
         for order in orders:
             index = self.desk.index[order.symbol]
-            self.publish(index, self.desk.cancel(order, now_us, reason), now_us)
+            self.publish(index, self.desk.cancel(order, now_us, reason, each), now_us)
+        for symbol in {order.symbol for order in orders} if not each else ():
+            self.desk.rates.charge(symbol, now_us, 1.0)
         self.tell(now_us)
         return len(orders)
 
@@ -254,6 +280,15 @@ class KrakenFace:
         self.advance(max(self.now_us, self.clock.now_us()))
         return self.rest.answer(method, path, headers, body)
 
+    def worth(self, asset: str) -> int:
+        """What one unit of an asset is worth in US dollars, 1e-10; 0 if no market tells."""
+        index = self.desk.index.get(f"{asset}/USD")
+        if index is None:
+            return dollars(asset)
+        listing = self.listings[f"{asset}/USD"]
+        scale: int = 10 ** (10 - listing.price_precision)
+        return self.markets[index].mid_ticks() * listing.tick_units * scale
+
     def status(self) -> dict[str, Any]:
         """For GET /sim/status."""
         return {"mode": self.settings.mode, "finished": self.finished, "system": self.system,
@@ -269,12 +304,21 @@ class KrakenFace:
                 "endpoint_file": str(self.settings.state_dir.absolute() / "endpoint.json"),
                 **self.desk.counts, **self.counts}
 
+    def remember(self, saved: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take in the history of earlier runs; of pairs whose grid is another now, nothing."""
+        grids = saved["desk"]["grids"]
+        same = {symbol for symbol, listing in self.listings.items()
+                if grids.get(symbol) == listing.grid}
+        self.desk.history.restore(rows, same)
+
     def saved(self) -> dict[str, Any]:
         """Everything that the next run must know, as plain data."""
         return {"version": 1, "runs": self.runs, "mode": self.settings.mode,
                 "gate": self.gate.saved(),
                 "balances": {asset: str(e10) for asset, e10 in self.account.balances.items()},
                 "fees_paid_e10": str(self.account.fees_paid_e10), "desk": self.desk.saved(),
+                "volumes_e10": {str(day): str(e10)
+                                for day, e10 in self.account.volumes_e10.items()},
                 "dead_man_us": self.dead_man.due_us,
                 "last_ticks": {market.listing.symbol: market.mid_ticks()
                                for market in self.markets}}

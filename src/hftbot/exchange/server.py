@@ -29,6 +29,9 @@ from hftbot.exchange.settings import ExchangeSettings
 from hftbot.exchange.state_file import StateFolder
 
 WIRE_BYTES_MAX = 4 << 20
+# What stays in endpoint.json and is not printed.
+SECRET_FACTS = frozenset(("api_key", "api_secret", "guardian_api_key", "guardian_api_secret",
+                          "keys"))
 SAVE_S = 1.0
 # Frames and events are handled in steps of this much; finer timers would only burn processor time.
 TIMER_S_MIN = 0.0005
@@ -119,6 +122,8 @@ class ExchangeServer:
             self.clock = WallClock()
             self.face = KrakenFace(self.settings, self.clock, random.Random(settings.seed),
                                    self.saved, events, random.SystemRandom())
+            if self.saved is not None:
+                self.face.remember(self.saved, self.folder.history(self.saved))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.folder.close(withdraw=False)
             if self.saved is None:
@@ -164,7 +169,7 @@ class ExchangeServer:
                               f"({error.strerror}); choose another or 0") from error
         self.port = self.runner.addresses[0][1]
         document = self.endpoint()
-        self.folder.save(self.face.saved())
+        self.folder.prepared(self.face.saved(), self.face.desk.history)()
         self.folder.announce(document)
         self.face.skip(self.clock.now_us())
         self.turn()
@@ -180,6 +185,9 @@ class ExchangeServer:
                 "api_key": self.face.gate.api_key, "api_secret": self.face.gate.api_secret,
                 "guardian_api_key": self.face.gate.guardian_key,
                 "guardian_api_secret": self.face.gate.guardian_secret,
+                "keys": {key.name: {"api_key": key.key, "api_secret": key.secret,
+                                    "rights": sorted(key.rights)}
+                         for key in self.face.gate.keys.values()},
                 "mode": self.settings.mode, "symbols": list(self.face.listings),
                 "fees": self.settings.fees, "latency": self.settings.latency.text()}
 
@@ -201,7 +209,7 @@ class ExchangeServer:
             await asyncio.wait([self.saving])
         if self.runner is not None:
             await self.runner.cleanup()
-        self.folder.save(self.face.saved())
+        self.folder.prepared(self.face.saved(), self.face.desk.history)()
         self.folder.close()
 
     def spawn(self, work: Any) -> None:
@@ -227,7 +235,8 @@ class ExchangeServer:
             document = self.face.saved()
             if document != last:
                 # In a thread: a disk may take milliseconds, and clients are waiting here.
-                self.saving = asyncio.ensure_future(asyncio.to_thread(self.folder.save, document))
+                work = self.folder.prepared(document, self.face.desk.history)
+                self.saving = asyncio.ensure_future(asyncio.to_thread(work))
                 await asyncio.shield(self.saving)
                 last = document
 
@@ -337,9 +346,14 @@ class ExchangeServer:
     async def rest(self, request: web.Request) -> web.Response:
         """Any other path: REST."""
         body = await request.read()
+        # The same way there and back for every request, so that none overtakes another.
+        way_s = 0.0 if request.path.startswith("/sim/") else (
+            self.settings.latency.network_us / 1_000_000)
+        await asyncio.sleep(way_s)
         status, headers, answer = self.face.http(request.method, request.path_qs,
                                                  request.headers, body)
         self.turn()
+        await asyncio.sleep(way_s)
         return web.Response(status=status, headers=headers, body=answer)
 
 
@@ -372,7 +386,7 @@ def print_banner(server: ExchangeServer, document: dict[str, Any], out: TextIO) 
     settings = server.settings
     if settings.json_output:
         shown = {key: value for key, value in document.items()
-                 if key not in ("api_key", "api_secret")}
+                 if key not in SECRET_FACTS}
         print(json.dumps(shown), file=out, flush=True)
         return
     money = ", ".join(f"{amount} {asset}" for asset, amount in settings.balances.items())

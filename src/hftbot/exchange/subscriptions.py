@@ -239,6 +239,11 @@ def begin_private(connection: Connection, req_id: int | None, channel: str,
     face = connection.face
     connection.enroll((channel, ""), 1)
     connection.sequences[channel] = 0
+    if channel == "executions":
+        counter = face.settings.switches.ratecounter_field
+        connection.wishes = reports.ReportWishes(
+            params.get("order_status", True) is not False,
+            counter if params.get("ratecounter", False) is True else "")
     fallback = params.get("snapshot", True) is not False
     orders = params.get("snap_orders", fallback) is not False
     trades = params.get("snap_trades", False) is True
