@@ -180,8 +180,8 @@ def test_run_strategy_from_a_file(tmp_path) -> None:
 @pytest.mark.parametrize(("name", "content", "words"), [
     ("empty.gz", b"", "empty"),
     ("text.npz", b"PK\x03\x04 no zip at all", "text.npz"),
-    ("cut.gz", gzip.compress(b"1 {}\n" * 1000)[:60], "cut.gz"),
-    ("words.gz", gzip.compress(b"these are not market data\n"), "line 1"),
+    ("cut.gz", gzip.compress(b"1 {}\n" * 1000, mtime=0)[:60], "cut.gz"),
+    ("words.gz", gzip.compress(b"these are not market data\n", mtime=0), "line 1"),
 ])
 def test_run_replay_of_a_file_that_is_none(tmp_path, name, content, words) -> None:
     """Named with its line or offset, one line, exit 2."""
