@@ -22,6 +22,7 @@ import pytest
 
 from harness import Gate, Percentiles, Row, medians, over, percentiles
 
+pytest.importorskip("uvloop", reason="both servers run on uvloop, which is for CPython only")
 SERVER = Path(__file__).with_name("order_server.py")
 ORDERS = 400
 BAR = 0.3

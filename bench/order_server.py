@@ -12,6 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
+import uvloop
 from aiohttp import WSMsgType, web
 
 from hftbot.exchange.server import running
@@ -61,4 +62,6 @@ async def main(mode: str, state: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+    # The loop that `hftbot exchange` runs on.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(sys.argv[1], Path(sys.argv[2])))

@@ -104,6 +104,25 @@ def test_permessage_deflate_is_a_switch(tmp_path, agreed):
     asyncio.run(play())
 
 
+def test_the_exchange_serves_on_uvloop_too(tmp_path):
+    """That is the loop of `hftbot exchange`; its handles have less than asyncio's."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def play():
+        async with running(settings(tmp_path)) as server, aiohttp.ClientSession() as client:
+            facts = endpoint(tmp_path)
+            socket = await client.ws_connect(facts["ws_url"])
+            await socket.send_json(subscribe("book", "BTC/USD"))
+            for _ in range(60):
+                await until(socket, is_channel("book"))
+                async with client.get(facts["rest_url"] + "/sim/status") as answer:
+                    assert answer.status == 200
+            await socket.close()
+            assert server.failure is None
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(play())
+
+
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
 def test_frames_of_every_length_are_read(tmp_path, size):
     text = json.dumps({"x": "y" * max(0, size - 9)}) if size >= 9 else ""

@@ -140,6 +140,7 @@ class ExchangeServer:
         self.readers: list[Reader] = []
         self.stopped = asyncio.Event()
         self.timer: asyncio.TimerHandle | None = None
+        self.timer_at = 0.0
         self.tasks: set[asyncio.Task[None]] = set()
         self.runner: web.AppRunner | None = None
         self.port = 0
@@ -249,11 +250,15 @@ class ExchangeServer:
             now_us = self.clock.now_us()
             self.face.skip(now_us)
             self.face.advance(now_us)
+            self.hand_out()
+            self.set_timer(now_us)
         except Exception as error:
             # A timer's exception would only be logged, and the market would stand still.
             self.failure = error
             self.stopped.set()
-            return
+
+    def hand_out(self) -> None:
+        """Give each client what has arrived for it."""
         for reader in self.readers:
             frames = reader.connection.take()
             if frames and not reader.send_now(frames):
@@ -264,15 +269,18 @@ class ExchangeServer:
             if reader.connection.hung_up and not reader.gone:
                 reader.code, reader.gone = reader.connection.close_code, True
                 reader.wake.set()
+
+    def set_timer(self, now_us: int) -> None:
+        """Turn again when the next thing is due."""
         due = self.face.next_due_us()
         wait = TIMER_S_MAX if due is None else (due - now_us) / 1_000_000
         loop = asyncio.get_running_loop()
         at = loop.time() + min(TIMER_S_MAX, max(TIMER_S_MIN, wait))
         # A timer that comes too early only turns once more; setting a new one each time costs more.
-        if self.timer is None or at < self.timer.when():
+        if self.timer is None or at < self.timer_at:
             if self.timer is not None:
                 self.timer.cancel()
-            self.timer = loop.call_at(at, self.tick)
+            self.timer, self.timer_at = loop.call_at(at, self.tick), at
 
     def tick(self) -> None:
         """The timer: something is due."""
