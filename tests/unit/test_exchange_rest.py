@@ -139,6 +139,85 @@ def test_cancel_by_every_name(venue):
     assert ask(venue, "AddOrder", **LIMIT) == "EService:Market in cancel_only mode"
 
 
+def test_a_batch_answers_each_order():
+    venue = VirtualExchange()
+    venue.run(0.5)
+    rows = {f"orders[{i}][{name}]": value for i, price in enumerate(("40000", "39000", "1000000"))
+            for name, value in {**LIMIT, "price": price, "type": "buy"}.items() if name != "pair"}
+    rows["orders[1][cl_ord_id]"] = "mine"
+    told = ask(venue, "AddOrderBatch", pair="XBTUSD", **rows)["orders"]
+    assert [sorted(row) for row in told] == [["descr", "txid"], ["descr", "txid"], ["error"]]
+    assert told[2]["error"] == "EOrder:Insufficient funds"
+    assert venue.face.desk.named["mine"].order_id == told[1]["txid"]
+    rows["orders[2][price]"] = "40000.05"
+    assert ask(venue, "AddOrderBatch", pair="XBTUSD", **rows) == "EOrder:Tick size check failed"
+    assert ask(venue, "AddOrderBatch", pair="XBTUSD", orders="x") == (
+        "EGeneral:Invalid arguments:orders")
+    ids = [row["txid"] for row in told[:2]]
+    assert ask(venue, "CancelOrderBatch", orders=",".join([*ids, ids[0]])) == {"count": 2}
+
+
+def test_an_edit_is_another_order(venue):
+    [txid] = ask(venue, "AddOrder", **LIMIT, userref="3")["txid"]
+    told = ask(venue, "EditOrder", txid=txid, pair="XBTUSD", price="41000", volume="0.02")
+    assert (told["originaltxid"], told["volume"], told["price"]) == (txid, "0.02000000", "41000.0")
+    assert told["descr"] == {"order": "buy 0.02000000 XBTUSD @ limit 41000.0"}
+    assert list(venue.face.desk.orders) == [told["txid"]]
+    assert ask(venue, "EditOrder", txid=txid, pair="XBTUSD", price="1") == "EOrder:Unknown order"
+    by_ref = ask(venue, "EditOrder", txid="3", pair="XBTUSD", price="42000", validate="true")
+    assert (by_ref["txid"], by_ref["orders_cancelled"]) == ("", 0)
+    assert list(venue.face.desk.orders) == [told["txid"]]
+
+
+@pytest.mark.parametrize(("fields", "line", "price", "stop"), [
+    ({"ordertype": "stop-loss", "price": "70000"}, "stop loss 70000.0", "70000.0", "70000.0"),
+    ({"ordertype": "stop-loss", "price": "#5000"}, "stop loss +5000.0", "+5000.0", None),
+    ({"ordertype": "take-profit", "price": "#1%"}, "take profit -1.0000%", "-1.0000%", None),
+    ({"ordertype": "stop-loss-limit", "price": "70000", "price2": "#1%"},
+     "stop loss 70000.0 -> limit 70700.0", "70000.0", "70000.0"),
+    ({"ordertype": "take-profit-limit", "price": "50000", "price2": "+10"},
+     "take profit 50000.0 -> limit 50010.0", "50000.0", "50000.0"),
+    ({"ordertype": "trailing-stop", "price": "+1%"}, "trailing stop +1.0000%", "+1.0000%", None),
+    ({"ordertype": "trailing-stop-limit", "price": "+100", "price2": "+5"},
+     "trailing stop +100.0 -> limit +5.0", "+100.0", None)])
+def test_orders_that_wait_for_a_price(venue, fields, line, price, stop):
+    told = ask(venue, "AddOrder", **{**LIMIT, **fields})
+    assert told["descr"]["order"] == f"buy 0.01000000 XBTUSD @ {line}"
+    [row] = ask(venue, "OpenOrders")["open"].values()
+    assert row["descr"]["order"] == told["descr"]["order"]
+    assert row["descr"]["price"] == price
+    assert (row["status"], row["trigger"]) == ("open", "last")
+    if stop:
+        assert row["stopprice"] == stop
+
+
+def test_flags_of_money_and_orders_by_cost(venue):
+    ask(venue, "AddOrder", pair="XBTUSD", type="buy", ordertype="market", volume="100",
+        oflags="viqc")
+    [row] = ask(venue, "ClosedOrders")["closed"].values()
+    assert Decimal(row["cost"]) == pytest.approx(Decimal(100), rel=Decimal("0.001"))
+    assert row["oflags"] == "fciq,viqc"
+    assert row["descr"]["order"] == "buy 100.0000000000 XBTUSD @ market"
+    ask(venue, "AddOrder", **LIMIT, oflags="fcib,post", starttm="+60")
+    [row] = ask(venue, "OpenOrders")["open"].values()
+    assert (row["oflags"], row["status"]) == ("fcib,post", "pending")
+    assert row["starttm"] > row["opentm"]
+
+
+def test_repeated_wrong_keys_lock_the_door_if_that_is_switched_on():
+    venue = VirtualExchange(switches=Switches(lockout_after=3))
+    for _ in range(2):
+        assert venue.rest("Balance", secret="AAAA")["error"] == ["EAPI:Invalid signature"]
+    assert "ZUSD" in ask(venue, "Balance")
+    for _ in range(3):
+        assert venue.rest("Balance", key="other")["error"] == ["EAPI:Invalid key"]
+    assert ask(venue, "Balance") == "EGeneral:Temporary lockout"
+    for market in venue.face.markets:
+        market.next_us += 2_000_000_000
+    venue.run(900.1)
+    assert "ZUSD" in ask(venue, "Balance")
+
+
 def test_closed_orders_are_found_by_page_name_and_time(venue):
     for number in range(60):
         ask(venue, "AddOrder", **LIMIT, userref=str(number % 2))

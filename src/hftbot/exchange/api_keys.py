@@ -13,7 +13,7 @@ from hftbot.exchange.requests import Refused
 from hftbot.exchange.rest_form import Fields, form, text_of
 from hftbot.words.ports import Rng
 
-TOKEN_LIFE_US = 900 * 1_000_000
+TOKEN_LIFE_US = LOCKOUT_US = 900 * 1_000_000
 QUERY = frozenset(("query-funds", "query-open-trades", "query-closed-trades", "query-ledger"))
 TRADE = frozenset(("modify-trades", "close-trades", "create-ws-token"))
 # What each key of the account may do. The trader's cannot withdraw; the guardian's can cancel and
@@ -84,14 +84,17 @@ class Gatekeeper:
     """Knows the API keys; checks nonces, signatures, rights, REST counters, WebSocket tokens.
 
     ``tier`` is one of REST_TIERS, or another word for no counting. ``history_cost`` is what a call
-    for past trades or ledger rows adds to the counter.
+    for past trades or ledger rows adds to the counter. After ``lockout_after`` wrong keys or
+    signatures in a row (0: never) every private request is refused for 15 minutes.
     """
 
     def __init__(self, rng: Rng, saved: Mapping[str, Any] | None = None, tier: str = "off",
-                 history_cost: int = 4, now_us: int = 0) -> None:
+                 history_cost: int = 4, now_us: int = 0, lockout_after: int = 0) -> None:
         self.rng = rng
         self.limit = REST_TIERS.get(tier)
         self.history_cost = history_cost
+        self.lockout_after = lockout_after
+        self.strikes = self.locked_until_us = 0
         if saved:
             self.api_key, self.api_secret = str(saved["api_key"]), str(saved["api_secret"])
         else:
@@ -150,7 +153,10 @@ class Gatekeeper:
         given = lowered.get("api-key", "").encode(errors="replace")
         found = [key for key in self.keys.values()
                  if hmac.compare_digest(given, key.key.encode())]
+        if now_us < self.locked_until_us:
+            raise Refused("EGeneral:Temporary lockout")
         if not found:
+            self.strike(now_us)
             raise Refused("EAPI:Invalid key")
         key = found[0]
         fields = form(body)
@@ -160,7 +166,9 @@ class Gatekeeper:
         expected = api_sign(path, nonce, body, key.secret)
         sign = lowered.get("api-sign", "").encode(errors="replace")
         if not hmac.compare_digest(sign, expected.encode()):
+            self.strike(now_us)
             raise Refused("EAPI:Invalid signature")
+        self.strikes = 0
         if not key.last_nonce < int(nonce) < 1 << 64:
             raise Refused("EAPI:Invalid nonce")
         key.last_nonce, key.last_used_us = int(nonce), now_us
@@ -170,6 +178,12 @@ class Gatekeeper:
             raise Refused("EGeneral:Permission denied")
         self.count(key, name, now_us)
         return key, fields
+
+    def strike(self, now_us: int) -> None:
+        """A request with a wrong key or signature: after too many nobody is let in for a while."""
+        self.strikes += 1
+        if self.lockout_after and self.strikes >= self.lockout_after:
+            self.strikes, self.locked_until_us = 0, now_us + LOCKOUT_US
 
     def count(self, key: ApiKey, name: str, now_us: int) -> None:
         """Add a call to the key's REST counter; raises Refused if there is no room for it."""

@@ -70,6 +70,8 @@ class History:
         self.closed: dict[str, ClosedOrder] = {}
         self.executions: dict[str, Execution] = {}
         self.ledger: dict[str, LedgerRow] = {}
+        # Ids of an order's executions, oldest first.
+        self.by_order: dict[str, list[str]] = {}
         # Written down since the last save.
         self.fresh: list[Row] = []
 
@@ -101,16 +103,25 @@ class History:
         if isinstance(row, ClosedOrder):
             bounded(self.closed, row.order.order_id, row)
         elif isinstance(row, Execution):
-            bounded(self.executions, row.exec_id, row)
+            self.by_order.setdefault(row.order_id, []).append(row.exec_id)
+            oldest = bounded(self.executions, row.exec_id, row)
+            if oldest is not None and not self.forgotten(oldest):
+                del self.by_order[oldest.order_id]
         else:
             bounded(self.ledger, row.ledger_id, row)
             execution = self.executions.get(row.ref_id)
             if execution is not None:
                 execution.ledger_ids.append(row.ledger_id)
 
+    def forgotten(self, execution: Execution) -> list[str]:
+        """Take an execution from its order's list; what is left of that."""
+        left = self.by_order[execution.order_id]
+        left.remove(execution.exec_id)
+        return left
+
     def executions_of(self, order_id: str) -> list[str]:
         """Ids of an order's executions, oldest first."""
-        return [row.exec_id for row in self.executions.values() if row.order_id == order_id]
+        return list(self.by_order.get(order_id, ()))
 
     # Between runs.
 
@@ -141,11 +152,10 @@ class History:
                 self.enter(Execution(**{**told, "ledger_ids": []}))
 
 
-def bounded(table: dict[str, Any], name: str, row: Any) -> None:
-    """Add a row; the oldest makes room."""
+def bounded(table: dict[str, Any], name: str, row: Any) -> Any:
+    """Add a row; the oldest makes room and is returned."""
     table[name] = row
-    if len(table) > KEPT:
-        del table[next(iter(table))]
+    return table.pop(next(iter(table))) if len(table) > KEPT else None
 
 
 def plain(row: Row) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -121,18 +122,15 @@ class RestAccount:
 
     def closed_orders(self, fields: Fields) -> Any:
         """What is over, newest first, fifty at a time."""
-        wanted, trades = named(fields), flag_of(fields, "trades")
+        wanted, trades, stamps = named(fields), flag_of(fields, "trades"), self.face.stamps
         times = text_of(fields, "closetime") or "both"
         if times not in ("open", "close", "both"):
             raise Refused(f"{ARGUMENTS}closetime")
-        after, until = self.span(fields)
-        rows = []
-        for row in reversed(self.history.closed.values()):
-            moments = [row.order.created_us / 1e6] if times != "close" else []
-            if times != "open":
-                moments.append(seconds(row.stamp))
-            if wanted(row.order) and any(after < at <= until for at in moments):
-                rows.append(row)
+        within = self.span(fields)
+        rows = [row for row in reversed(self.history.closed.values())
+                if wanted(row.order) and (
+                    (times != "open" and within(row.stamp))
+                    or (times != "close" and within(stamps.micro(row.order.created_us))))]
         told: dict[str, Any] = {"closed": {
             row.order.order_id: self.closed_row(row, trades) for row in page(rows, fields)}}
         return counted(told, len(rows), fields)
@@ -203,9 +201,9 @@ class RestAccount:
     def trades_history(self, fields: Fields) -> Any:
         """Executions, newest first, fifty at a time."""
         kind = text_of(fields, "type") or "all"
-        after, until = self.span(fields)
+        within = self.span(fields)
         rows = [row for row in reversed(self.history.executions.values())
-                if after < seconds(row.stamp) <= until] if kind in ("all", "no position") else []
+                if within(row.stamp)] if kind in ("all", "no position") else []
         ledgers = flag_of(fields, "ledgers")
         told: dict[str, Any] = {"trades": {row.exec_id: self.execution_row(row, ledgers)
                                            for row in page(rows, fields)}}
@@ -241,9 +239,9 @@ class RestAccount:
         if None in assets:
             raise Refused("EQuery:Unknown asset")
         kind = text_of(fields, "type") or "all"
-        after, until = self.span(fields)
+        within = self.span(fields)
         rows = [row for row in reversed(self.history.ledger.values())
-                if (not assets or row.asset in assets) and after < seconds(row.stamp) <= until
+                if (not assets or row.asset in assets) and within(row.stamp)
                 ] if kind in ("all", "trade") else []
         told: dict[str, Any] = {"ledger": {row.ledger_id: ledger_row(row)
                                            for row in page(rows, fields)}}
@@ -265,13 +263,14 @@ class RestAccount:
             raise Refused("EOrder:Invalid order")
         return found
 
-    def span(self, fields: Fields) -> tuple[float, float]:
-        """``start`` (not included) and ``end``: seconds, or the id of something known."""
-        ends = []
-        for name, default in (("start", 0.0), ("end", 1e18)):
-            text = text_of(fields, name)
-            ends.append(self.moment(text, name) if text else default)
-        return ends[0], ends[1]
+    def span(self, fields: Fields) -> Callable[[str], bool]:
+        """Whether a time is after ``start`` and not after ``end``: seconds, or ids known here."""
+        start, end = text_of(fields, "start"), text_of(fields, "end")
+        if not start and not end:
+            return lambda stamp: True
+        after = self.moment(start, "start") if start else 0.0
+        until = self.moment(end, "end") if end else math.inf
+        return lambda stamp: after < seconds(stamp) <= until
 
     def moment(self, text: str, name: str) -> float:
         """A time in seconds, by number or by id."""

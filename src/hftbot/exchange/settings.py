@@ -45,6 +45,8 @@ class Switches:
     asset_pairs_fees: Literal["empty", "schedule"] = "empty"
     # What a REST call for past trades or ledger rows costs: 4 (2026) or 2 (older).
     rest_history_cost: Literal["4", "2"] = "4"
+    # Wrong keys or signatures in a row that lock REST for 15 minutes, 0 for never.
+    lockout_after: int = 0
     # Reason texts that the documentation leaves open.
     ioc_reason: str = "IOC order not fully filled"
     fok_reason: str = "FOK order not fillable"
