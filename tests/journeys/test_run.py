@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import pathlib
+import random
 import signal
 import socket
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -130,8 +132,22 @@ def test_run_stop_before_the_venue_is_ready(tmp_path) -> None:
     bot = start(tmp_path, "run", "--profile", "hft")
     wait_condition(lambda: (tmp_path / "hftbot-state" / "lock").exists())
     _out, err = finish(bot)
-    assert bot.returncode in (0, 130), err
+    assert bot.returncode in (0, 130, -signal.SIGINT), err
     assert "Traceback" not in err
+    stop_exchange(tmp_path / "hftbot-state")
+
+
+@pytest.mark.long
+def test_run_ctrl_c_at_any_moment_of_the_start(tmp_path) -> None:
+    """Raised inside an import it would be lost, and the bot would trade on."""
+    rng = random.Random(7)
+    for _ in range(25):
+        bot = start(tmp_path, "run", "--profile", "hft", "--set", "LINGER_S=1")
+        with pytest.raises(subprocess.TimeoutExpired):
+            bot.wait(rng.uniform(0.1, 1.5))
+        _out, err = finish(bot)
+        assert bot.returncode in (0, 130, -signal.SIGINT), err
+        assert "Traceback" not in err
     stop_exchange(tmp_path / "hftbot-state")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -69,6 +70,10 @@ def _dispatch(arguments: list[str]) -> int:
     if command is None:
         parser.print_help()
         return 0
+    if command not in (command_run, command_exchange) and (
+            signal.getsignal(signal.SIGINT) is signal.SIG_DFL):
+        # The two that serve take it themselves, once everything is imported.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return command(options)
 
 

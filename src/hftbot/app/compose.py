@@ -9,7 +9,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +72,30 @@ def run(settings: Settings, options: RunOptions) -> int:
                           "status table in README); this one trades on the embedded exchange")
     if settings.secrets():
         hardening.forbid_dumps()
-    with StateDir(settings.state_dir) as state:
+    with _early_signals() as early, StateDir(settings.state_dir) as state:
         logs = logging_room.setup(state.log, settings.log_level, settings.log_format == "json",
                                   settings.secrets())
         try:
             crash.send_to(logs.error, logs.redactor)
-            return run_loop(lambda: _run(settings, options, state, logs))
+            return run_loop(lambda: _run(settings, options, state, logs, early))
         finally:
             logs.close()
 
 
-async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: Logs) -> int:
-    stop = _StopRequest(state)
+@contextlib.contextmanager
+def _early_signals() -> Iterator[list[str]]:
+    """Notes a Ctrl-C until the loop takes it: raised anywhere, some room could swallow it."""
+    noted: list[str] = []
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: noted.append("SIGINT"))
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: Logs,
+               early: list[str]) -> int:
+    stop = _StopRequest(state, early)
     halting.refuse_kill(state.path)
     guarding = await Guarding.start(settings, state.path)
     try:
@@ -260,7 +272,7 @@ async def _watch_data(endpoint: Endpoint, session: Session) -> None:
 def _exit_code(session: Session) -> int:
     if session.world.guard.state == 2:
         return EXIT_HALTED
-    if session.open_at_exit != 0:
+    if not session.verified:
         return EXIT_NOT_VERIFIED
     return EXIT_NO_STRATEGY if session.engine.mute else 0
 
@@ -320,18 +332,28 @@ class _StopRequest:
     cancels the start.
     """
 
-    def __init__(self, state: StateDir) -> None:
+    def __init__(self, state: StateDir, early: Sequence[str] = ()) -> None:
         self._kill = KillFile(state.path)
         self._session: Session | None = None
+        self._early = ""
         self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self._asked, signal.Signals(number).name)
         self._loop.add_signal_handler(signal.SIGQUIT, self._killed)
+        for name in early:
+            self._asked(name)
 
     def attach(self, session: Session) -> None:
-        """From here on the session decides how to stop."""
+        """From here on the session decides how to stop.
+
+        A cancelled start may come this far: what it waited for was done at the same moment.
+        """
         self._session = session
+        if self._early == KILLED:
+            self._killed()
+        elif self._early:
+            self._asked(self._early)
 
     def close(self) -> None:
         """Give the signals back."""
@@ -343,6 +365,7 @@ class _StopRequest:
             self._session.fail(f"killed: {KILLED}")
             return
         # No session could keep the halt: the next start finds the kill and refuses.
+        self._early = KILLED
         self._kill.ask(KILLED)
         if self._task is not None:
             self._task.cancel()
@@ -351,6 +374,7 @@ class _StopRequest:
         if self._session is not None:
             self._session.stop("Ctrl-C" if name == "SIGINT" else name)
         elif self._task is not None:
+            self._early = self._early or name
             self._task.cancel()
 
 

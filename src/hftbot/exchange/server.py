@@ -35,6 +35,7 @@ SECRET_FACTS = frozenset(("api_key", "api_secret", "guardian_api_key", "guardian
 SAVE_S = 1.0
 # Frames and events are handled in steps of this much; finer timers would only burn processor time.
 TIMER_S_MIN = 0.0005
+ATTACH_S = 5.0
 TIMER_S_MAX = 0.25
 # What a client leaves unread in the system's and our buffers before its frames wait here.
 UNSENT_BYTES_MAX = 1 << 16
@@ -145,6 +146,7 @@ class ExchangeServer:
         self.runner: web.AppRunner | None = None
         self.port = 0
         self.closed = False
+        self.asked_s = 0.0
 
     # Life.
 
@@ -345,6 +347,9 @@ class ExchangeServer:
 
     async def rest(self, request: web.Request) -> web.Response:
         """Any other path: REST."""
+        if self.stopped.is_set():
+            return web.Response(status=503, text="the exchange is closing")
+        self.asked_s = time.monotonic()
         body = await request.read()
         # The same way there and back for every request, so that none overtakes another.
         way_s = 0.0 if request.path.startswith("/sim/") else (
@@ -372,12 +377,17 @@ async def watch_pipe(stop: Callable[[], None]) -> None:
 
 
 async def linger(server: ExchangeServer, seconds: float) -> None:
-    """The bot is gone: serve on for a while, longer if another has attached, then stop."""
+    """The bot is gone: serve on for a while, longer if another has attached, then stop.
+
+    Whoever asked a moment ago means to attach.
+    """
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline or server.readers:
-        await asyncio.sleep(min(0.2, max(0.01, deadline - time.monotonic())))
-        if server.readers:
-            deadline = time.monotonic() + seconds
+    while True:
+        now = time.monotonic()
+        deadline = max(deadline, server.asked_s + ATTACH_S, now + seconds if server.readers else 0)
+        if now >= deadline and not server.readers:
+            break
+        await asyncio.sleep(min(0.2, max(0.01, deadline - now)))
     server.stopped.set()
 
 

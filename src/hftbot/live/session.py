@@ -401,6 +401,13 @@ class Session:
         age_ns: int = self.world.clock.mono_ns() - table.created_ns(handle)
         return age_ns > self._over_ns
 
+    @property
+    def verified(self) -> bool:
+        """True if no order is open, or if none can be: we never had a link to send one on."""
+        return self.open_at_exit == 0 or (
+            self.open_at_exit is None and not self._sighted
+            and not self.engine.rows.open_handles())
+
     async def drain(self) -> None:
         """Stop strategies, cancel everything, and prove that nothing of ours is open."""
         self.engine.stop()
