@@ -11,7 +11,7 @@ from exchange_client import START_US, BookCopy, VirtualExchange, acks, channel
 from hftbot.exchange.book_view import DEPTHS, BookView
 from hftbot.exchange.kraken_text import ListingText
 from hftbot.exchange.market import SyntheticMarket
-from hftbot.exchange.settings import LISTINGS
+from hftbot.exchange.settings import LISTINGS, Switches
 from hftbot.exchange.tape import DAY_MIN, INTERVALS_MIN, MINUTE_US, Tape, percent
 
 BTC = LISTINGS["BTC/USD"]
@@ -218,6 +218,24 @@ def test_each_depth_shows_its_window_of_a_deep_book(depth):
                 shown.keys[:depth]
             assert all(int(copy.sides[side][Decimal(key * shown.sign) / 10] * 10**8)
                        == shown.lots[key] for key in shown.keys[:depth])
+
+
+def test_a_deep_market_fills_every_depth_and_moves_with_the_price():
+    venue = VirtualExchange(switches=Switches(deep_book=1_100))
+    clients = {depth: venue.connect() for depth in DEPTHS}
+    for depth, client in clients.items():
+        client.say(ask("book", "BTC/USD", depth=depth))
+    market, copies = venue.face.markets[0], {depth: BookCopy("BTC/USD", depth) for depth in DEPTHS}
+    for _ in range(3):
+        told = venue.run(2.0, *clients.values())
+        for copy, messages in zip(copies.values(), told, strict=True):
+            for row in rows(messages, "book"):
+                copy.apply(row)
+            assert [len(side) for side in copy.sides] == [copy.depth, copy.depth]
+    before = market.far_at[0][500]
+    market.value = market.seen = market.value * 1.01
+    venue.run(120.0)
+    assert market.far_at[0][500] - before > 3_000
 
 
 def test_fifty_symbols_trade_side_by_side():

@@ -90,7 +90,8 @@ class KrakenFace:
         last = {listing.symbol: saved["last_ticks"][listing.symbol]
                 for listing in settings.listed() if grids.get(listing.symbol) == listing.grid}
         return [SyntheticMarket(listing, settings.seed * 1_000 + 7 * i + self.runs * 1_000_003,
-                                int(last.get(listing.symbol, 0)))
+                                int(last.get(listing.symbol, 0)),
+                                deep=settings.switches.deep_book)
                 for i, listing in enumerate(settings.listed())]
 
     def open(self, saved: Mapping[str, Any] | None) -> None:

@@ -16,6 +16,8 @@ from hftbot.exchange.listings import replay_listing as replay_listing
 
 # How long the venue takes for a public answer, and to check a token.
 PUBLIC_ANSWER_US = 50
+# A synthetic book has room for so many orders a side far from the touch.
+DEEP_MAX = 3_000
 TOKEN_CHECK_US = 2_000
 
 Mode = Literal["synthetic", "replay"]
@@ -71,6 +73,8 @@ class Switches:
     two_depths: bool = False
     # Whether the venue agrees to permessage-deflate.
     permessage_deflate: bool = False
+    # Orders a side that rest behind the 26 of the synthetic book, for the depths beyond it.
+    deep_book: int = 0
     # Whether nobody trades while the engine is not online.
     modes_stop_trading: bool = True
     # How batch_cancel says how many: `orders_cancelled` (recorded) or `count` (documented).
@@ -205,6 +209,8 @@ class ExchangeSettings:
             raise ConfigError(f"port {self.port} is not in 0..65535")
         if self.fees not in FEE_NAMES:
             raise ConfigError(f"FEES: {self.fees!r} is not one of {', '.join(FEE_NAMES)}")
+        if not 0 <= self.switches.deep_book <= DEEP_MAX:
+            raise ConfigError(f"deep_book {self.switches.deep_book} is not in 0..{DEEP_MAX}")
         if not self.pace > 0 or not self.linger_s >= 0:
             raise ConfigError(f"pace {self.pace} must be above 0, linger {self.linger_s} not below")
         if self.mode == "replay" and len(self.listings) != 1:
