@@ -10,6 +10,7 @@ from exchange_client import (
     executions,
     matcher_step,
     placed,
+    rfc,
 )
 
 from hftbot.errors import ConfigError
@@ -78,6 +79,64 @@ def test_self_trade_prevention_takes_out_whom_the_arriving_order_says(stp, ends)
     rows = [row for row in executions(messages + more) if row["exec_type"] == "canceled"]
     assert sorted(row["cl_ord_id"] for row in rows) == sorted(ends)
     assert {row["reason"] for row in rows} == {"Self trade prevention"}
+
+
+def test_sub_accounts_may_trade_with_each_other():
+    venue = VirtualExchange(balances={"USD": Decimal(10_000), "BTC": Decimal(1)}, fees="kraken")
+    trader, matcher = venue.trader(), venue.face.markets[0].matcher
+    ask = matcher.best(1) - 1
+    trader.order(side="sell", limit_price=ask / 10, order_userref=1, sender_sub_id="desk-a")
+    matcher_step(venue, trader)
+    assert executions(trader.told)[0]["sender_sub_id"] == "desk-a"
+    trader.order(side="buy", limit_price=ask / 10, order_userref=2, sender_sub_id="desk-b")
+    [messages] = venue.run(0.003, trader)
+    [more] = venue.run(0.003, trader)
+    trades = [row for row in executions(messages + more) if row["exec_type"] == "trade"]
+    assert sorted((row["side"], row["liquidity_ind"]) for row in trades) == [
+        ("buy", "t"), ("sell", "m")]
+    assert len({row["trade_id"] for row in trades}) == 1
+    fees = sum(row["fees"][0]["qty"] for row in trades)
+    balances = venue.face.account.balances
+    assert Decimal(balances["USD"]) / 10**10 == 10_000 - fees
+    assert balances["BTC"] == 10**10
+    assert not any(venue.face.account.holds.values())
+
+
+@pytest.mark.parametrize("status", ["partially_filled", "filled"])
+def test_the_status_of_the_last_trade_is_a_switch(status):
+    venue = VirtualExchange(switches=Switches(last_trade_status=status))
+    trader = venue.trader()
+    trader.order(limit_price=66000, time_in_force="ioc", order_qty=0.001)
+    [messages] = venue.run(0.05, trader)
+    last, end = executions(messages)[-2:]
+    assert (last["exec_type"], last["order_status"]) == ("trade", status)
+    assert (end["exec_type"], end["order_status"]) == ("filled", "filled")
+
+
+@pytest.mark.parametrize("prefix", ["EGeneral:Invalid arguments", "EOrder"])
+def test_an_amend_that_changes_nothing_is_refused(prefix):
+    venue = VirtualExchange(switches=Switches(no_op_prefix=prefix))
+    trader = venue.trader()
+    placed(venue, trader, limit_price=50000, cl_ord_id="a")
+    for fields in ({}, {"limit_price": 50000.0}, {"order_qty": 0.01, "limit_price": 50000.0},
+                   {"post_only": True}):
+        ack, rows = asked(venue, trader, "amend_order", cl_ord_id="a", **fields)
+        assert (ack["error"], rows) == (f"{prefix}:No amendable parameters", [])
+
+
+def test_a_scheduled_order_is_pending_in_the_snapshot(venue):
+    trader = venue.trader()
+    placed(venue, trader, limit_price=50000, cl_ord_id="later", effective_time=rfc(60))
+    placed(venue, trader, limit_price=50000, cl_ord_id="now")
+    placed(venue, trader, order_type="stop-loss-limit", limit_price=70000, cl_ord_id="stop",
+           triggers={"price": 69000})
+    again = venue.connect("private")
+    again.say({"method": "subscribe", "params": {"channel": "executions", "token": trader.token}})
+    [messages] = venue.run(0.05, again)
+    [snapshot] = channel(messages, "executions")
+    assert [(row["cl_ord_id"], row["order_status"]) for row in snapshot["data"]] == [
+        ("later", "pending_new"), ("now", "new"), ("stop", "new")]
+    assert snapshot["data"][2]["triggers"]["status"] == "untriggered"
 
 
 def test_the_rate_counter_is_told_with_the_reports_if_asked():
