@@ -14,6 +14,8 @@ from exchange_client import (
 )
 
 from hftbot.errors import ConfigError
+from hftbot.exchange.rate_counter import RateCounter
+from hftbot.exchange.requests import Refused
 from hftbot.exchange.settings import Switches, switch_values, switched
 
 ORDER = {"order_type": "limit", "side": "buy", "order_qty": 0.01, "limit_price": 50000.0}
@@ -223,3 +225,36 @@ def test_switches_are_chosen_by_name():
 def test_a_wrong_switch_is_refused_with_what_there_is(text):
     with pytest.raises(ConfigError, match="--switch"):
         switched([text])
+
+
+@pytest.mark.parametrize(("age_s", "amend", "edit", "cancel"), [
+    (0, 4, 7, 8), (4.999999, 4, 7, 8), (5, 3, 6, 6), (9.999999, 3, 6, 6), (10, 2, 5, 5),
+    (14.999999, 2, 5, 5), (15, 1, 3, 4), (44.999999, 1, 3, 4), (45, 1, 2, 2),
+    (89.999999, 1, 2, 2), (90, 1, 1, 1), (299.999999, 1, 1, 1), (300, 1, 1, 0)])
+def test_costs_by_the_age_of_the_order(age_s, amend, edit, cancel):
+    now_us, symbol = 10**15, "BTC/USD"
+    touched_us = now_us - round(age_s * 1_000_000)
+    for name, cost in (("amend", amend), ("edit", edit), ("cancel", cancel)):
+        rates = RateCounter("starter")
+        getattr(rates, name)(symbol, now_us, touched_us)
+        assert rates.value(symbol, now_us) == cost
+        assert rates.value(symbol, now_us + 1_000_000) == max(0, cost - 1)
+    rates = RateCounter("starter")
+    rates.add_batch(symbol, now_us, 15)
+    assert rates.value(symbol, now_us) == 7.5
+
+
+def test_a_counter_at_its_threshold_is_not_over_it_and_cancels_are_never_refused():
+    rates = RateCounter("starter")
+    for _ in range(60):
+        rates.add("BTC/USD", 5, 0)
+    with pytest.raises(Refused, match="EOrder:Rate limit exceeded"):
+        rates.add("BTC/USD", 5, 0)
+    rates.cancel("BTC/USD", 5, 5)
+    assert rates.value("BTC/USD", 5) == 69
+    rates.add("ETH/USD", 5, 59)
+    with pytest.raises(Refused, match="EOrder:Orders limit exceeded"):
+        rates.add("ETH/USD", 5, 60)
+    free = RateCounter("off")
+    for _ in range(500):
+        free.add("BTC/USD", 5, 500)
