@@ -1,4 +1,4 @@
-"""A stream of Kraken book frames, made up: BTC/USD, ten levels a side, right checksums."""
+"""A stream of Kraken book frames, made up: ten levels a side, right checksums."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ MIDDLE = 271_199
 class Market:
     """A random book and the frames that tell of it; prices in ticks of 0.1, sizes in 1e-8."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, seed: int = 1, symbol: bytes = SYMBOL) -> None:
         self.rng = random.Random(seed)
+        self.symbol = symbol.decode()
         self.sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self.now_us = 1_693_353_600_000_000
         for side in (0, 1):
@@ -66,7 +67,7 @@ class Market:
                  for side in (0, 1)]
         seconds, micros = divmod(self.now_us - 1_693_353_600_000_000, 10**6)
         stamp = f"2023-08-30T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-        return (f'{{"channel":"book","type":"{kind}","data":[{{"symbol":"{SYMBOL.decode()}",'
+        return (f'{{"channel":"book","type":"{kind}","data":[{{"symbol":"{self.symbol}",'
                 f'"bids":[{lists[0]}],"asks":[{lists[1]}],"checksum":{self.checksum()},'
                 f'"timestamp":"{stamp}.{micros:06d}Z"}}]}}').encode()
 

@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
+from hftbot.exchange import server
 from hftbot.exchange.server import running
 from hftbot.exchange.settings import ExchangeSettings
 
 TOOK_NS: list[int] = []
+plain = server.text_frame
 SENT = {"ns": 0}
 
 
@@ -40,28 +40,26 @@ class Stamped:
         self.connection.on_text(text)
 
 
-class StampedSocket(web.WebSocketResponse):
-    """A server socket that notes when a book frame leaves."""
-
-    async def send_str(self, data: str, compress: int | None = None) -> None:
-        """One server frame."""
-        if data.startswith('{"channel":"book"'):
-            SENT["ns"] = time.perf_counter_ns()
-        await super().send_str(data, compress)
+def stamped(text: str) -> bytes:
+    """The bytes of a server frame; notes when a book frame leaves."""
+    frame = plain(text)
+    if text.startswith('{"channel":"book"'):
+        SENT["ns"] = time.perf_counter_ns()
+    return frame
 
 
 async def serve(state: Path, out: Path) -> None:
     """Until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with running(ExchangeSettings(state_dir=state)) as server:
-        connect = server.face.connect
-        server.face.connect = lambda kind: Stamped(connect(kind))
-        print(json.dumps(server.endpoint()), flush=True)
+    async with running(ExchangeSettings(state_dir=state)) as exchange:
+        connect = exchange.face.connect
+        exchange.face.connect = lambda kind: Stamped(connect(kind))
+        print(json.dumps(exchange.endpoint()), flush=True)
         await stop.wait()
     out.write_text(json.dumps(TOOK_NS))
 
 
 if __name__ == "__main__":
-    web.WebSocketResponse = StampedSocket
+    server.text_frame = stamped
     asyncio.run(serve(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -188,6 +188,7 @@ def faults_page(tests: pathlib.Path = HERE.parent / "tests") -> str:
 
 
 PAGES = {"words.md": words_page, "verdicts.md": verdicts_page, "faults.md": faults_page}
+PAGES["switches.md"] = lambda: str(_beside("switch_page").page())
 
 if __name__ == "__main__":
     for shown, page in PAGES.items():

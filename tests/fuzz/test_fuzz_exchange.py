@@ -29,7 +29,11 @@ REQUESTS = [
     *({"method": method, "req_id": 5, "params": params} for method, params in (
         ("subscribe", {"channel": "book", "symbol": ["BTC/USD"], "depth": 10, "snapshot": True}),
         ("subscribe", {"channel": "trade", "symbol": ["BTC/USD"]}),
-        ("subscribe", {"channel": "instrument"}),
+        ("subscribe", {"channel": "instrument", "include_tokenized_assets": False}),
+        ("subscribe", {"channel": "ticker", "symbol": ["BTC/USD"], "event_trigger": "bbo"}),
+        ("subscribe", {"channel": "ohlc", "symbol": ["BTC/USD"], "interval": 5}),
+        ("subscribe", {"channel": "level3", "symbol": ["BTC/USD"], "depth": 100}),
+        ("unsubscribe", {"channel": "level3", "symbol": ["BTC/USD"], "depth": 100}),
         ("unsubscribe", {"channel": "book", "symbol": ["BTC/USD"], "depth": 10}),
         ("subscribe", {"channel": "executions", "snap_orders": True, "snap_trades": True}),
         ("unsubscribe", {"channel": "balances"}),
@@ -39,11 +43,23 @@ REQUESTS = [
         ("add_order", {**ORDER, "time_in_force": "gtd", "expire_time": "2099-01-01T00:00:00Z"}),
         ("amend_order", {"cl_ord_id": "mine", "limit_price": 1001.0, "order_qty": 0.002}),
         ("cancel_order", {"cl_ord_id": ["mine"]}), ("cancel_order", {"order_id": ["OABCDE"]}),
-        ("cancel_all", {}), ("batch_add", {"symbol": "BTC/USD", "orders": [ORDER, ORDER]})))]
+        ("cancel_all", {}), ("batch_add", {"symbol": "BTC/USD", "orders": [ORDER, ORDER]}),
+        ("add_order", {**ORDER, "order_type": "iceberg", "display_qty": 0.0005}),
+        ("add_order", {**ORDER, "order_type": "trailing-stop-limit", "limit_price": 1.0,
+                       "triggers": {"price": 1.5, "price_type": "pct", "reference": "last"}}),
+        ("add_order", {**ORDER, "order_type": "take-profit-limit", "effective_time":
+                       "2027-01-15T08:00:05Z", "triggers": {"price": 1001.0}}),
+        ("add_order", {**ORDER, "limit_price": 70000.0, "fee_preference": "base", "conditional": {
+            "order_type": "stop-loss", "trigger_price": -1.0, "trigger_price_type": "pct"}}),
+        ("amend_order", {"cl_ord_id": "mine", "trigger_price": 1.0, "display_qty": 0.001}),
+        ("edit_order", {"order_id": "OABCDE-ABCDE-ABCDEF", "symbol": "BTC/USD", "order_qty": 1}),
+        ("batch_cancel", {"orders": ["OABCDE-ABCDE-ABCDEF", "7"], "cl_ord_id": ["mine"]}),
+        ("cancel_order", {"order_userref": [0, 7]})))]
 METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS", "get", "", "\u00e9")
 TARGETS = ("/0/public/Time", "/0/public/SystemStatus", "/0/public/AssetPairs?pair=XBTUSD",
            "/0/public/Depth?pair=XBTUSD&count=3", "/0/private/GetWebSocketsToken",
            "/0/private/Balance", "/0/private/BalanceEx", "/0/private/CancelAll", "/sim/status",
+           "/sim/pair", "/sim/maintenance",
            "/", "", "//[", "/0/public/Time?pair=%ff%00", "/0/private/../public/Time",
            "http://[::1/x", "/0//Time", "/0/public/Depth?count=9" + "9" * 400)
 
@@ -55,7 +71,8 @@ class Hostile:
         self.rng = random.Random(seed)
         self.exchange = VirtualExchange(seed=seed)
         self.trader = self.exchange.trader()
-        self.lines = [self.exchange.connect("public"), self.trader]
+        self.lines = [self.exchange.connect("public"), self.trader,
+                      self.exchange.connect("level3")]
 
     def send(self) -> str:
         """Send something spoiled; what was sent. Fails if nothing comes back."""
@@ -66,8 +83,9 @@ class Hostile:
         rng = self.rng
         message = rng.choice(REQUESTS)
         # Most requests go where they belong; the others are refused early.
-        public = message.get("params", {}).get("channel") in ("book", "trade", "instrument")
-        line = self.lines[0 if public else 1] if rng.randrange(4) else rng.choice(self.lines)
+        home = {"book": 0, "trade": 0, "instrument": 0, "ticker": 0, "ohlc": 0, "level3": 2}.get(
+            message.get("params", {}).get("channel", ""), 1)
+        line = self.lines[home] if rng.randrange(4) else rng.choice(self.lines)
         if "params" in message and rng.randrange(8):
             message = {**message, "params": {**message["params"], "token": self.trader.token}}
         frame = json.dumps(message).encode()

@@ -26,10 +26,19 @@ class Waiting:
     lots: int
     rank: int
     expire_us: int = 0
+    display: int = 0
+    shown: int = 0
+
+    def show(self):
+        self.shown = min(self.display or self.lots, self.lots)
+
+
+def slices_fit(lots, display):
+    return display == 0 or (display > 0 and lots <= 15 * display)
 
 
 class NaiveMatcher:
-    """All orders in one list; the queue is a sort."""
+    """All orders in one list; the queue is a sort. Icebergs show slices, each a new arrival."""
 
     def __init__(self):
         self.orders = []
@@ -46,7 +55,7 @@ class NaiveMatcher:
     def levels(self, side):
         found = {}
         for order in self.queue(side):
-            found[order.ticks] = found.get(order.ticks, 0) + order.lots
+            found[order.ticks] = found.get(order.ticks, 0) + order.shown
         return list(found.items())
 
     def reachable(self, side, ticks):
@@ -54,43 +63,54 @@ class NaiveMatcher:
             if ticks == 0 or (order.ticks <= ticks if side == 0 else order.ticks >= ticks):
                 yield order
 
-    def take(self, name, owner, side, ticks, lots, stp, dry=False):
-        left, stopped = lots, False
-        for maker in list(self.reachable(side, ticks)):
-            if left == 0:
-                break
+    def take(self, name, owner, side, ticks, lots, stp):
+        left = lots
+        while left and (maker := next(self.reachable(side, ticks), None)):
             if owner and maker.owner == owner:
-                if stp != codes.CANCEL_NEWEST and not dry:
+                if stp != codes.CANCEL_NEWEST:
                     self.orders.remove(maker)
                     self.cancels.append((maker.name, codes.REASON_SELF_TRADE, maker.lots))
                 if stp != codes.CANCEL_OLDEST:
-                    stopped = True
-                    break
+                    return left, True
                 continue
-            part = min(left, maker.lots)
+            part = min(left, maker.shown)
             left -= part
-            if not dry:
-                maker.lots -= part
-                self.fills.append((maker.name, name, maker.ticks, part, maker.lots))
-                if maker.lots == 0:
-                    self.orders.remove(maker)
-        return left, stopped
+            maker.lots -= part
+            maker.shown -= part
+            self.fills.append((maker.name, name, maker.ticks, part, maker.lots))
+            if maker.lots == 0:
+                self.orders.remove(maker)
+            elif maker.shown == 0:
+                self.ranks += 1
+                maker.rank = self.ranks
+                maker.show()
+        return left, False
 
-    def place(self, owner, side, ticks, lots, tif, post_only, stp, expire_us):
+    def enough(self, owner, side, ticks, lots, stp):
+        found = 0
+        for maker in self.reachable(side, ticks):
+            if owner and maker.owner == owner:
+                if stp != codes.CANCEL_OLDEST:
+                    break
+            else:
+                found += maker.lots
+        return found >= lots
+
+    def place(self, owner, side, ticks, lots, tif, post_only, stp, expire_us, display=0):
         self.fills, self.cancels = [], []
-        if lots <= 0 or (ticks == 0 and post_only):
+        if lots <= 0 or (ticks == 0 and post_only) or not slices_fit(lots, display):
             return codes.INVALID
         if post_only and any(self.reachable(side, ticks)):
             return codes.WOULD_TAKE
         self.names += 1
-        if tif == codes.FOK and self.take(0, owner, side, ticks, lots, stp, dry=True)[0]:
+        if tif == codes.FOK and not self.enough(owner, side, ticks, lots, stp):
             return (self.names, codes.CANCELED, codes.REASON_FOK, lots)
         left, stopped = self.take(self.names, owner, side, ticks, lots, stp)
         keep = ticks > 0 and tif in (codes.GTC, codes.GTD)
         expiry = expire_us if tif == codes.GTD else 0
-        return self.settle(self.names, owner, side, ticks, left, stopped, keep, expiry)
+        return self.settle(self.names, owner, side, ticks, left, stopped, keep, expiry, display)
 
-    def settle(self, name, owner, side, ticks, left, stopped, keep, expire_us):
+    def settle(self, name, owner, side, ticks, left, stopped, keep, expire_us, display):
         if left == 0:
             return (name, codes.FILLED, codes.REASON_NONE, 0)
         if stopped:
@@ -98,26 +118,31 @@ class NaiveMatcher:
         if not keep:
             return (name, codes.CANCELED, codes.REASON_IOC, left)
         self.ranks += 1
-        self.orders.append(Waiting(name, owner, side, ticks, left, self.ranks, expire_us))
+        self.orders.append(Waiting(name, owner, side, ticks, left, self.ranks, expire_us, display))
+        self.orders[-1].show()
         return (name, codes.RESTING, codes.REASON_NONE, left)
 
     def find(self, name):
         return next((o for o in self.orders if o.name == name), None)
 
-    def amend(self, name, ticks, lots, post_only, stp):
+    def amend(self, name, ticks, lots, post_only, stp, display=0):
         self.fills, self.cancels = [], []
         order = self.find(name)
         if order is None:
             return codes.UNKNOWN
+        display = display or order.display
+        if not slices_fit(lots, display):
+            return codes.INVALID
         if ticks == order.ticks and lots <= order.lots:
-            order.lots = lots
+            order.lots, order.display = lots, display
+            order.shown = min(order.shown, lots, display or lots)
             return (name, codes.RESTING, codes.REASON_NONE, lots)
         if post_only and any(self.reachable(order.side, ticks)):
             return codes.WOULD_TAKE
         self.orders.remove(order)
         left, stopped = self.take(name, order.owner, order.side, ticks, lots, stp)
         return self.settle(name, order.owner, order.side, ticks, left, stopped, True,
-                           order.expire_us)
+                           order.expire_us, display)
 
     def cancel(self, name):
         self.fills, self.cancels = [], []
@@ -142,14 +167,15 @@ def resting(side, low, high):
     """Orders that mostly stay on the book, so that there is something to trade with."""
     return st.tuples(st.just("place"), st.integers(0, 2), st.just(side), st.integers(low, high),
                      st.integers(1, 9), st.just(codes.GTC), st.just(0), st.integers(0, 2),
-                     st.just(0))
+                     st.just(0), st.sampled_from([0, 0, 1, 2, 5]))
 
 
 places = st.tuples(st.just("place"), st.integers(0, 2), st.integers(0, 1),
                    st.sampled_from([0, *range(97, 104)]), st.integers(0, 20), st.integers(0, 3),
-                   st.sampled_from([0, 0, 0, 1]), st.integers(0, 2), st.integers(1, 60))
+                   st.sampled_from([0, 0, 0, 1]), st.integers(0, 2), st.integers(1, 60),
+                   st.sampled_from([0, 0, 0, 1, 3]))
 amends = st.tuples(st.just("amend"), st.integers(1, 30), PRICES, st.integers(1, 9),
-                   st.integers(0, 1), st.integers(0, 2))
+                   st.integers(0, 1), st.integers(0, 2), st.sampled_from([0, 0, 1, 4]))
 cancels = st.tuples(st.just("cancel"), st.integers(0, 30))
 expiries = st.tuples(st.just("expire"), st.integers(0, 30))
 requests = st.lists(
@@ -205,6 +231,8 @@ def test_matcher_equals_naive(stream):
         for matcher, naive, ids, names in matchers:
             one(matcher, naive, request, ids, names)
             check_same(matcher, naive, names)
+            for order in naive.orders:
+                assert matcher.visible_of(ids[order.name]) == order.shown
             shown = {}
             for side, ticks, lots in matcher.changes():
                 shown[side, ticks] = lots
@@ -226,7 +254,11 @@ class NaiveReplay:
 
     def fill(self, order, lots):
         order.lots -= lots
+        order.shown -= lots
         self.fills.append((order.name, order.ticks, lots))
+        if order.lots and order.shown <= 0:
+            order.show()
+            order.rank = self.book[order.side].get(order.ticks, 0)
 
     def done(self):
         self.orders = [o for o in self.orders if o.lots]
@@ -261,7 +293,7 @@ class NaiveReplay:
             if order.ticks == ticks:
                 beyond = lots - order.rank
                 order.rank = max(0, -beyond)
-                part = max(0, min(beyond, lots - given, order.lots))
+                part = max(0, min(beyond, lots - given, order.shown))
                 if part:
                     given += part
                     self.fill(order, part)
@@ -269,7 +301,7 @@ class NaiveReplay:
                 self.fill(order, order.lots)
         self.done()
 
-    def place(self, name, side, ticks, lots, tif):
+    def place(self, name, side, ticks, lots, tif, display):
         self.fills = []
         reachable = sorted((t for t in self.book[1 - side] if ticks == 0 or (
             t <= ticks if side == 0 else t >= ticks)), reverse=side == 1)
@@ -282,7 +314,9 @@ class NaiveReplay:
                 left -= part
                 self.fills.append((name, price, part))
         if left and ticks and tif in (codes.GTC, codes.GTD):
-            self.orders.append(Waiting(name, 0, side, ticks, left, self.book[side].get(ticks, 0)))
+            self.orders.append(Waiting(name, 0, side, ticks, left, self.book[side].get(ticks, 0),
+                                       display=display))
+            self.orders[-1].show()
 
 
 recorded = st.one_of(
@@ -290,10 +324,12 @@ recorded = st.one_of(
     st.tuples(st.just("depth"), st.just(0), st.integers(97, 99), st.integers(1, 20)),
     st.tuples(st.just("depth"), st.just(1), st.integers(101, 103), st.integers(1, 20)),
     st.tuples(st.just("trade"), st.integers(0, 1), st.integers(99, 101), st.integers(1, 20)),
-    st.tuples(st.just("place"), st.just(0), st.integers(97, 99), st.integers(1, 9), st.just(0)),
-    st.tuples(st.just("place"), st.just(1), st.integers(101, 103), st.integers(1, 9), st.just(0)),
+    st.tuples(st.just("place"), st.just(0), st.integers(97, 99), st.integers(1, 9), st.just(0),
+              st.sampled_from([0, 1, 3])),
+    st.tuples(st.just("place"), st.just(1), st.integers(101, 103), st.integers(1, 9), st.just(0),
+              st.sampled_from([0, 1, 3])),
     st.tuples(st.just("place"), st.integers(0, 1), st.sampled_from([0, *range(97, 104)]),
-              st.integers(1, 9), st.integers(0, 2)))
+              st.integers(1, 9), st.integers(0, 2), st.just(0)))
 
 
 @settings(max_examples=examples(60), deadline=None)
@@ -305,8 +341,8 @@ def test_replay_matcher_equals_naive(stream):
         ids = [0]
         for matcher in rooms:
             if kind == "place":
-                side, ticks, lots, tif = rest
-                ids.append(matcher.place(0, side, ticks, lots, tif))
+                side, ticks, lots, tif, display = rest
+                ids.append(matcher.place(0, side, ticks, lots, tif, 0, 0, 0, display))
             else:
                 getattr(matcher, kind)(*rest)
         if kind == "place":

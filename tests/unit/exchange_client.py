@@ -9,13 +9,16 @@ import json
 import pathlib
 import random
 import zlib
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from hftbot.exchange.face_kraken import KrakenFace
-from hftbot.exchange.settings import ExchangeSettings
+from hftbot.exchange.market import Batch
+from hftbot.exchange.settings import LISTINGS, ExchangeSettings
 
 START_US = 1_800_000_000_000_000
-PRECISIONS = {"BTC/USD": (1, 8), "ETH/USD": (2, 8)}
+PRECISIONS = {symbol: (listing.price_precision, listing.qty_precision)
+              for symbol, listing in LISTINGS.items()}
 
 
 class VirtualClock:
@@ -143,3 +146,51 @@ def executions(messages):
 def acks(messages, method=None):
     return [message for message in messages
             if "success" in message and method in (None, message.get("method"))]
+
+
+def rfc(seconds):
+    moment = datetime.fromtimestamp(START_US / 1e6 + seconds, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def placed(venue, trader, **fields):
+    """Place an order; its ack's result."""
+    trader.order(**{"limit_price": 50000.0, **fields})
+    [messages] = venue.run(0.05, trader)
+    [ack] = acks(messages, "add_order")
+    assert ack["success"], ack
+    return ack["result"]
+
+
+def asked(venue, trader, method, **fields):
+    """The answer to a request, and the reports that came with it."""
+    trader.ask(method, **fields)
+    [messages] = venue.run(0.05, trader)
+    found = acks(messages, method)
+    return found[0] if len(found) == 1 else found, executions(messages)
+
+
+def book_qty(venue, ticks, side=0):
+    matcher = venue.face.markets[0].matcher
+    return matcher.lots_at(side, ticks)
+
+
+def matcher_step(venue, trader):
+    """Let the order reach the engine and no further market event spoil the book."""
+    trader.told = []
+    while not venue.face.desk.orders:
+        [messages] = venue.run(0.0005, trader)
+        trader.told += messages
+    [messages] = venue.run(0.01, trader)
+    trader.told += messages
+
+
+def take(venue, side, ticks, lots):
+    """Somebody of the crowd takes; told as a market event would be."""
+    matcher = venue.face.markets[0].matcher
+    matcher.place(0, side, ticks, lots, 1)
+    batch = Batch()
+    batch.take(matcher)
+    venue.face.desk.book(0, batch, venue.clock.us)
+    venue.face.publish(0, batch, venue.clock.us)
+    venue.face.tell(venue.clock.us)

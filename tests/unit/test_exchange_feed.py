@@ -55,7 +55,7 @@ def test_one_ack_for_each_symbol_with_the_venues_key_order(venue):
 def test_every_update_has_the_right_checksum_and_keeps_the_window_full(venue, depth):
     client = venue.connect()
     client.say(subscribe("book", "BTC/USD", "ETH/USD", depth=depth))
-    copies = {symbol: BookCopy(symbol, depth) for symbol in LISTINGS}
+    copies = {symbol: BookCopy(symbol, depth) for symbol in ("BTC/USD", "ETH/USD")}
     [messages] = venue.run(6.0, client)
     frames = channel(messages, "book")
     assert [frame["type"] for frame in frames[:2]] == ["snapshot", "snapshot"]

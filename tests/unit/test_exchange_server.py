@@ -215,7 +215,9 @@ def test_it_stops_by_signal_and_after_its_bot_is_gone(tmp_path, way):
             env={**os.environ, "PYTHONPATH": SOURCES})
         async with asyncio.timeout(30):
             shown = json.loads(await process.stdout.readline())
-            assert "api_secret" not in shown
+            for secret in ("api_secret", "guardian_api_secret", "keys"):
+                assert secret not in shown
+                assert secret in endpoint(tmp_path)
             assert endpoint(tmp_path)["pid"] == process.pid
             if way == "pipe":
                 process.stdin.close()

@@ -24,3 +24,4 @@ cdef enum:
     FILL_WORDS = 8
     CHANGE_WORDS = 3
     CANCEL_WORDS = 4
+    SLICES_MAX = 15

@@ -41,3 +41,5 @@ FILL_WORDS = 8
 CHANGE_WORDS = 3
 # A resting order taken out by the engine: id, owner, reason, lots left.
 CANCEL_WORDS = 4
+# An order that shows a part of its lots at a time has at most this many parts.
+SLICES_MAX = 15

@@ -24,7 +24,8 @@ class Matcher:
     """One instrument's order book of real orders.
 
     Owner 0 is the crowd: it is many people, so it may trade with itself. Every other owner is
-    protected from self-trades. Order ids are never reused.
+    protected from self-trades. Order ids are never reused. An order may show a part of its lots
+    only (``display``); levels count what is shown.
     """
 
     def __init__(self, orders: int = 8192, levels: int = 4096) -> None:
@@ -33,17 +34,13 @@ class Matcher:
         self.capacity = orders
         self.ladder = ladders.Ladder(levels)
         self.generation = array("q", bytes(8 * orders))
-        self.owners = array("q", bytes(8 * orders))
-        self.sides = array("q", bytes(8 * orders))
-        self.prices = array("q", bytes(8 * orders))
-        self.leaves = array("q", bytes(8 * orders))
-        self.expiry = array("q", bytes(8 * orders))
+        (self.owners, self.sides, self.prices, self.leaves, self.expiry, self.display,
+         self.visible, self.before) = [array("q", bytes(8 * orders)) for _ in range(8)]
         self.after = array("q", range(1, orders + 1))
-        self.before = array("q", bytes(8 * orders))
         self.after[orders - 1] = -1
-        self.free = 0
-        self.open_orders = 0
-        self.fill_rows = array("q", bytes(8 * code.FILL_WORDS * (orders + 8)))
+        self.free = self.open_orders = 0
+        self.fill_capacity = 2 * orders + 8
+        self.fill_rows = array("q", bytes(8 * code.FILL_WORDS * self.fill_capacity))
         self.change_rows = array("q", bytes(8 * code.CHANGE_WORDS * (orders + 8)))
         self.cancel_rows = array("q", bytes(8 * code.CANCEL_WORDS * (orders + 8)))
         self.clear_events()
@@ -140,7 +137,8 @@ class Matcher:
             return -1
         return slot
 
-    def allocate(self, owner: int, side: int, ticks: int, lots: int, expire_us: int) -> int:
+    def allocate(self, owner: int, side: int, ticks: int, lots: int, expire_us: int,
+                 display: int) -> int:
         """A slot from the free list; the caller has checked that there is one."""
         slot = self.free
         self.free = self.after[slot]
@@ -150,6 +148,8 @@ class Matcher:
         self.prices[slot] = ticks
         self.leaves[slot] = lots
         self.expiry[slot] = expire_us
+        self.display[slot] = display
+        self.visible[slot] = 0
         self.after[slot] = -1
         self.before[slot] = -1
         self.open_orders += 1
@@ -169,6 +169,19 @@ class Matcher:
         row = self.ladder.insert(side, self.prices[slot])
         if row < 0:
             return code.FULL
+        self.append(slot, row)
+        self.emit_change(side, self.prices[slot], self.ladder.lots[row])
+        due = self.expiry[slot]
+        if due > 0 and (self.expiry_us == 0 or due < self.expiry_us):
+            self.expiry_us = due
+        return 0
+
+    def append(self, slot: int, row: int) -> None:
+        """Put an order at the back of a level's queue and show what it wants to show."""
+        shown = self.leaves[slot]
+        if self.display[slot] > 0 and self.display[slot] < shown:
+            shown = self.display[slot]
+        self.visible[slot] = shown
         tail = self.ladder.last[row]
         self.before[slot] = tail
         self.after[slot] = -1
@@ -177,12 +190,7 @@ class Matcher:
         else:
             self.after[tail] = slot
         self.ladder.last[row] = slot
-        self.ladder.lots[row] += self.leaves[slot]
-        self.emit_change(side, self.prices[slot], self.ladder.lots[row])
-        due = self.expiry[slot]
-        if due > 0 and (self.expiry_us == 0 or due < self.expiry_us):
-            self.expiry_us = due
-        return 0
+        self.ladder.lots[row] += shown
 
     def unlink(self, slot: int, row: int) -> None:
         """Take an order out of its level's queue; the level's lots are the caller's business."""
@@ -202,7 +210,7 @@ class Matcher:
         side = self.sides[slot]
         row = self.ladder.find(side, self.prices[slot])
         self.unlink(slot, row)
-        self.ladder.lots[row] -= self.leaves[slot]
+        self.ladder.lots[row] -= self.visible[slot]
         self.emit_change(side, self.prices[slot], self.ladder.lots[row])
         if self.ladder.first[row] < 0:
             self.ladder.remove(side, row)
@@ -271,7 +279,7 @@ class Matcher:
             if owner > 0 and self.owners[slot] == owner:
                 if stp != code.CANCEL_NEWEST:
                     self.emit_cancel(slot, code.REASON_SELF_TRADE)
-                    self.ladder.lots[row] -= self.leaves[slot]
+                    self.ladder.lots[row] -= self.visible[slot]
                     self.unlink(slot, row)
                     self.release(slot)
                 if stp != code.CANCEL_OLDEST:
@@ -279,14 +287,23 @@ class Matcher:
                     break
                 slot = self.ladder.first[row]
                 continue
-            quantity = left if left < self.leaves[slot] else self.leaves[slot]
+            if self.fill_count >= self.fill_capacity:
+                # More slices of hidden orders than one event can tell of.
+                self.stopped = 2
+                break
+            quantity = left if left < self.visible[slot] else self.visible[slot]
             left -= quantity
             self.leaves[slot] -= quantity
+            self.visible[slot] -= quantity
             self.ladder.lots[row] -= quantity
             self.emit_fill(slot, taker_id, owner, ticks, quantity)
             if self.leaves[slot] == 0:
                 self.unlink(slot, row)
                 self.release(slot)
+            elif self.visible[slot] == 0:
+                # The next slice of a hidden order stands behind everybody at its price.
+                self.unlink(slot, row)
+                self.append(slot, row)
             slot = self.ladder.first[row]
         if self.ladder.lots[row] != total:
             self.emit_change(side, ticks, self.ladder.lots[row])
@@ -304,6 +321,8 @@ class Matcher:
             self.state = code.FILLED
         elif self.stopped == 1:
             self.reason = code.REASON_SELF_TRADE
+        elif self.stopped == 2:
+            self.reason = code.REASON_FULL
         elif keep == 0:
             self.reason = code.REASON_IOC
         elif self.rest(slot) != 0:
@@ -313,26 +332,31 @@ class Matcher:
         if self.state != code.RESTING:
             self.release(slot)
 
+    def shows(self, lots: int, display: int) -> int:
+        """1 if an order of these lots may show so few at a time."""
+        return 1 if display == 0 or display > (lots - 1) // code.SLICES_MAX else 0
+
     # What the venue's clients may ask.
 
     def place(self, owner: int, side: int, ticks: int, lots: int, tif: int = 0,
-              post_only: int = 0, stp: int = 0, expire_us: int = 0) -> int:
+              post_only: int = 0, stp: int = 0, expire_us: int = 0, display: int = 0) -> int:
         """A new order; ``ticks`` 0 is a market order. Returns its id, or a negative refusal.
 
-        ``expire_us`` counts for GTD only. An order that cannot rest (IOC, FOK, market) is done
-        when this returns.
+        ``expire_us`` counts for GTD only. ``display`` lots are shown at a time, 0 shows all. An
+        order that cannot rest (IOC, FOK, market) is done when this returns.
         """
         self.clear_events()
         if lots <= 0 or ticks < 0 or side < 0 or side > 1 or tif < 0 or tif > code.GTD:
             return code.INVALID
-        if ticks == 0 and post_only:
+        if (ticks == 0 and post_only) or not self.shows(lots, display):
             return code.INVALID
         if self.free < 0:
             return code.FULL
         if post_only and self.crosses(side, ticks):
             return code.WOULD_TAKE
         keep = 0 if ticks == 0 or tif == code.IOC or tif == code.FOK else 1
-        slot = self.allocate(owner, side, ticks, lots, expire_us if tif == code.GTD else 0)
+        slot = self.allocate(owner, side, ticks, lots, expire_us if tif == code.GTD else 0,
+                             display)
         order_id = self.order_id(slot)
         if tif == code.FOK and self.fillable(owner, side, ticks, lots, stp) < lots:
             self.state = code.CANCELED
@@ -345,23 +369,31 @@ class Matcher:
         return order_id
 
     def amend(self, order_id: int, ticks: int, lots: int, post_only: int = 0,
-              stp: int = 0) -> int:
+              stp: int = 0, display: int = 0) -> int:
         """Change price and open lots of a resting order. Returns 0 or a negative refusal.
 
         Fewer lots at the same price keep the place in the queue; anything else loses it.
+        ``display`` 0 keeps what the order shows at a time; another number counts from its next
+        slice, or at once if more is shown now.
         """
         self.clear_events()
         slot = self.slot_of(order_id)
         if slot < 0:
             return code.UNKNOWN
-        if lots <= 0 or ticks <= 0:
+        shown = display if display > 0 else self.display[slot]
+        if lots <= 0 or ticks <= 0 or display < 0 or not self.shows(lots, shown):
             return code.INVALID
         side = self.sides[slot]
         if ticks == self.prices[slot] and lots <= self.leaves[slot]:
             row = self.ladder.find(side, ticks)
-            self.ladder.lots[row] -= self.leaves[slot] - lots
-            if lots != self.leaves[slot]:
+            self.display[slot] = shown
+            left = self.visible[slot] if self.visible[slot] < lots else lots
+            if shown > 0 and shown < left:
+                left = shown
+            self.ladder.lots[row] -= self.visible[slot] - left
+            if left != self.visible[slot]:
                 self.emit_change(side, ticks, self.ladder.lots[row])
+            self.visible[slot] = left
             self.leaves[slot] = lots
             self.state = code.RESTING
             self.remaining = lots
@@ -369,6 +401,7 @@ class Matcher:
         if post_only and self.crosses(side, ticks):
             return code.WOULD_TAKE
         self.withdraw(slot)
+        self.display[slot] = shown
         self.prices[slot] = ticks
         self.leaves[slot] = lots
         left = self.take(order_id, self.owners[slot], side, ticks, lots, stp)
@@ -427,9 +460,22 @@ class Matcher:
     def leaves_of(self, order_id: int) -> int:
         """Open lots of an order, 0 if it is done or unknown."""
         slot = self.slot_of(order_id)
-        if slot < 0:
-            return 0
-        return self.leaves[slot]
+        return self.leaves[slot] if slot >= 0 else 0
+
+    def visible_of(self, order_id: int) -> int:
+        """Lots of an order that the book shows now, 0 if it is done or unknown."""
+        slot = self.slot_of(order_id)
+        return self.visible[slot] if slot >= 0 else 0
+
+    def orders_at(self, side: int, ticks: int) -> list[tuple[int, int]]:
+        """(order id, visible lots) of a level's orders, first in the queue first."""
+        found = []
+        row = self.ladder.find(side, ticks)
+        slot = self.ladder.first[row] if row >= 0 else -1
+        while slot >= 0:
+            found.append((self.order_id(slot), self.leaves[slot]))
+            slot = self.after[slot]
+        return found
 
     def mix(self, seed: int, value: int) -> int:
         """One step of the state hash (FNV-1a on words)."""
@@ -448,6 +494,7 @@ class Matcher:
                 while slot >= 0:
                     seed = self.mix(seed, self.order_id(slot))
                     seed = self.mix(seed, self.leaves[slot])
+                    seed = self.mix(seed, self.visible[slot])
                     slot = self.after[slot]
                 rank += 1
         return seed

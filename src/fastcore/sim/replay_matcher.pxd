@@ -10,6 +10,7 @@ cdef class ReplayMatcher:
     cdef Ladder ladder
     # Our orders in order of arrival; `ahead`: lots estimated before us in the level.
     cdef int64_t[::1] ids, owners, sides, prices, leaves, ahead, expiry
+    cdef int64_t[::1] display, visible
     cdef int64_t[::1] fill_rows, change_rows, cancel_rows
     cdef int64_t last_id, fill_capacity, change_capacity
     cdef uint64_t mask, prime
@@ -55,6 +56,7 @@ cdef class ReplayMatcher:
     cdef int64_t row_of(self, int64_t order_id) noexcept nogil
     @cython.locals(i=int64_t)
     cdef void drop(self, int64_t row) noexcept nogil
+    cdef void show(self, int64_t row) noexcept nogil
     @cython.locals(row=int64_t)
     cpdef int crosses(self, int side, int64_t ticks) noexcept nogil
     @cython.locals(found=int64_t, rank=int64_t, row=int64_t, price=int64_t)
@@ -67,17 +69,20 @@ cdef class ReplayMatcher:
                       int64_t lots) noexcept nogil
     @cython.locals(i=int64_t)
     cdef void queue(self, int64_t order_id, int64_t owner, int side, int64_t ticks,
-                    int64_t lots, int64_t expire_us) noexcept nogil
+                    int64_t lots, int64_t expire_us, int64_t display) noexcept nogil
     @cython.locals(stopped=cython.int, left=int64_t)
     cdef void arrive(self, int64_t order_id, int64_t owner, int side, int64_t ticks,
-                     int64_t lots, int keep, int stp, int64_t expire_us) noexcept nogil
+                     int64_t lots, int keep, int stp, int64_t expire_us,
+                     int64_t display) noexcept nogil
 
     @cython.locals(keep=cython.int)
     cpdef int64_t place(self, int64_t owner, int side, int64_t ticks, int64_t lots, int tif=*,
-                        int post_only=*, int stp=*, int64_t expire_us=*) noexcept nogil
-    @cython.locals(row=int64_t, side=cython.int, owner=int64_t, expire_us=int64_t)
+                        int post_only=*, int stp=*, int64_t expire_us=*,
+                        int64_t display=*) noexcept nogil
+    @cython.locals(row=int64_t, side=cython.int, owner=int64_t, expire_us=int64_t,
+                   shown=int64_t)
     cpdef int64_t amend(self, int64_t order_id, int64_t ticks, int64_t lots, int post_only=*,
-                        int stp=*) noexcept nogil
+                        int stp=*, int64_t display=*) noexcept nogil
     @cython.locals(row=int64_t)
     cpdef int64_t cancel(self, int64_t order_id) noexcept nogil
     @cython.locals(i=int64_t, due=int64_t)
@@ -91,6 +96,8 @@ cdef class ReplayMatcher:
     cpdef int64_t leaves_of(self, int64_t order_id) noexcept nogil
     @cython.locals(row=int64_t)
     cpdef int64_t ahead_of(self, int64_t order_id) noexcept nogil
+    @cython.locals(lots=int64_t)
+    cpdef list orders_at(self, int side, int64_t ticks)
     cdef uint64_t mix(self, uint64_t seed, int64_t value) noexcept nogil
     @cython.locals(seed=uint64_t, side=cython.int, rank=int64_t, row=int64_t, i=int64_t)
     cpdef uint64_t state_hash(self) noexcept nogil

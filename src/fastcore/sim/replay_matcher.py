@@ -33,13 +33,8 @@ class ReplayMatcher:
             raise ValueError(f"a ReplayMatcher holds 1 to {1 << 20} orders, not {orders}")
         self.capacity = orders
         self.ladder = ladders.Ladder(levels)
-        self.ids = array("q", bytes(8 * orders))
-        self.owners = array("q", bytes(8 * orders))
-        self.sides = array("q", bytes(8 * orders))
-        self.prices = array("q", bytes(8 * orders))
-        self.leaves = array("q", bytes(8 * orders))
-        self.ahead = array("q", bytes(8 * orders))
-        self.expiry = array("q", bytes(8 * orders))
+        (self.ids, self.owners, self.sides, self.prices, self.leaves, self.ahead, self.expiry,
+         self.display, self.visible) = [array("q", bytes(8 * orders)) for _ in range(9)]
         self.open_orders = 0
         self.last_id = 0
         self.fill_capacity = levels + orders
@@ -57,13 +52,10 @@ class ReplayMatcher:
 
     def clear_events(self) -> None:
         """Forget the last call's rows."""
-        self.fill_count = 0
-        self.change_count = 0
-        self.cancel_count = 0
+        self.fill_count = self.change_count = self.cancel_count = 0
         self.state = 0
         self.reason = code.REASON_NONE
-        self.filled = 0
-        self.remaining = 0
+        self.filled = self.remaining = 0
 
     def emit_fill(self, maker_id: int, maker_owner: int, taker_id: int, taker_owner: int,
                   taker_side: int, ticks: int, lots: int, left: int) -> None:
@@ -200,11 +192,8 @@ class ReplayMatcher:
             if price == ticks:
                 reach = lots - self.ahead[i]
                 self.ahead[i] = -reach if reach < 0 else 0
-                if reach > lots - taken:
-                    reach = lots - taken
+                reach = min(reach, lots - taken, self.visible[i])
                 if reach > 0:
-                    if reach > self.leaves[i]:
-                        reach = self.leaves[i]
                     taken += reach
                     if reach == self.leaves[i]:
                         self.fill_ours(i, reach)
@@ -215,10 +204,13 @@ class ReplayMatcher:
     def fill_ours(self, row: int, lots: int) -> None:
         """A resting order of ours trades at its own price; a full one leaves the rows."""
         self.leaves[row] -= lots
+        self.visible[row] -= lots
         self.emit_fill(self.ids[row], self.owners[row], 0, 0, 1 - self.sides[row],
                        self.prices[row], lots, self.leaves[row])
         if self.leaves[row] == 0:
             self.drop(row)
+        elif self.visible[row] <= 0:
+            self.show(row)
 
     def clear(self, side: int, ticks: int = 0) -> None:
         """The recorded book of a side is void, from its best level to ``ticks`` (0: all of it).
@@ -259,7 +251,16 @@ class ReplayMatcher:
             self.leaves[i] = self.leaves[i + 1]
             self.ahead[i] = self.ahead[i + 1]
             self.expiry[i] = self.expiry[i + 1]
+            self.display[i] = self.display[i + 1]
+            self.visible[i] = self.visible[i + 1]
             i += 1
+
+    def show(self, row: int) -> None:
+        """Queue what an order shows next at the back of its level."""
+        self.visible[row] = self.leaves[row]
+        if self.display[row] > 0 and self.display[row] < self.leaves[row]:
+            self.visible[row] = self.display[row]
+        self.ahead[row] = self.ladder.lots_at(self.sides[row], self.prices[row])
 
     def crosses(self, side: int, ticks: int) -> int:
         """1 if an order at this price would trade at once (0 ticks: at any price)."""
@@ -322,7 +323,7 @@ class ReplayMatcher:
         return left
 
     def queue(self, order_id: int, owner: int, side: int, ticks: int, lots: int,
-              expire_us: int) -> None:
+              expire_us: int, display: int) -> None:
         """Rest an order behind everything that its level shows."""
         i = self.open_orders
         self.ids[i] = order_id
@@ -330,14 +331,15 @@ class ReplayMatcher:
         self.sides[i] = side
         self.prices[i] = ticks
         self.leaves[i] = lots
-        self.ahead[i] = self.ladder.lots_at(side, ticks)
         self.expiry[i] = expire_us
+        self.display[i] = display
+        self.show(i)
         self.open_orders += 1
         if expire_us > 0 and (self.expiry_us == 0 or expire_us < self.expiry_us):
             self.expiry_us = expire_us
 
     def arrive(self, order_id: int, owner: int, side: int, ticks: int, lots: int, keep: int,
-               stp: int, expire_us: int) -> None:
+               stp: int, expire_us: int, display: int) -> None:
         """Take, then rest or cancel what is left."""
         stopped = self.meets_own(owner, side, ticks, stp) if owner > 0 else 0
         left = lots
@@ -353,16 +355,17 @@ class ReplayMatcher:
         elif keep == 0:
             self.reason = code.REASON_IOC
         else:
-            self.queue(order_id, owner, side, ticks, left, expire_us)
+            self.queue(order_id, owner, side, ticks, left, expire_us, display)
             self.state = code.RESTING
 
     def place(self, owner: int, side: int, ticks: int, lots: int, tif: int = 0,
-              post_only: int = 0, stp: int = 0, expire_us: int = 0) -> int:
+              post_only: int = 0, stp: int = 0, expire_us: int = 0, display: int = 0) -> int:
         """A new order; ``ticks`` 0 is a market order. Returns its id, or a negative refusal."""
         self.clear_events()
         if lots <= 0 or ticks < 0 or side < 0 or side > 1 or tif < 0 or tif > code.GTD:
             return code.INVALID
-        if stp < 0 or stp > code.CANCEL_BOTH or (ticks == 0 and post_only):
+        if stp < 0 or stp > code.CANCEL_BOTH or (ticks == 0 and post_only) or (
+                display < 0 or 0 < display <= (lots - 1) // code.SLICES_MAX):
             return code.INVALID
         if self.open_orders >= self.capacity:
             return code.FULL
@@ -376,11 +379,11 @@ class ReplayMatcher:
             return self.last_id
         keep = 0 if ticks == 0 or tif == code.IOC or tif == code.FOK else 1
         self.arrive(self.last_id, owner, side, ticks, lots, keep, stp,
-                    expire_us if tif == code.GTD else 0)
+                    expire_us if tif == code.GTD else 0, display)
         return self.last_id
 
     def amend(self, order_id: int, ticks: int, lots: int, post_only: int = 0,
-              stp: int = 0) -> int:
+              stp: int = 0, display: int = 0) -> int:
         """Change price and open lots of a resting order. Returns 0 or a negative refusal.
 
         Fewer lots at the same price keep the place in the queue; anything else loses it.
@@ -389,9 +392,13 @@ class ReplayMatcher:
         row = self.row_of(order_id)
         if row < 0:
             return code.UNKNOWN
-        if lots <= 0 or ticks <= 0:
+        shown = display if display > 0 else self.display[row]
+        if lots <= 0 or ticks <= 0 or display < 0 or (
+                0 < shown <= (lots - 1) // code.SLICES_MAX):
             return code.INVALID
         if ticks == self.prices[row] and lots <= self.leaves[row]:
+            self.display[row] = shown
+            self.visible[row] = min(self.visible[row], lots, shown if shown > 0 else lots)
             self.leaves[row] = lots
             self.state = code.RESTING
             self.remaining = lots
@@ -402,7 +409,7 @@ class ReplayMatcher:
         owner = self.owners[row]
         expire_us = self.expiry[row]
         self.drop(row)
-        self.arrive(order_id, owner, side, ticks, lots, 1, stp, expire_us)
+        self.arrive(order_id, owner, side, ticks, lots, 1, stp, expire_us, shown)
         return 0
 
     def cancel(self, order_id: int) -> int:
@@ -463,6 +470,11 @@ class ReplayMatcher:
         row = self.row_of(order_id)
         return self.ahead[row] if row >= 0 else -1
 
+    def orders_at(self, side: int, ticks: int) -> list[tuple[int, int]]:
+        """A recorded level as one order, whose id is below 0: recordings know no single orders."""
+        lots = self.ladder.lots_at(side, ticks)
+        return [(-((ticks << 1) | side), lots)] if lots > 0 else []
+
     def mix(self, seed: int, value: int) -> int:
         """One step of the state hash (FNV-1a on words)."""
         return ((seed ^ (value & self.mask)) * self.prime) & self.mask
@@ -480,5 +492,6 @@ class ReplayMatcher:
         for i in range(self.open_orders):
             seed = self.mix(seed, self.ids[i])
             seed = self.mix(seed, self.leaves[i])
+            seed = self.mix(seed, self.visible[i])
             seed = self.mix(seed, self.ahead[i])
         return seed

@@ -125,7 +125,8 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
                        help="the embedded exchange drops, repeats, delays and refuses by this plan")
     where.add_argument("--live", action="store_true",
                        help="real venue, real money; orders leave only with DRY_RUN=0 as well")
-    where.add_argument("--fees", metavar="free|kraken", help="fees of the embedded account")
+    where.add_argument("--fees", metavar="free|kraken|TIER",
+                       help="fees of the embedded account; a tier is a 30-day volume such as 250k")
     where.add_argument("--seed", metavar="N", help="seed of the synthetic market")
     how = parser.add_argument_group("how long, and what stays")
     how.add_argument("--duration", metavar="S", type=_duration,
@@ -148,7 +149,10 @@ def _add_exchange(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument("--replay", metavar="FILE", help="serve recorded market data")
     parser.add_argument("--faults", metavar="seed:N",
                         help="drop, repeat, delay and refuse by this plan")
-    parser.add_argument("--fees", metavar="free|kraken", help="fee schedule")
+    parser.add_argument("--switch", metavar="NAME=VALUE", action="append", default=[],
+                        help="choose how the venue behaves where its documentation is silent; "
+                             "`--switch help` lists what there is")
+    parser.add_argument("--fees", metavar="free|kraken|TIER", help="fee schedule")
     parser.add_argument("--seed", metavar="N", help="seed of the synthetic market")
     parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
     parser.add_argument("--duration", metavar="S", type=_duration, help="stop after S seconds")
@@ -286,10 +290,16 @@ def command_run(options: argparse.Namespace) -> int:
 def command_exchange(options: argparse.Namespace) -> int:
     """``hftbot exchange``"""
     from hftbot.app.options import ExchangeOptions
+    if "help" in options.switch:
+        from hftbot.exchange.settings import switch_values
+        for name, words in switch_values().items():
+            print(f"{name}: {' | '.join(words)}")
+        return 0
     loaded = load_settings(options)
     wishes = ExchangeOptions(port=options.port, duration_s=options.duration, replay=options.replay,
                              faults_seed=_faults_seed(options),
                              json=options.json, fresh=options.fresh, with_bot=options.with_bot,
+                             switches=tuple(options.switch),
                              origin=loaded.origin(), notes=loaded.notes)
     from hftbot.app import compose
     return int(compose.exchange(loaded.settings, wishes))

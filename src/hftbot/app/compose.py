@@ -23,6 +23,7 @@ from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
 from hftbot.app.strategies import build_strategy
+from hftbot.config.fee_schedules import rates_e6
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError, HftbotError, StoreError, TransportError
 from hftbot.live.carry_over import base_rows
@@ -50,7 +51,6 @@ JOURNAL_BYTES = 64 << 20
 EXIT_NOT_VERIFIED = 4
 EXIT_HALTED = 5
 EXIT_NO_STRATEGY = 1
-FEES_E6 = {"free": (0, 0), "kraken": (2500, 4000)}
 REPLAY_POLL_S = 0.25
 KILLED = "by signal SIGQUIT"
 
@@ -187,7 +187,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
 
 async def _instruments(settings: Settings, exchange: venues.OpenVenue) -> list[Instrument]:
     """The grids of the run's symbols, as the venue tells them."""
-    maker, taker = FEES_E6[exchange.fees]
+    maker, taker = rates_e6(exchange.fees, settings.symbols[0])
     try:
         return await discover(exchange.endpoint.ws_url, ws.connect, settings.symbols, maker, taker)
     except TransportError as error:

@@ -35,6 +35,7 @@ class ExchangeOptions:
     """Options of ``hftbot exchange``.
 
     ``with_bot``: serve until standard input closes, then LINGER_S more; otherwise until a signal.
+    ``switches`` are NAME=VALUE texts of the venue's unconfirmed points.
     """
 
     port: int = 0
@@ -44,6 +45,7 @@ class ExchangeOptions:
     json: bool = False
     fresh: bool = False
     with_bot: bool = False
+    switches: tuple[str, ...] = ()
     origin: str = "defaults"
     notes: tuple[str, ...] = ()
 

@@ -48,11 +48,11 @@ examples:
 EXCHANGE = (
     "serve the embedded exchange alone",
     """\
-Serves Kraken's WebSocket v2 and the REST calls that the bot uses on 127.0.0.1, with a seeded
-synthetic market or a recorded one. Prints its addresses; Ctrl-C saves the account and stops.""",
+Serves Kraken's WebSocket v2 and REST on 127.0.0.1, with a seeded synthetic market or a recorded
+one. Prints its addresses; Ctrl-C saves the account and stops. ccxt and others trade on it.""",
     """\
 examples:
-  hftbot exchange --port 8080 --seed 7
+  hftbot exchange --port 8080 --seed 7 --fees 250k
   hftbot exchange --replay btcusdt.npz --json
   hftbot run --exchange http://127.0.0.1:8080    in another terminal""",
 )

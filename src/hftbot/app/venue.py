@@ -22,7 +22,7 @@ from hftbot.app.children import (
 from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.config.schema import Settings
 from hftbot.errors import HftbotError, StoreError, TransportError
-from hftbot.exchange.settings import ExchangeSettings, Latency, replay_listing
+from hftbot.exchange.settings import ExchangeSettings, Latency, replay_listing, switched
 from hftbot.live.clock import SystemClock
 from hftbot.store.halt_file import HaltFile
 from hftbot.store.state_dir import StateDir
@@ -168,12 +168,13 @@ def exchange_settings(settings: Settings, options: ExchangeOptions,
     told = ExchangeSettings(
         state_dir=folder, port=options.port, mode="replay" if options.replay else "synthetic",
         seed=settings.seed, symbols=settings.symbols, listings=listings,
-        fees="kraken" if settings.fees == "kraken" else "free",
+        fees=settings.fees,
         balances={"USD": settings.sim_balance_usd, "BTC": Decimal(0), "ETH": Decimal(0)},
         latency=Latency(
             network_us=settings.sim_network_us, network_jitter_us=settings.sim_network_jitter_us,
             engine_us=settings.sim_engine_us, engine_jitter_us=settings.sim_engine_jitter_us),
         pace=settings.sim_pace_e6 / 1e6,
         linger_s=settings.linger_us / 1e6, watch_stdin=options.with_bot,
-        json_output=options.json, faults_seed=options.faults_seed)
+        json_output=options.json, faults_seed=options.faults_seed,
+        switches=switched(options.switches))
     return told.check(), events

@@ -16,6 +16,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from hftbot.config.fee_schedules import NAMES as FEE_NAMES
 from hftbot.config.kinds import (
     Choice,
     Flag,
@@ -228,8 +229,8 @@ class Settings:
     seed: int = _key(
         "SEED", _number("0", "9007199254740991"), "1", "sim", "seed of the synthetic market")
     fees: str = _key(
-        "FEES", Choice(("free", "kraken")), "free", "sim",
-        "fees of the embedded account: none, or Kraken's public schedule")
+        "FEES", Choice(FEE_NAMES), "free", "sim",
+        "fees of the embedded account: none, Kraken's public schedule, or its tier of this volume")
     sim_balance_usd: Decimal = _key(
         "SIM_BALANCE_USD", _usd("1", "1000000000"), "10000", "sim",
         "what a new embedded account starts with")

@@ -1,36 +1,28 @@
-"""The client's account: balances, holds, fees, and the key, nonce and tokens that open it."""
+"""The client's account: balances, holds, fees and the volume that they depend on."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
-from urllib.parse import parse_qs
 
-from hftbot.exchange.settings import FEES_E6, FeeSchedule, Listing
-from hftbot.words.ports import Rng
+from hftbot.config.fee_schedules import (
+    CRYPTO,
+    STABLE_BASES,
+    VOLUMES_USD,
+    rates_e6,
+    schedule_of,
+    tier_at,
+)
+from hftbot.exchange.settings import Listing
 
 E10 = 10**10
-TOKEN_LIFE_US = 900 * 1_000_000
+DAY_US = 86_400_000_000
+# A fee tier goes by the volume of this many days.
+VOLUME_DAYS = 30
+DOLLARS = frozenset(("USD", "USDT", "USDC", "DAI", "PYUSD"))
 # Ledger decimals of the quote asset: a fee is rounded to them.
 FEE_DECIMALS: dict[str, int] = {"USD": 4, "EUR": 4, "USDT": 8}
-
-
-def api_sign(path: str, nonce: str, body: bytes, secret: str) -> str:
-    """API-Sign header: HMAC-SHA512 over path and SHA256(nonce + body), keyed by the secret."""
-    message = path.encode() + hashlib.sha256(nonce.encode() + body).digest()
-    mac = hmac.new(base64.b64decode(secret), message, hashlib.sha512)
-    return base64.b64encode(mac.digest()).decode()
-
-
-def random_text(rng: Rng, length: int, alphabet: str) -> str:
-    """Seeded random characters."""
-    return "".join(alphabet[rng.randrange(0, len(alphabet))] for _ in range(length))
 
 
 @dataclass(slots=True)
@@ -43,16 +35,30 @@ class Movement:
     balance_e10: int
 
 
+def dollars(asset: str) -> int:
+    """What one unit of an asset is worth in US dollars, 1e-10; 0 if that is not known."""
+    return E10 if asset in DOLLARS else 0
+
+
 @dataclass(slots=True)
 class Account:
-    """Balances and holds in 1e-10 units of each asset; fees in millionths of the value."""
+    """Balances and holds in 1e-10 units of each asset; fees in millionths of the value.
+
+    ``schedule`` is a name of config/fee_schedules.py. The two fees are those of its ordinary pairs
+    and follow the volume of 30 days; ``clock`` tells the time in microseconds, ``worth`` what an
+    asset is worth in US dollars (1e-10).
+    """
 
     balances: dict[str, int]
     maker_fee_e6: int = 0
     taker_fee_e6: int = 0
     holds: dict[str, int] = field(default_factory=dict)
     fees_paid_e10: int = 0
-    volume_e10: int = 0
+    schedule: str = "free"
+    # Dollars traded, 1e-10, by the day since the epoch.
+    volumes_e10: dict[int, int] = field(default_factory=dict)
+    clock: Callable[[], int] = lambda: 0
+    worth: Callable[[str], int] = dollars
 
     def available(self, asset: str) -> int:
         """What may still be promised."""
@@ -72,137 +78,76 @@ class Account:
         scale: int = 10 ** (10 - listing.qty_precision)
         return lots * listing.lot_units * scale
 
+    def rates_e6(self, listing: Listing) -> tuple[int, int]:
+        """Maker and taker fee of a pair now."""
+        if self.schedule != "free" and listing.base in STABLE_BASES:
+            tier = tier_at(schedule_of(self.schedule, listing.symbol), self.volume_usd())
+            return tier.maker_e6, tier.taker_e6
+        return self.maker_fee_e6, self.taker_fee_e6
+
+    def volume_usd(self) -> float:
+        """What counts for the fee tier: the schedule's own volume and that of 30 days."""
+        first = self.clock() // DAY_US - VOLUME_DAYS
+        traded = sum(e10 for day, e10 in self.volumes_e10.items() if day > first)
+        return VOLUMES_USD[self.schedule] + traded / E10
+
+    def traded(self, quote: str, value_e10: int) -> None:
+        """Count a trade's value; the fees may fall."""
+        day = self.clock() // DAY_US
+        usd_e10 = value_e10 * self.worth(quote) // E10
+        if day not in self.volumes_e10:
+            self.volumes_e10 = {past: e10 for past, e10 in self.volumes_e10.items()
+                                if past > day - VOLUME_DAYS}
+        self.volumes_e10[day] = self.volumes_e10.get(day, 0) + usd_e10
+        self.settle_tier()
+
+    def settle_tier(self) -> None:
+        """Let the fees follow the volume."""
+        if self.schedule != "free":
+            _, self.maker_fee_e6, self.taker_fee_e6 = tier_at(CRYPTO, self.volume_usd())
+
     def fee_e10(self, listing: Listing, value_e10: int, maker: bool) -> int:
         """Fee of a trade in the quote asset, rounded half up to its ledger decimals."""
-        rate = self.maker_fee_e6 if maker else self.taker_fee_e6
+        rate = self.rates_e6(listing)[0 if maker else 1]
         step: int = 10 ** (10 - FEE_DECIMALS.get(listing.quote, 8))
         exact = value_e10 * rate
         return (2 * exact + step * 1_000_000) // (2 * step * 1_000_000) * step
 
-    def needed(self, listing: Listing, side: int, tick_lots: int, lots: int) -> tuple[str, int]:
-        """Asset and amount that an order may cost at worst."""
-        if side == 1:
-            return listing.base, self.qty_e10(listing, lots)
-        value = self.value_e10(listing, tick_lots)
-        worst = max(self.maker_fee_e6, self.taker_fee_e6, 0)
-        return listing.quote, value + -(-value * worst // 1_000_000)
+    def needed(self, listing: Listing, side: int, tick_lots: int, lots: int,
+               base_fee: bool = False) -> tuple[str, int]:
+        """Asset and amount that an order may cost at worst; the fee comes out of its own asset."""
+        worst = max(*self.rates_e6(listing), 0)
+        asset, amount = ((listing.base, self.qty_e10(listing, lots)) if side == 1
+                         else (listing.quote, self.value_e10(listing, tick_lots)))
+        if base_fee == (side == 1):
+            amount += -(-amount * worst // 1_000_000)
+        return asset, amount
 
-    def trade(self, listing: Listing, side: int, ticks: int, lots: int,
-              maker: bool) -> tuple[int, Movement, Movement]:
-        """Book a fill. Returns the fee and the two ledger rows (base leg, quote leg)."""
+    def trade(self, listing: Listing, side: int, ticks: int, lots: int, maker: bool,
+              base_fee: bool = False) -> tuple[int, Movement, Movement]:
+        """Book a fill. Returns the fee in quote and the two ledger rows (base leg, quote leg).
+
+        With ``base_fee`` the fee is taken from the base asset, in its row.
+        """
         value = self.value_e10(listing, ticks * lots)
         qty = self.qty_e10(listing, lots)
         fee = self.fee_e10(listing, value, maker)
         sign = 1 - 2 * side
-        base = self.balances.get(listing.base, 0) + sign * qty
-        quote = self.balances.get(listing.quote, 0) - sign * value - fee
+        rate = self.maker_fee_e6 if maker else self.taker_fee_e6
+        in_base = -(-qty * rate // 1_000_000) if base_fee else 0
+        in_quote = 0 if base_fee else fee
+        base = self.balances.get(listing.base, 0) + sign * qty - in_base
+        quote = self.balances.get(listing.quote, 0) - sign * value - in_quote
         self.balances[listing.base] = base
         self.balances[listing.quote] = quote
         self.fees_paid_e10 += fee
-        self.volume_e10 += value
-        return (fee, Movement(listing.base, sign * qty, 0, base),
-                Movement(listing.quote, -sign * value, fee, quote))
+        self.traded(listing.quote, value)
+        return (fee, Movement(listing.base, sign * qty, in_base, base),
+                Movement(listing.quote, -sign * value, in_quote, quote))
 
 
-def new_account(balances: Mapping[str, Decimal], fees: FeeSchedule) -> Account:
+def new_account(balances: Mapping[str, Decimal], fees: str) -> Account:
     """An account with starting money; amounts finer than 1e-10 are cut off."""
-    maker, taker = FEES_E6[fees]
-    return Account({asset: int(amount * E10) for asset, amount in balances.items()}, maker, taker)
-
-
-# What the guardian's key may do: it cannot trade, and cannot open the private stream.
-CANCEL_ONLY = frozenset(("CancelAllOrdersAfter", "CancelAll", "OpenOrders"))
-
-
-class Gatekeeper:
-    """Knows the API keys; checks nonces, signatures and WebSocket tokens.
-
-    The account has two keys: one may do everything, the guardian's only what CANCEL_ONLY says.
-    Each has its own nonces.
-    """
-
-    def __init__(self, rng: Rng, saved: Mapping[str, Any] | None = None) -> None:
-        self.rng = rng
-        if saved:
-            self.api_key = str(saved["api_key"])
-            self.api_secret = str(saved["api_secret"])
-            self.last_nonce = int(saved["last_nonce"])
-        else:
-            secret = bytes(rng.getrandbits(8) for _ in range(64))
-            public = bytes(rng.getrandbits(8) for _ in range(42))
-            self.api_key = base64.b64encode(public).decode()
-            self.api_secret = base64.b64encode(secret).decode()
-            self.last_nonce = 0
-        self.guardian_nonce = int(saved.get("guardian_nonce", 0)) if saved else 0
-        seed = b"guardian " + self.api_secret.encode()
-        self.guardian_secret = base64.b64encode(hashlib.sha512(seed).digest()).decode()
-        seed = b"public " + seed
-        self.guardian_key = base64.b64encode(hashlib.sha512(seed).digest()[:42]).decode()
-        # Token to its expiry; 0 while a connection keeps it alive.
-        self.tokens: dict[str, int] = {}
-        self.kept: dict[str, int] = {}
-
-    def saved(self) -> dict[str, Any]:
-        """What the next run must know."""
-        return {"api_key": self.api_key, "api_secret": self.api_secret,
-                "last_nonce": self.last_nonce, "guardian_nonce": self.guardian_nonce}
-
-    def refuse(self, path: str, headers: Mapping[str, str], body: bytes) -> str:
-        """Error text of a private REST request, or an empty string if it may pass."""
-        lowered = {name.lower(): value for name, value in headers.items()}
-        key = lowered.get("api-key", "").encode(errors="replace")
-        guardian = hmac.compare_digest(key, self.guardian_key.encode())
-        if not guardian and not hmac.compare_digest(key, self.api_key.encode()):
-            return "EAPI:Invalid key"
-        secret = self.guardian_secret if guardian else self.api_secret
-        fields = form(body)
-        nonce = fields.get("nonce", "")
-        if not (nonce.isascii() and nonce.isdigit()) or len(nonce) > 20:
-            return "EAPI:Invalid nonce"
-        expected = api_sign(path, nonce, body, secret)
-        given = lowered.get("api-sign", "").encode(errors="replace")
-        if not hmac.compare_digest(given, expected.encode()):
-            return "EAPI:Invalid signature"
-        last = self.guardian_nonce if guardian else self.last_nonce
-        if int(nonce) <= last or int(nonce) >= 1 << 64:
-            return "EAPI:Invalid nonce"
-        if not guardian:
-            self.last_nonce = int(nonce)
-            return ""
-        self.guardian_nonce = int(nonce)
-        return "" if path.rpartition("/")[2] in CANCEL_ONLY else "EGeneral:Permission denied"
-
-    def issue(self, now_us: int) -> str:
-        """A new WebSocket token, good for 15 minutes."""
-        for token, until in list(self.tokens.items()):
-            if until < now_us and not self.kept.get(token):
-                del self.tokens[token]
-        token = base64.b64encode(bytes(self.rng.getrandbits(8) for _ in range(32))).decode()
-        token = token.rstrip("=")
-        self.tokens[token] = now_us + TOKEN_LIFE_US
-        return token
-
-    def valid(self, token: str, now_us: int) -> bool:
-        """Whether a token opens the private channels now."""
-        until = self.tokens.get(token)
-        return until is not None and (now_us < until or self.kept.get(token, 0) > 0)
-
-    def keep(self, token: str) -> None:
-        """A connection subscribed with the token and keeps it alive."""
-        self.kept[token] = self.kept.get(token, 0) + 1
-
-    def let_go(self, token: str) -> None:
-        """A connection that kept the token alive has closed."""
-        self.kept[token] = self.kept.get(token, 1) - 1
-
-
-def form(body: bytes) -> dict[str, str]:
-    """Fields of a form-encoded or JSON body; empty if it is neither."""
-    try:
-        text = body.decode()
-        if text.lstrip().startswith("{"):
-            fields = json.loads(text)
-            return {str(key): str(value) for key, value in fields.items()}
-        return {key: values[-1] for key, values in parse_qs(text, keep_blank_values=True).items()}
-    except (ValueError, RecursionError):
-        return {}
+    maker, taker = rates_e6(fees, "BTC/USD")
+    return Account({asset: int(amount * E10) for asset, amount in balances.items()}, maker, taker,
+                   schedule=fees)

@@ -52,6 +52,14 @@ class BookView:
         self.checksum = 0
         self.ts_us = 0
 
+    def best(self, side: int) -> tuple[int, int]:
+        """Price in ticks and lots of the best level, zeros if the side is empty."""
+        view = self.sides[side]
+        if not view.keys:
+            return 0, 0
+        key = view.keys[0]
+        return key * view.sign, view.lots[key]
+
     def watch(self, depth: int) -> None:
         """One more subscriber of a depth."""
         self.depths[depth] = self.depths.get(depth, 0) + 1
@@ -99,13 +107,16 @@ class BookView:
 
     def window(self, side: int, depth: int, edge: int | None, changed: dict[int, int],
                gone: set[int]) -> str:
-        """Changed levels inside the window, then those that moved into it."""
+        """Changed levels inside the window, removals first, then those that moved into it.
+
+        In that order even a client that cuts its window after each level ends with the right one.
+        """
         if not changed:
             return ""
         view = self.sides[side]
         now = view.edge(depth)
         pieces = []
-        for ticks, lots in changed.items():
+        for ticks, lots in sorted(changed.items(), key=lambda change: change[1] > 0):
             key = ticks * view.sign
             # A removal matters if the level was inside, a size if the level is inside now.
             limit = now if lots else edge

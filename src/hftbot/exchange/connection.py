@@ -8,7 +8,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hftbot.exchange import subscriptions, trading
+from hftbot.exchange.door_limits import SlidingCount
 from hftbot.exchange.kraken_text import quoted
+from hftbot.exchange.reports import ReportWishes
+from hftbot.exchange.request_forms import check_form
 from hftbot.exchange.requests import FRAME_BYTES_MAX, WRONG_HOST, Refused, parse
 from hftbot.exchange.settings import PUBLIC_ANSWER_US
 
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 HEARTBEAT_US = 1_000_000
 HEARTBEAT = '{"channel":"heartbeat"}'
 INT64_MAX = (1 << 63) - 1
+# Close codes, and a count that nobody reaches.
+GOING_AWAY, POLICY_VIOLATION, UNLIMITED = 1001, 1008, 1 << 62
+EMPTY_US = 100_000
 # Streams of one connection; each keeps its own order.
 DATA, ACKS, REPORTS = 0, 1, 2
 
@@ -30,11 +36,14 @@ class Connection:
         self.kind = kind
         self.connection_id = connection_id
         self.closed = False
-        # The venue wants to end it: who holds the socket closes it.
+        # The venue wants to end it, with this code: who holds the socket closes it.
         self.hung_up = False
-        # (channel, symbol) to the depth of a book, else 1.
+        self.close_code = GOING_AWAY
+        # (channel, symbol) to the depth of a book, the trigger of a ticker, else 1.
         self.subscriptions: dict[tuple[str, str], int] = {}
         self.sequences: dict[str, int] = {}
+        # What its subscription to executions asked for.
+        self.wishes = ReportWishes()
         self.tokens: list[str] = []
         self.heartbeats = False
         # Frames on their way: due time, order, text.
@@ -42,7 +51,14 @@ class Connection:
         self.last_due = [0, 0, 0]
         self.last_arrival_us = 0
         self.last_engine_us = 0
-        self.data(self.status_frame(), face.now_us)
+        switches = face.settings.switches
+        self.requests = SlidingCount(switches.messages_per_s or UNLIMITED)
+        self.strikes = 0
+        # What the idle clock counts from.
+        self.request_us = self.empty_us = face.now_us
+        if switches.idle_close_s:
+            self.face.later(face.now_us + switches.idle_close_s * 1_000_000, self.look_idle)
+        self.data(face.operations.status_frame(connection_id), face.now_us)
 
     # Frames out.
 
@@ -80,20 +96,24 @@ class Connection:
         """When the next frame arrives, or None."""
         return self.out[0][0] if self.out else None
 
-    def status_frame(self) -> str:
-        """The status message that is pushed on connect."""
-        return (f'{{"channel":"status","type":"update","data":[{{"version":"2.0.10",'
-                f'"system":"{self.face.system}","api_version":"v2",'
-                f'"connection_id":{self.connection_id},"upcoming_maintenance":[],'
-                f'"emergency":[]}}]}}')
-
     # Acks.
 
-    def ack(self, method: str, req_id: int | None, result: str, in_us: int, out_us: int) -> None:
+    def ack(self, method: str, req_id: int | None, result: str, in_us: int, out_us: int,
+            success: bool = True) -> None:
         """A positive answer; ``result`` is JSON."""
         stamps = self.face.stamps
         number = "" if req_id is None else f'"req_id":{req_id},'
-        self.send(f'{{"method":"{method}",{number}"result":{result},"success":true,'
+        self.send(f'{{"method":"{method}",{number}"result":{result},'
+                  f'"success":{"true" if success else "false"},'
+                  f'"time_in":"{stamps.micro(in_us)}","time_out":"{stamps.micro(out_us)}"}}',
+                  out_us, ACKS)
+
+    def ack_plain(self, method: str, req_id: int | None, pair: str, in_us: int,
+                  out_us: int) -> None:
+        """A positive answer with a member of its own in place of ``result``."""
+        stamps = self.face.stamps
+        number = "" if req_id is None else f'"req_id":{req_id},'
+        self.send(f'{{"method":"{method}",{pair},{number}"success":true,'
                   f'"time_in":"{stamps.micro(in_us)}","time_out":"{stamps.micro(out_us)}"}}',
                   out_us, ACKS)
 
@@ -134,6 +154,10 @@ class Connection:
     def arrived(self, frame: str, now_us: int) -> None:
         """The venue reads a frame."""
         if self.closed:
+            return
+        self.request_us = now_us
+        if not self.requests.pay(1, now_us):
+            self.flooded(now_us)
             return
         message = None
         if len(frame) <= FRAME_BYTES_MAX:
@@ -177,8 +201,9 @@ class Connection:
         handler = trading.METHODS.get(method)
         if handler is None:
             raise Refused("Unsupported event")
-        if self.kind == "public":
+        if self.kind != "private":
             raise Refused(WRONG_HOST["public"])
+        check_form(method, params)
         self.check_token(params, now_us)
         self.at_engine(method, req_id, now_us,
                        lambda at_us: handler(self, method, req_id, params, now_us, at_us))
@@ -206,7 +231,37 @@ class Connection:
         self.last_engine_us = at
         self.face.later(at, run)
 
+    def flooded(self, now_us: int) -> None:
+        """Too many requests: this one is lost, and who goes on like that is thrown out."""
+        switches = self.face.settings.switches
+        self.strikes += 1
+        if self.strikes > switches.messages_per_s:
+            self.hang_up(POLICY_VIOLATION)
+        elif switches.message_rate_error == "bare":
+            self.send('{"Error":"Exceeded msg rate"}', now_us, ACKS)
+        else:
+            self.refuse("Exceeded msg rate", "", None, now_us, now_us + PUBLIC_ANSWER_US)
+
     # The connection's life.
+
+    def hang_up(self, code: int) -> None:
+        """The venue ends the connection."""
+        self.hung_up, self.close_code = True, code
+
+    def look_idle(self, now_us: int) -> None:
+        """End a socket without subscriptions that is idle; look again when it could be."""
+        if self.closed:
+            return
+        idle_us = self.face.settings.switches.idle_close_s * 1_000_000
+        since_us = now_us
+        if not self.subscriptions:
+            # A ping keeps a public connection; a private one needs a subscription.
+            since_us = max(self.request_us, self.empty_us) if self.kind == "public" \
+                else self.empty_us
+        if now_us - since_us >= idle_us:
+            self.hang_up(GOING_AWAY)
+        else:
+            self.face.later(since_us + idle_us, self.look_idle)
 
     def beat(self, now_us: int) -> None:
         """Start the heartbeat grid with the first subscription."""
@@ -222,16 +277,30 @@ class Connection:
             self.face.later(at_us + HEARTBEAT_US, tick)
         self.face.later(now_us + HEARTBEAT_US, tick)
 
+    def enroll(self, key: tuple[str, str], value: int) -> None:
+        """Subscribe: (channel, symbol), and a book's depth or a ticker's trigger, else 1."""
+        self.subscriptions[key] = value
+        self.face.feed.enroll(self, key, value)
+
+    def leave(self, key: tuple[str, str]) -> None:
+        """Unsubscribe what was subscribed."""
+        self.face.feed.leave(self, key, self.subscriptions.pop(key))
+        self.empty_us = self.face.now_us
+        if not self.subscriptions and self.face.settings.switches.empty_socket == "close":
+            def end(_now_us: int) -> None:
+                if not self.subscriptions:
+                    self.hang_up(GOING_AWAY)
+            # A moment later, so that the answer still arrives.
+            self.face.later(self.face.now_us + EMPTY_US, end)
+
     def close(self) -> None:
         """The client is gone; what is on its way is lost."""
         if self.closed:
             return
         self.closed = True
         self.out.clear()
-        for (channel, symbol), depth in self.subscriptions.items():
-            if channel == "book":
-                self.face.views[self.face.desk.index[symbol]].unwatch(depth)
-        self.subscriptions.clear()
+        for key in list(self.subscriptions):
+            self.leave(key)
         for token in self.tokens:
             self.face.gate.let_go(token)
         if self in self.face.connections:

@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import count
 from typing import Any, Literal
 
 from fastcore.sim.rng import SplitMix
-from hftbot.exchange.accounts import Gatekeeper, new_account
-from hftbot.exchange.book_view import BookView
+from hftbot.exchange.accounts import dollars, new_account
+from hftbot.exchange.api_keys import Gatekeeper
 from hftbot.exchange.connection import Connection
 from hftbot.exchange.dead_man import DeadManSwitch
+from hftbot.exchange.door_limits import LEVEL3_PER_S, Doorman, SlidingCount
 from hftbot.exchange.kraken_text import ListingText, Stamps
+from hftbot.exchange.maintenance import Operations
 from hftbot.exchange.market import Batch, Market, SyntheticMarket
 from hftbot.exchange.order_desk import USER_REQUESTED, Identifiers, OrderDesk
+from hftbot.exchange.orders_view import OrdersView, crowd_name
+from hftbot.exchange.public_feed import PublicFeed
 from hftbot.exchange.rate_counter import RateCounter
 from hftbot.exchange.replay_market import Event, ReplayMarket
-from hftbot.exchange.reports import SIDES
+from hftbot.exchange.reports import Order
 from hftbot.exchange.rest import Rest
 from hftbot.exchange.settings import ExchangeSettings
 from hftbot.words.ports import Clock, Rng
 
-Kind = Literal["public", "private"]
+Kind = Literal["public", "private", "level3"]
 SKIP_US = 5_000_000
 
 
@@ -49,20 +54,30 @@ class KrakenFace:
         self.runs = int(saved["runs"]) + 1 if saved else 1
         self.markets = self.make_markets(saved or {}, events)
         self.texts = [ListingText(market.listing) for market in self.markets]
-        self.views = [BookView(text) for text in self.texts]
+        self.feed = PublicFeed(self.texts, self.stamps, [
+            OrdersView(text, market.matcher, partial(self.name_of, i))
+            for i, (text, market) in enumerate(zip(self.texts, self.markets, strict=True))])
+        self.views = self.feed.views
         self.account = new_account(settings.balances, settings.fees)
-        self.gate = Gatekeeper(secrets or rng, saved["gate"] if saved else None)
+        self.account.clock, self.account.worth = (lambda: self.now_us), self.worth
+        self.gate = Gatekeeper(secrets or rng, saved["gate"] if saved else None,
+                               settings.rate_tier, int(settings.switches.rest_history_cost),
+                               self.now_us, settings.switches.lockout_after)
         self.desk = OrderDesk(self.account, self.markets, self.texts, settings.switches,
                               Identifiers(rng), self.stamps, RateCounter(settings.rate_tier))
-        self.rest = Rest(self)
+        self.desk.on_scheduled = self.start_later
+        self.level3_rate = SlidingCount(
+            LEVEL3_PER_S["pro" if settings.rate_tier == "pro" else "standard"])
         self.system = "online"
         self.connections: list[Connection] = []
+        self.rest = Rest(self)
+        self.doorman = Doorman(settings.switches.connections_per_10_min)
         self.actions: list[tuple[int, int, Callable[[int], None]]] = []
         self.order_of_actions = count()
         self.connection_ids = rng.getrandbits(63)
-        self.public_trades: list[list[str]] = [[] for _ in self.markets]
         self.counts = {"frames_in": 0, "frames_out": 0, "events": 0}
         self.open(saved)
+        self.operations = Operations(self)
         self.dead_man = DeadManSwitch(self, int(saved.get("dead_man_us", 0)) if saved else 0)
 
     def make_markets(self, saved: Mapping[str, Any],
@@ -75,7 +90,8 @@ class KrakenFace:
         last = {listing.symbol: saved["last_ticks"][listing.symbol]
                 for listing in settings.listed() if grids.get(listing.symbol) == listing.grid}
         return [SyntheticMarket(listing, settings.seed * 1_000 + 7 * i + self.runs * 1_000_003,
-                                int(last.get(listing.symbol, 0)))
+                                int(last.get(listing.symbol, 0)),
+                                deep=settings.switches.deep_book)
                 for i, listing in enumerate(settings.listed())]
 
     def open(self, saved: Mapping[str, Any] | None) -> None:
@@ -84,6 +100,9 @@ class KrakenFace:
             self.account.balances.update(
                 {asset: int(text) for asset, text in saved["balances"].items()})
             self.account.fees_paid_e10 = int(saved["fees_paid_e10"])
+            self.account.volumes_e10 = {int(day): int(text) for day, text
+                                        in saved.get("volumes_e10", {}).items()}
+            self.account.settle_tier()
             if self.settings.mode == "synthetic":
                 self.desk.restore(saved["desk"], self.now_us)
         for i, market in enumerate(self.markets):
@@ -92,6 +111,7 @@ class KrakenFace:
                     for ticks, lots in matcher.levels(side, 4_096)]
             batch = market.open(self.now_us)
             batch.changes[:0] = kept
+            self.feed.open(i, market.mid_ticks())
             self.publish(i, batch, self.now_us)
         if saved and self.settings.mode == "replay":
             self.desk.restore(saved["desk"], self.now_us)
@@ -107,6 +127,11 @@ class KrakenFace:
         """True if the recorded data is over."""
         return all(market.finished for market in self.markets)
 
+    @property
+    def halted(self) -> bool:
+        """True while the engine's mode lets nobody trade: the crowd waits."""
+        return self.system != "online" and self.settings.switches.modes_stop_trading
+
     def later(self, due_us: int, action: Callable[[int], None]) -> None:
         """Do something at a time."""
         heapq.heappush(self.actions, (due_us, next(self.order_of_actions), action))
@@ -118,10 +143,19 @@ class KrakenFace:
             self.tell(now_us)
         self.later(due_us, look)
 
+    def start_later(self, order: Order) -> None:
+        """Start a scheduled order when its time comes, unless it is gone by then."""
+        def begin(now_us: int) -> None:
+            if order.order_id in self.desk.orders:
+                index = self.desk.index[order.symbol]
+                self.publish(index, self.desk.start(index, order, now_us), now_us)
+                self.tell(now_us)
+        self.later(order.effective_us, begin)
+
     def next_due_us(self) -> int | None:
         """Time of the next thing to do or frame to send, or None."""
         due: int | None = self.actions[0][0] if self.actions else None
-        for market in self.markets:
+        for market in () if self.halted else self.markets:
             at = market.next_due_us()
             if at is not None and (due is None or at < due):
                 due = at
@@ -135,7 +169,7 @@ class KrakenFace:
         while True:
             due = self.actions[0][0] if self.actions else now_us + 1
             index = -1
-            for i, market in enumerate(self.markets):
+            for i, market in enumerate(() if self.halted else self.markets):
                 at = market.next_due_us()
                 if at is not None and at < due:
                     due, index = at, i
@@ -158,11 +192,15 @@ class KrakenFace:
     def network_us(self) -> int:
         """One way through the network."""
         latency = self.settings.latency
+        if not latency.network_jitter_us:
+            return latency.network_us
         return latency.network_us + int(self.delays.exponential() * latency.network_jitter_us)
 
     def engine_us(self) -> int:
         """Through the engine."""
         latency = self.settings.latency
+        if not latency.engine_jitter_us:
+            return latency.engine_us
         return latency.engine_us + int(self.delays.exponential() * latency.engine_jitter_us)
 
     # Public channels.
@@ -178,25 +216,16 @@ class KrakenFace:
             self.tell(now_us)
 
     def publish(self, index: int, batch: Batch, now_us: int) -> None:
-        """Book updates and trades of one engine event."""
-        stamp = self.stamps.micro(now_us)
-        text = self.texts[index]
-        if batch.trades:
-            rows = [f'{{"symbol":{text.symbol},"side":"{SIDES[side]}","price":{text.price(ticks)},'
-                    f'"qty":{text.qty(lots)},"ord_type":"limit","trade_id":{trade_id},'
-                    f'"timestamp":"{stamp}"}}' for side, ticks, lots, trade_id in batch.trades]
-            self.public_trades[index] = (self.public_trades[index] + rows)[-50:]
-            frame = f'{{"channel":"trade","type":"update","data":[{",".join(rows)}]}}'
-            for connection in self.connections:
-                if ("trade", text.listing.symbol) in connection.subscriptions:
-                    connection.data(frame, now_us)
-        if batch.changes:
-            frames = self.views[index].apply(batch.changes, now_us, stamp)
-            if frames:
-                for connection in self.connections:
-                    depth = connection.subscriptions.get(("book", text.listing.symbol), 0)
-                    if depth in frames:
-                        connection.data(frames[depth], now_us)
+        """Tell the public channels of one engine event, and of what its trades set off."""
+        if self.system == "online":
+            self.desk.waiting.follow(index, batch, now_us)
+        self.feed.publish(index, batch, now_us)
+        self.rest.markets.watch(index, batch.trades, self.feed.bests[index], now_us)
+
+    def name_of(self, index: int, matcher_id: int) -> str:
+        """The id under which level3 shows an order of a market."""
+        own = self.desk.matched.get((index, matcher_id))
+        return own.order_id if own is not None else crowd_name(index, matcher_id)
 
     # Private channels.
 
@@ -207,24 +236,31 @@ class KrakenFace:
             if connection.kind != "private":
                 continue
             for report in found:
-                connection.sequenced("executions", "update", report, now_us)
+                text = connection.wishes.text(report, self.desk.rates.value(report.symbol, now_us))
+                if text:
+                    connection.sequenced("executions", "update", text, now_us)
             for row in ledger:
                 connection.sequenced("balances", "update", row, now_us)
 
     def set_system(self, system: str) -> None:
         """Change the engine's mode: online, post_only, cancel_only or maintenance."""
+        if self.halted and system == "online":
+            for market in self.markets:
+                market.skip(self.now_us)
         self.system = system
         if system != "maintenance":
             self.dead_man.engine_returned(self.now_us)
-        for connection in self.connections:
-            connection.data(connection.status_frame(), self.now_us)
+        self.operations.push()
 
     def cancel_everything(self, now_us: int, reason: str = USER_REQUESTED) -> int:
         """Cancel all open orders; returns how many."""
         orders = list(self.desk.orders.values())
+        each = self.settings.switches.cancel_all_cost == "orders"
         for order in orders:
             index = self.desk.index[order.symbol]
-            self.publish(index, self.desk.cancel(order, now_us, reason), now_us)
+            self.publish(index, self.desk.cancel(order, now_us, reason, each), now_us)
+        for symbol in {order.symbol for order in orders} if not each else ():
+            self.desk.rates.charge(symbol, now_us, 1.0)
         self.tell(now_us)
         return len(orders)
 
@@ -244,6 +280,15 @@ class KrakenFace:
         self.advance(max(self.now_us, self.clock.now_us()))
         return self.rest.answer(method, path, headers, body)
 
+    def worth(self, asset: str) -> int:
+        """What one unit of an asset is worth in US dollars, 1e-10; 0 if no market tells."""
+        index = self.desk.index.get(f"{asset}/USD")
+        if index is None:
+            return dollars(asset)
+        listing = self.listings[f"{asset}/USD"]
+        scale: int = 10 ** (10 - listing.price_precision)
+        return self.markets[index].mid_ticks() * listing.tick_units * scale
+
     def status(self) -> dict[str, Any]:
         """For GET /sim/status."""
         return {"mode": self.settings.mode, "finished": self.finished, "system": self.system,
@@ -259,12 +304,21 @@ class KrakenFace:
                 "endpoint_file": str(self.settings.state_dir.absolute() / "endpoint.json"),
                 **self.desk.counts, **self.counts}
 
+    def remember(self, saved: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take in the history of earlier runs; of pairs whose grid is another now, nothing."""
+        grids = saved["desk"]["grids"]
+        same = {symbol for symbol, listing in self.listings.items()
+                if grids.get(symbol) == listing.grid}
+        self.desk.history.restore(rows, same)
+
     def saved(self) -> dict[str, Any]:
         """Everything that the next run must know, as plain data."""
         return {"version": 1, "runs": self.runs, "mode": self.settings.mode,
                 "gate": self.gate.saved(),
                 "balances": {asset: str(e10) for asset, e10 in self.account.balances.items()},
                 "fees_paid_e10": str(self.account.fees_paid_e10), "desk": self.desk.saved(),
+                "volumes_e10": {str(day): str(e10)
+                                for day, e10 in self.account.volumes_e10.items()},
                 "dead_man_us": self.dead_man.due_us,
                 "last_ticks": {market.listing.symbol: market.mid_ticks()
                                for market in self.markets}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from json import dumps
+from json.encoder import encode_basestring_ascii
 
 from hftbot.exchange.settings import Listing
 
@@ -14,7 +14,7 @@ MONEY_DECIMALS = 10
 
 def quoted(text: str) -> str:
     """A JSON string."""
-    return dumps(text)
+    return encode_basestring_ascii(text)
 
 
 def fixed(units: int, precision: int) -> str:
@@ -30,14 +30,23 @@ class Stamps:
     def __init__(self) -> None:
         self.second = -1
         self.prefix = ""
+        self.last_us = -1
+        self.last = ""
 
     def micro(self, now_us: int) -> str:
         """``2026-01-01T00:00:00.000001Z``."""
+        if now_us == self.last_us:
+            return self.last
         second, fraction = divmod(now_us, 1_000_000)
         if second != self.second:
             self.second = second
             self.prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-        return f"{self.prefix}{fraction:06d}Z"
+        self.last_us, self.last = now_us, f"{self.prefix}{fraction:06d}Z"
+        return self.last
+
+    def nano(self, now_us: int) -> str:
+        """``2026-01-01T00:00:00.000001000Z``."""
+        return f"{self.micro(now_us)[:-1]}000Z"
 
     def whole(self, now_us: int) -> str:
         """``2026-01-01T00:00:00Z``."""

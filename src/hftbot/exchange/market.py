@@ -10,7 +10,7 @@ from being first in line or from trading at random.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from fastcore.sim.codes import GTC, IOC
@@ -104,20 +104,34 @@ class Character:
     slots: int = 26
     # How many quotes one maker event mends at most.
     mend: int = 5
+    # Orders a side that rest behind the makers' quotes, each further out than the one before.
+    deep: int = 0
+
+
+def character_for(ticks: int, deep: int = 0) -> Character:
+    """The usual crowd; where a tick is coarse, quotes stand at least a tick apart.
+
+    ``deep`` more orders a side rest behind the usual ones.
+    """
+    tick_bps = 1e4 / ticks
+    usual = Character()
+    return replace(usual, half_spread_bps=max(usual.half_spread_bps, 0.5 * tick_bps),
+                   spacing_bps=max(usual.spacing_bps, tick_bps), deep=deep)
 
 
 class SyntheticMarket:
     """One instrument's matcher and its crowd."""
 
     def __init__(self, listing: Listing, seed: int, start_ticks: int = 0,
-                 character: Character | None = None) -> None:
+                 character: Character | None = None, deep: int = 0) -> None:
         self.listing = listing
-        self.character = character or Character()
+        start = start_ticks or listing.start_ticks or 100_000
+        self.character = character or character_for(start, deep)
         self.rng = SplitMix(seed)
         self.matcher = Matcher(8192, 4096)
         self.finished = False
         self.fills_are_public = True
-        self.value = float(start_ticks or listing.start_ticks or 100_000)
+        self.value = float(start)
         self.seen = self.value
         self.regime = 0
         self.regime_until_us = 0
@@ -131,6 +145,10 @@ class SyntheticMarket:
         self.heat = 0.0
         self.noise_side = 0
         self.prices = ([0] * self.character.slots, [0] * self.character.slots)
+        # Order ids of those who rest far out, per side, nearest first.
+        self.deep: tuple[list[int], list[int]] = ([0] * self.character.deep,
+                                                  [0] * self.character.deep)
+        self.far_at = ([0] * self.character.deep, [0] * self.character.deep)
         # Order ids of the makers' slots, per side, nearest first; 0 is an empty slot.
         self.quotes = ([0] * self.character.slots, [0] * self.character.slots)
 
@@ -145,6 +163,9 @@ class SyntheticMarket:
         for k in range(self.character.slots):
             for side in (0, 1):
                 self.quote(side, k, batch)
+        for k in range(self.character.deep):
+            for side in (0, 1):
+                self.rest_far(side, k, batch)
         return batch
 
     def next_due_us(self) -> int | None:
@@ -176,6 +197,8 @@ class SyntheticMarket:
         pick = self.rng.random() * total
         if pick < character.maker_rate:
             self.requote(batch)
+            if character.deep:
+                self.mend_far(batch)
         elif pick < character.maker_rate + character.informed_rate:
             self.inform(batch)
         else:
@@ -281,6 +304,32 @@ class SyntheticMarket:
         if mended == 0:
             u = self.rng.random()
             self.quote(side, int(self.character.slots * u * u), batch)
+
+    def far_ticks(self, side: int, k: int) -> int:
+        """Where an order that rests far out belongs now."""
+        character = self.character
+        away = self.expected(character.slots) + self.bps(character.spacing_bps) * 2.0 * (k + 1)
+        return int(self.seen - away) if side == 0 else int(self.seen + away) + 1
+
+    def rest_far(self, side: int, k: int, batch: Batch) -> None:
+        """Put an order far out, replacing the one that stood for it."""
+        matcher, deep = self.matcher, self.deep[side]
+        if deep[k] and matcher.cancel(deep[k]) == 0:
+            batch.take(matcher)
+        lots = int(self.listing.lot_scale * (0.3 + self.rng.exponential())) + self.listing.lots_min
+        ticks = max(1, self.far_ticks(side, k))
+        self.far_at[side][k] = ticks
+        deep[k] = max(0, matcher.place(CROWD, side, ticks, lots, GTC, 1))
+        if deep[k]:
+            batch.take(matcher)
+
+    def mend_far(self, batch: Batch) -> None:
+        """One of those far out looks up: gone, or the market has moved: he comes again."""
+        side, k = self.rng.below(2), self.rng.below(self.character.deep)
+        order_id = self.deep[side][k]
+        drift = abs(self.far_ticks(side, k) - self.far_at[side][k])
+        if not (order_id and self.matcher.leaves_of(order_id)) or drift > self.bps(2.0):
+            self.rest_far(side, k, batch)
 
     def inform(self, batch: Batch) -> None:
         """Somebody who knows the value takes quotes that lag behind it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastcore.sim.codes import (
@@ -21,16 +21,20 @@ from fastcore.sim.codes import (
     RESTING,
     WOULD_TAKE,
 )
-from hftbot.exchange import reports
+from hftbot.exchange import order_changes, reports
 from hftbot.exchange.accounts import Account
+from hftbot.exchange.history import History
 from hftbot.exchange.kraken_text import ListingText, Stamps
 from hftbot.exchange.market import Batch, Market, Row
 from hftbot.exchange.rate_counter import RateCounter
-from hftbot.exchange.reports import Order
-from hftbot.exchange.requests import AddRequest, Refused, cost_check
+from hftbot.exchange.reports import Order, Report
+from hftbot.exchange.requests import AddRequest, EditRequest, Refused, cost_check
 from hftbot.exchange.settings import Switches
+from hftbot.exchange.triggers import Term
+from hftbot.exchange.waiting import Waiting
 from hftbot.words.ports import Rng
 
+# The matcher's owner of the account's orders; each sender_sub_id has a number of its own above.
 OWNER = 1
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 USER_REQUESTED = "User requested"
@@ -51,8 +55,9 @@ class Identifiers:
         for _ in range(6):
             tail.append(ALPHABET[value & 31])
             value >>= 5
-        salt = [ALPHABET[self.rng.randrange(0, 32)] for _ in range(10)]
-        return f"{kind}{''.join(salt[:5])}-{''.join(salt[5:])}-{''.join(reversed(tail))}"
+        bits = self.rng.getrandbits(50)
+        salt = "".join([ALPHABET[bits >> shift & 31] for shift in range(0, 50, 5)])
+        return f"{kind}{salt[:5]}-{salt[5:]}-{''.join(reversed(tail))}"
 
 
 class OrderDesk:
@@ -76,13 +81,18 @@ class OrderDesk:
         self.orders: dict[str, Order] = {}
         self.named: dict[str, Order] = {}
         self.matched: dict[tuple[int, int], Order] = {}
-        self.reports: list[str] = []
+        self.reports: list[Report] = []
         self.ledger: list[str] = []
         self.recent_trades: deque[str] = deque(maxlen=50)
+        self.history = History()
         self.trade_ids = [1 for _ in markets]
         self.counts = {"orders": 0, "refused": 0, "fills": 0}
+        self.waiting = Waiting(self)
+        self.owners = {"": OWNER}
+        # Told of an order that is to be started at its effective_us.
+        self.on_scheduled: Callable[[Order], None] = lambda order: None
 
-    def drain(self) -> tuple[list[str], list[str]]:
+    def drain(self) -> tuple[list[Report], list[str]]:
         """Executions reports and ledger rows since the last call."""
         out = (self.reports, self.ledger)
         self.reports, self.ledger = [], []
@@ -90,53 +100,110 @@ class OrderDesk:
 
     # What clients ask.
 
-    def add(self, request: AddRequest, now_us: int) -> tuple[Order | None, Batch]:
-        """Check and match a new order; raises Refused. None if it was only to be validated."""
-        index = self.index[request.listing.symbol]
-        market = self.markets[index]
-        self.rates.add(request.listing.symbol, now_us, self.open_count(request.listing.symbol))
+    def add(self, request: AddRequest, now_us: int,
+            counted: bool = False) -> tuple[Order | None, Batch]:
+        """Check and match a new order; raises Refused. None if it was only to be validated.
+
+        ``counted``: a batch has paid for it already.
+        """
+        symbol = request.listing.symbol
+        index = self.index[symbol]
+        if not counted:
+            self.rates.add(symbol, now_us, self.open_count(symbol))
+        else:
+            self.rates.room(self.open_count(symbol))
+        order = self.drafted(index, request, now_us)
+        asset, amount = self.need(index, order)
+        if amount > self.account.available(asset):
+            raise Refused("EOrder:Insufficient funds")
+        if not order.waits and not order.effective_us:
+            self.entry_check(index, order)
+        if request.validate:
+            return None, Batch()
+        return order, self.accept(index, order, asset, amount, now_us)
+
+    def drafted(self, index: int, request: AddRequest, now_us: int) -> Order:
+        """The order that a request asks for, not yet named; raises Refused."""
         if now_us > request.deadline_us:
             raise Refused("EService:Deadline elapsed")
         if request.cl_ord_id and request.cl_ord_id in self.named:
             raise Refused("EGeneral:Invalid arguments:cl_ord_id")
-        crossing = market.matcher.crosses(request.side, request.ticks)
-        if request.post_only and crossing and self.switches.post_only_reject == "ack":
+        base_fee = request.base_fee
+        if base_fee is None:
+            base_fee = self.switches.fee_default == "documented" and request.side == 1
+        lots = request.lots or self.lots_for(index, request.cash_e10)
+        ticks, trigger = request.ticks, request.trigger
+        if trigger is not None:
+            trigger.start(request.side, self.waiting.reference(index))
+            ticks = trigger.limit_ticks
+            cost_check(request.listing, ticks or trigger.ticks, lots)
+        market = ticks == 0 and trigger is None
+        return Order("", request.listing.symbol, request.side, ticks, lots,
+                     IOC if market else request.tif, request.post_only, request.stp,
+                     request.order_type, request.cl_ord_id, request.userref, now_us,
+                     request.expire_us, touched_us=now_us, display_lots=request.display_lots,
+                     base_fee=base_fee, trigger=trigger, close=request.close,
+                     cash_e10=request.cash_e10, effective_us=request.effective_us,
+                     sender=request.sender)
+
+    def entry_check(self, index: int, order: Order) -> None:
+        """Refuse an order that the engine would only cancel again, where the switches say so."""
+        matcher = self.markets[index].matcher
+        if order.post_only and self.switches.post_only_reject == "ack" and matcher.crosses(
+                order.side, order.ticks):
             raise Refused("EOrder:Post only order")
-        asset, amount = self.worst_case(index, request.side, request.ticks, request.lots)
-        if amount > self.account.available(asset):
-            raise Refused("EOrder:Insufficient funds")
-        if request.tif == FOK and self.switches.fok_reject == "ack" and market.matcher.fillable(
-                OWNER, request.side, request.ticks, request.lots, request.stp) < request.lots:
+        if order.tif == FOK and self.switches.fok_reject == "ack" and matcher.fillable(
+                self.owner(order.sender), order.side, order.ticks, order.lots,
+                order.stp) < order.lots:
             raise Refused("EOrder:Invalid order")
-        if request.validate:
-            return None, Batch()
-        order = Order(self.ids.next("O"), request.listing.symbol, request.side, request.ticks,
-                      request.lots, IOC if request.ticks == 0 else request.tif, request.post_only,
-                      request.stp, request.order_type, request.cl_ord_id, request.userref, now_us,
-                      request.expire_us, touched_us=now_us)
+
+    def accept(self, index: int, order: Order, asset: str, amount: int, now_us: int) -> Batch:
+        """Name an order, hold its money, and start it unless its time is to come."""
+        order.order_id = self.ids.next("O")
         self.counts["orders"] += 1
         self.remember(order)
-        self.hold(order, asset, amount)
-        return order, self.enter(index, order, now_us)
-
-    def enter(self, index: int, order: Order, now_us: int) -> Batch:
-        """Hand a checked order to the matcher and report what became of it."""
-        market, text = self.markets[index], self.texts[index]
         stamp = self.stamps.micro(now_us)
-        self.reports.append(reports.full(order, text, "pending_new", "pending_new", stamp))
+        self.say(order, "pending_new",
+                 reports.full(order, self.texts[index], "pending_new", "pending_new", stamp))
+        if not order.waits or self.switches.trigger_hold == "placed":
+            if amount > self.account.available(asset):
+                self.end(index, order, "canceled", self.switches.funds_reason, stamp)
+                return Batch()
+            self.hold(order, asset, amount)
+        if order.effective_us > now_us:
+            self.on_scheduled(order)
+            return Batch()
+        return self.start(index, order, now_us)
+
+    def start(self, index: int, order: Order, now_us: int) -> Batch:
+        """An order whose time has come goes to the book, or begins to watch for its trigger."""
+        if not order.waits:
+            return self.enter(index, order, now_us)
+        self.say(order, "new", reports.live(order, self.stamps.micro(now_us)))
+        return self.waiting.put(index, order, now_us)
+
+    def enter(self, index: int, order: Order, now_us: int, told: bool = False) -> Batch:
+        """Hand a checked order to the matcher and report what became of it.
+
+        ``told``: clients know already that it is live.
+        """
+        matcher = self.markets[index].matcher
+        stamp = self.stamps.micro(now_us)
         batch = Batch()
-        matcher = market.matcher
-        order.matcher_id = matcher.place(OWNER, order.side, order.ticks, order.lots, order.tif,
-                                         int(order.post_only), order.stp, order.expire_us)
+        tif = IOC if order.ticks == 0 else order.tif
+        order.matcher_id = matcher.place(
+            self.owner(order.sender), order.side, order.ticks, order.open_lots, tif,
+            int(order.post_only), order.stp, order.expire_us, order.display_lots)
         if order.matcher_id < 0:
             reason = ("Post only order" if order.matcher_id == WOULD_TAKE
                       else "Engine is full" if order.matcher_id == FULL else "Invalid order")
             order.matcher_id = 0
             self.end(index, order, "canceled", reason, stamp)
             return batch
-        if matcher.state == RESTING or self.switches.new_before_ioc:
-            self.reports.append(reports.live(order, stamp))
+        if not told and (matcher.state == RESTING or self.switches.new_before_ioc):
+            self.say(order, "new", reports.live(order, stamp))
         self.matched[index, order.matcher_id] = order
+        order.shown_lots = order.display_lots and min(order.display_lots, matcher.remaining)
         self.after_match(index, order, batch, now_us)
         return batch
 
@@ -152,36 +219,31 @@ class OrderDesk:
         elif state == CANCELED:
             self.end(index, order, "canceled", self.reason_text(reason), stamp)
 
-    def amend(self, order: Order, ticks: int, lots: int, post_only: bool,
-              now_us: int) -> Batch:
-        """Change an order in place; raises Refused. ``lots`` is the new total size."""
-        index = self.index[order.symbol]
-        market = self.markets[index]
-        self.rates.amend(order.symbol, now_us, order.touched_us)
-        open_lots = lots - order.filled_lots
-        if open_lots <= 0:
-            return self.cancel(order, now_us)
-        cost_check(market.listing, ticks, lots)
-        asset, amount = self.worst_case(index, order.side, ticks, open_lots)
-        if amount - order.hold_e10 > self.account.available(asset):
-            raise Refused("EOrder:Insufficient funds")
-        if post_only and ticks != order.ticks and market.matcher.crosses(order.side, ticks):
-            raise Refused("EOrder:Post only order")
-        if market.matcher.amend(order.matcher_id, ticks, open_lots, 0, order.stp) < 0:
-            raise Refused("EOrder:Unknown order")
-        self.hold(order, asset, amount)
-        order.ticks, order.lots, order.touched_us = ticks, lots, now_us
-        stamp = self.stamps.micro(now_us)
-        self.reports.append(reports.amended(order, self.texts[index], stamp))
-        batch = Batch()
-        self.after_match(index, order, batch, now_us)
-        return batch
+    def amend(self, order: Order, ticks: int, lots: int, post_only: bool, now_us: int,
+              display: int = 0, stop: Term | None = None, limit: Term | None = None) -> Batch:
+        """Change an order in place; raises Refused. ``lots`` is the new total size.
 
-    def cancel(self, order: Order, now_us: int, reason: str = USER_REQUESTED) -> Batch:
-        """Take an order off the book."""
+        ``display`` 0 keeps an iceberg's; ``stop`` and ``limit`` are the new trigger price and
+        limit of an order that waits for its trigger, None keeps them.
+        """
+        return order_changes.amend(self, order, ticks, lots, post_only, now_us, display, stop,
+                                   limit)
+
+    def edit(self, order: Order, wanted: EditRequest, now_us: int) -> tuple[Order | None, Batch]:
+        """Replace an order by a changed one under a new id; raises Refused, and then it stays.
+
+        The new order's size is what of the wanted size is not executed yet. None if the edit was
+        only to be validated.
+        """
+        return order_changes.edit(self, order, wanted, now_us)
+
+    def cancel(self, order: Order, now_us: int, reason: str = USER_REQUESTED,
+               charged: bool = True) -> Batch:
+        """Take an order off the book. ``charged``: the rate counter is told."""
         index = self.index[order.symbol]
         batch = Batch()
-        self.rates.cancel(order.symbol, now_us, order.touched_us)
+        if charged:
+            self.rates.cancel(order.symbol, now_us, order.touched_us)
         matcher = self.markets[index].matcher
         if matcher.cancel(order.matcher_id) == 0:
             batch.take(matcher)
@@ -195,6 +257,7 @@ class OrderDesk:
         if matcher.expire(now_us):
             batch.take(matcher)
             self.book(index, batch, now_us)
+        self.waiting.expire(index, now_us)
         return batch
 
     # What the market does to them.
@@ -204,9 +267,9 @@ class OrderDesk:
         stamp = self.stamps.micro(now_us)
         public = self.markets[index].fills_are_public
         for row in batch.fills:
-            if row[1] == OWNER:
+            if row[1] >= OWNER:
                 self.fill(index, row, row[0], 1 - row[4], True, stamp)
-            if row[3] == OWNER:
+            if row[3] >= OWNER:
                 self.fill(index, row, row[2], row[4], False, stamp)
             if public:
                 self.publish_trade(index, batch, row[4], row[5], row[6])
@@ -214,7 +277,7 @@ class OrderDesk:
             self.publish_trade(index, batch, side, ticks, lots)
         for order_id, owner, reason, _left in batch.cancels:
             order = self.matched.get((index, order_id))
-            if owner == OWNER and order is not None:
+            if owner >= OWNER and order is not None:
                 kind = "expired" if reason == REASON_EXPIRED else "canceled"
                 why = "" if kind == "expired" else self.reason_text(reason)
                 self.end(index, order, kind, why, stamp)
@@ -231,34 +294,58 @@ class OrderDesk:
         if order is None:
             return
         listing, ticks, lots = self.markets[index].listing, row[5], row[6]
-        fee, base, quote = self.account.trade(listing, side, ticks, lots, maker)
+        fee, base, quote = self.account.trade(listing, side, ticks, lots, maker, order.base_fee)
         order.filled_lots += lots
         order.filled_tick_lots += ticks * lots
         order.fee_e10 += fee
         self.counts["fills"] += 1
         exec_id = self.ids.next("T")
+        done = self.switches.last_trade_status == "filled" and order.open_lots == 0
         text = reports.trade(order, self.texts[index], exec_id, self.trade_ids[index], ticks, lots,
-                             fee, maker, stamp)
-        self.reports.append(text)
+                             fee, maker, stamp, base.fee_e10,
+                             "filled" if done else "partially_filled")
+        self.say(order, "trade", text)
         self.recent_trades.append(text)
+        self.history.filled(order, exec_id, self.trade_ids[index], ticks, lots, fee, maker, stamp)
         for movement in (base, quote):
-            self.ledger.append(reports.ledger_row(movement, self.ids.next("L"), exec_id, stamp))
+            ledger_id = self.ids.next("L")
+            self.ledger.append(reports.ledger_row(movement, ledger_id, exec_id, stamp))
+            self.history.booked(movement, ledger_id, exec_id, stamp)
         left = order.open_lots
-        self.hold(order, *self.account.needed(listing, order.side,
-                                              (order.ticks or ticks) * left, left))
+        self.hold(order, *self.account.needed(
+            listing, order.side, (order.ticks or ticks) * left, left, order.base_fee))
+        if order.close is not None:
+            self.waiting.closings[index].append((order, order.close, lots))
         if maker and left == 0:
             self.end(index, order, "filled", "", stamp)
+        elif maker and order.display_lots:
+            order.shown_lots -= lots
+            if order.shown_lots <= 0:
+                order.shown_lots = min(order.display_lots, left)
+                self.say(order, "iceberg_refill",
+                         reports.refilled(order, self.texts[index], stamp))
 
     def end(self, index: int, order: Order, exec_type: str, reason: str, stamp: str) -> None:
         """No more can happen to the order: report, release, forget."""
-        self.reports.append(reports.ended(order, self.texts[index], exec_type, reason, stamp))
+        self.say(order, exec_type,
+                 reports.ended(order, self.texts[index], exec_type, reason, stamp))
         self.hold(order, order.hold_asset, 0)
+        self.history.ended(order, exec_type, reason, stamp)
+        self.waiting.drop(index, order)
         self.orders.pop(order.order_id, None)
         self.matched.pop((index, order.matcher_id), None)
         if order.cl_ord_id and self.named.get(order.cl_ord_id) is order:
             del self.named[order.cl_ord_id]
 
     # Bookkeeping.
+
+    def owner(self, sender: str) -> int:
+        """Whose orders must not trade with each other: those of one sender_sub_id."""
+        return self.owners.setdefault(sender, OWNER + len(self.owners))
+
+    def say(self, order: Order, kind: str, text: str) -> None:
+        """Put a row on the executions channel."""
+        self.reports.append(Report(kind, order.symbol, text))
 
     def remember(self, order: Order) -> None:
         """The order is open from now on."""
@@ -274,11 +361,26 @@ class OrderDesk:
         if asset:
             self.account.hold(asset, amount_e10)
 
-    def worst_case(self, index: int, side: int, ticks: int, lots: int) -> tuple[str, int]:
+    def hold_anew(self, index: int, order: Order) -> None:
+        """Hold for an order that waits what it needs now, as far as the account has it."""
+        if order.hold_asset:
+            asset, amount = self.need(index, order)
+            self.hold(order, asset, min(amount, order.hold_e10 + max(
+                0, self.account.available(asset))))
+
+    def need(self, index: int, order: Order) -> tuple[str, int]:
+        """Asset and amount an order may cost; one that waits is priced where it would fire."""
+        ticks = order.ticks
+        if order.trigger is not None and order.waits:
+            ticks = ticks or order.trigger.ticks
+        return self.worst_case(index, order.side, ticks, order.open_lots, order.base_fee)
+
+    def worst_case(self, index: int, side: int, ticks: int, lots: int,
+                   base_fee: bool = False) -> tuple[str, int]:
         """Asset and amount an order may cost; a market order is priced against the book."""
         market = self.markets[index]
         if ticks or side == 1:
-            return self.account.needed(market.listing, side, ticks * lots, lots)
+            return self.account.needed(market.listing, side, ticks * lots, lots, base_fee)
         left, tick_lots = lots, 0
         for level_ticks, level_lots in market.matcher.levels(1, 1_000):
             part = min(left, level_lots)
@@ -286,7 +388,21 @@ class OrderDesk:
             left -= part
             if left == 0:
                 break
-        return self.account.needed(market.listing, side, tick_lots, lots - left)
+        return self.account.needed(market.listing, side, tick_lots, lots - left, base_fee)
+
+    def lots_for(self, index: int, cash_e10: int) -> int:
+        """Lots that so much of the quote asset buys from the book now; raises Refused."""
+        market, lots = self.markets[index], 0
+        for level_ticks, level_lots in market.matcher.levels(1, 1_000):
+            price_e10 = self.account.value_e10(market.listing, level_ticks)
+            part = min(level_lots, cash_e10 // price_e10)
+            lots += part
+            cash_e10 -= part * price_e10
+            if part < level_lots:
+                break
+        if lots < market.listing.lots_min:
+            raise Refused("EOrder:Order minimum not met")
+        return lots
 
     def open_count(self, symbol: str) -> int:
         """Open orders of a pair."""
@@ -301,8 +417,12 @@ class OrderDesk:
         """Rows of the executions snapshot: the open orders."""
         rows = []
         for order in self.orders.values():
+            index = self.index[order.symbol]
             status = "partially_filled" if order.filled_lots else "new"
-            rows.append(reports.full(order, self.texts[self.index[order.symbol]], "new", status,
+            if not order.matcher_id and order.order_id not in self.waiting.orders[index]:
+                status = "pending_new"
+            kind = "pending_new" if status == "pending_new" else "new"
+            rows.append(reports.full(order, self.texts[index], kind, status,
                                      self.stamps.micro(order.created_us)))
         return rows
 
@@ -324,21 +444,37 @@ class OrderDesk:
             if symbol in self.index:
                 self.trade_ids[self.index[symbol]] = int(count)
         for row in saved["orders"]:
-            order = Order(**row)
+            order = reports.restored(row)
             index = self.index.get(order.symbol, -1)
             if index < 0 or order.open_lots <= 0 or (
                     saved["grids"][order.symbol] != self.markets[index].listing.grid):
                 # The pair is not listed any more, or its ticks and lots mean something else.
                 continue
+            if order.waits or order.effective_us > now_us:
+                self.restore_waiting(index, order, now_us)
+                continue
             matcher = self.markets[index].matcher
             order.matcher_id = matcher.place(
-                OWNER, order.side, order.ticks, order.open_lots,
-                GTD if order.expire_us else GTC, 0, order.stp, order.expire_us)
+                self.owner(order.sender), order.side, order.ticks, order.open_lots,
+                GTD if order.expire_us else GTC, 0, order.stp, order.expire_us,
+                order.display_lots)
             if order.matcher_id < 0:
                 continue
+            order.shown_lots = min(order.display_lots, order.open_lots)
             asset, amount = order.hold_asset, order.hold_e10
             order.hold_asset = ""
             self.matched[index, order.matcher_id] = order
             self.remember(order)
             self.hold(order, asset, amount)
             self.after_match(index, order, Batch(), now_us)
+
+    def restore_waiting(self, index: int, order: Order, now_us: int) -> None:
+        """Bring back an order that had not come to the book."""
+        asset, amount = order.hold_asset, order.hold_e10
+        order.hold_asset = ""
+        self.remember(order)
+        self.hold(order, asset, amount)
+        if order.effective_us > now_us:
+            self.on_scheduled(order)
+        else:
+            self.waiting.orders[index][order.order_id] = order

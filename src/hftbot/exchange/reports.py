@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from math import ceil
+from typing import Any, NamedTuple
 
 from hftbot.exchange.accounts import FEE_DECIMALS, Movement
-from hftbot.exchange.kraken_text import ListingText, fixed, money, quoted
+from hftbot.exchange.kraken_text import ListingText, Stamps, fixed, money, quoted
+from hftbot.exchange.triggers import Close, Trigger, restored_close, restored_trigger
 
 TIF_NAMES = ("GTC", "IOC", "FOK", "GTD")
 SIDES = ("buy", "sell")
+STAMPS = Stamps()
+# What a subscription with order_status false is told: orders that open and close, and trades.
+OPEN_AND_CLOSE = frozenset(("new", "trade", "filled", "canceled", "expired"))
+
+
+class Report(NamedTuple):
+    """One row of the executions channel: its exec_type, its pair, its JSON text."""
+
+    kind: str
+    symbol: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportWishes:
+    """What a subscription to executions asked for; ``counter_field`` is empty without a counter."""
+
+    every_status: bool = True
+    counter_field: str = ""
+
+    def text(self, report: Report, count: float) -> str:
+        """The row as this subscription sees it, empty if it does not."""
+        if not self.every_status and report.kind not in OPEN_AND_CLOSE:
+            return ""
+        if not self.counter_field:
+            return report.text
+        return f'{report.text[:-1]},"{self.counter_field}":{ceil(count)}}}'
 
 
 @dataclass(slots=True)
@@ -38,15 +68,39 @@ class Order:
     matcher_id: int = 0
     # Last change of price or size, for the rate counter.
     touched_us: int = 0
+    # Lots that an iceberg shows at a time, and shows now; 0 shows all.
+    display_lots: int = 0
+    shown_lots: int = 0
+    base_fee: bool = False
+    # Until it fires the order waits beside the book; until ``effective_us`` too.
+    trigger: Trigger | None = None
+    close: Close | None = None
+    cash_e10: int = 0
+    effective_us: int = 0
+    sender: str = ""
+    # The order whose fill made this one.
+    parent_id: str = ""
+    amended: bool = False
 
     @property
     def open_lots(self) -> int:
         """Lots not filled yet."""
         return self.lots - self.filled_lots
 
+    @property
+    def waits(self) -> bool:
+        """Whether it has a trigger that has not fired."""
+        return self.trigger is not None and self.trigger.fired_us == 0
+
     def saved(self) -> dict[str, Any]:
-        """As plain data; ``Order(**saved)`` brings it back."""
+        """As plain data; ``restored`` brings it back."""
         return asdict(self)
+
+
+def restored(saved: Mapping[str, Any]) -> Order:
+    """An order that ``saved`` wrote."""
+    return Order(**{**saved, "trigger": restored_trigger(saved.get("trigger")),
+                    "close": restored_close(saved.get("close"))})
 
 
 def name_pair(order: Order) -> str:
@@ -70,19 +124,53 @@ def totals(order: Order, text: ListingText) -> str:
             f'"avg_price":{text.average(order.filled_tick_lots, order.filled_lots)}')
 
 
+def terms(order: Order, text: ListingText) -> str:
+    """What the order was told beside side, price and size."""
+    pieces = []
+    if order.display_lots:
+        pieces.append(f'"display_qty":{text.qty(order.display_lots)},')
+    if order.close is not None:
+        pieces.append(f'"contingent":{order.close.json(text)},')
+    for name, at_us in (("effective_time", order.effective_us), ("expire_time", order.expire_us)):
+        if at_us:
+            pieces.append(f'"{name}":"{STAMPS.micro(at_us)}",')
+    if order.sender:
+        pieces.append(f'"sender_sub_id":{quoted(order.sender)},')
+    if order.parent_id:
+        pieces.append(f'"ord_ref_id":"{order.parent_id}",')
+    if order.amended:
+        pieces.append('"amended":true,')
+    return "".join(pieces)
+
+
+def prices(order: Order, text: ListingText) -> str:
+    """Limit and trigger of an order, the trigger's deprecated forms too."""
+    trigger = order.trigger
+    if trigger is None:
+        limit = (f'"limit_price_type":"static","limit_price":{text.price(order.ticks)},'
+                 if order.ticks else "")
+        return f'{limit}"stop_price":{text.price(0)},'
+    kind, limit = "", ""
+    if trigger.limit is not None:
+        kind = f'"limit_price_type":"{trigger.limit.kind}",'
+        limit = f'"limit_price":{text.price(order.ticks)},'
+    return (f'{kind}"triggers":{trigger.json(text, STAMPS.micro)},'
+            f'"stop_price":{text.price(trigger.ticks)},{limit}"trigger":"last",')
+
+
 def full(order: Order, text: ListingText, exec_type: str, status: str, stamp: str) -> str:
     """The long report: pending_new, and rows of the snapshot."""
-    limit = (f'"limit_price_type":"static","limit_price":{text.price(order.ticks)},'
-             if order.ticks else "")
     so_far = f'{totals(order, text)},' if exec_type != "pending_new" else (
         f'"cum_cost":{text.cost(0)},"fee_usd_equiv":{fee_text(0, text.listing.quote)},')
     post_only = '"post_only":true,' if order.post_only else ""
-    return (f'{{"order_id":"{order.order_id}","symbol":{text.symbol},'
-            f'"order_qty":{text.qty(order.lots)},{so_far}'
+    size = (f'"cash_order_qty":{money(order.cash_e10)}' if order.cash_e10
+            else f'"order_qty":{text.qty(order.lots)}')
+    return (f'{{"order_id":"{order.order_id}","symbol":{text.symbol},{size},{so_far}'
             f'"time_in_force":"{TIF_NAMES[order.tif]}","exec_type":"{exec_type}",'
             f'"side":"{SIDES[order.side]}","order_type":"{order.order_type}",{name_pair(order)},'
-            f'{limit}"stop_price":{text.price(0)},"order_status":"{status}",'
-            f'"fee_ccy_pref":"fciq",{post_only}"timestamp":"{stamp}"}}')
+            f'{prices(order, text)}{terms(order, text)}"order_status":"{status}",'
+            f'"fee_ccy_pref":"{"fcib" if order.base_fee else "fciq"}",{post_only}'
+            f'"timestamp":"{stamp}"}}')
 
 
 def live(order: Order, stamp: str) -> str:
@@ -92,21 +180,42 @@ def live(order: Order, stamp: str) -> str:
             f'{name_pair(order)},"order_id":"{order.order_id}"}}')
 
 
+def moved(order: Order, text: ListingText, stamp: str) -> str:
+    """The trigger of an order has another price, or has fired."""
+    assert order.trigger is not None
+    limit = f'"limit_price":{text.price(order.ticks)},' if order.trigger.limit is not None else ""
+    return (f'{{"timestamp":"{stamp}","order_status":"new","exec_type":"status",{limit}'
+            f'"triggers":{order.trigger.json(text, STAMPS.micro)},'
+            f'{name_pair(order)},"order_id":"{order.order_id}"}}')
+
+
+def refilled(order: Order, text: ListingText, stamp: str) -> str:
+    """An iceberg shows its next part."""
+    return (f'{{"timestamp":"{stamp}","order_status":"partially_filled",'
+            f'"exec_type":"iceberg_refill","cum_qty":{text.qty(order.filled_lots)},'
+            f'"display_qty":{text.qty(order.display_lots)},'
+            f'"display_qty_remain":{text.qty(order.shown_lots)},'
+            f'{name_pair(order)},"order_id":"{order.order_id}"}}')
+
+
 def trade(order: Order, text: ListingText, exec_id: str, trade_id: int, ticks: int, lots: int,
-          fee_e10: int, maker: bool, stamp: str) -> str:
-    """A fill; the order's totals already include it."""
+          fee_e10: int, maker: bool, stamp: str, base_fee_e10: int = 0,
+          status: str = "partially_filled") -> str:
+    """A fill; the order's totals already include it. ``fee_e10`` is the fee's quote value."""
     quote = text.listing.quote
+    fee = (f'{{"asset":{quoted(text.listing.base)},"qty":{money(base_fee_e10)}}}' if order.base_fee
+           else f'{{"asset":{quoted(quote)},"qty":{fee_text(fee_e10, quote)}}}')
     return (f'{{"order_id":"{order.order_id}",{name_pair(order)},"exec_id":"{exec_id}",'
             f'"exec_type":"trade","trade_id":{trade_id},"symbol":{text.symbol},'
             f'"side":"{SIDES[order.side]}","last_qty":{text.qty(lots)},'
             f'"last_price":{text.price(ticks)},"liquidity_ind":"{"m" if maker else "t"}",'
             f'"cost":{text.cost(ticks * lots)},"order_type":"{order.order_type}",'
-            f'"timestamp":"{stamp}","order_status":"partially_filled",'
+            f'"timestamp":"{stamp}","order_status":"{status}",'
             f'"cum_qty":{text.qty(order.filled_lots)},'
             f'"cum_cost":{text.cost(order.filled_tick_lots)},'
             f'"avg_price":{text.average(order.filled_tick_lots, order.filled_lots)},'
             f'"fee_usd_equiv":{fee_text(fee_e10, quote)},'
-            f'"fees":[{{"asset":{quoted(quote)},"qty":{fee_text(fee_e10, quote)}}}]}}')
+            f'"fees":[{fee}]}}')
 
 
 def ended(order: Order, text: ListingText, exec_type: str, reason: str, stamp: str) -> str:
@@ -121,10 +230,20 @@ def ended(order: Order, text: ListingText, exec_type: str, reason: str, stamp: s
 def amended(order: Order, text: ListingText, stamp: str) -> str:
     """The client changed price or size."""
     status = "partially_filled" if order.filled_lots else "new"
+    trigger, rest = order.trigger, ""
+    if order.display_lots:
+        rest = f'"display_qty":{text.qty(order.display_lots)},'
+    if trigger is None:
+        rest += f'"limit_price":{text.price(order.ticks)},"limit_price_type":"static",'
+    else:
+        if trigger.limit is not None:
+            rest += (f'"limit_price":{text.price(order.ticks)},'
+                     f'"limit_price_type":"{trigger.limit.kind}",')
+        rest += f'"triggers":{trigger.json(text, STAMPS.micro)},'
     return (f'{{"timestamp":"{stamp}","exec_type":"amended","order_status":"{status}",'
             f'"cum_qty":{text.qty(order.filled_lots)},"reason":"User requested","amended":true,'
-            f'"order_qty":{text.qty(order.lots)},"limit_price":{text.price(order.ticks)},'
-            f'"limit_price_type":"static",{name_pair(order)},"order_id":"{order.order_id}"}}')
+            f'"order_qty":{text.qty(order.lots)},{rest}{name_pair(order)},'
+            f'"order_id":"{order.order_id}"}}')
 
 
 def ledger_row(row: Movement, ledger_id: str, ref_id: str, stamp: str) -> str:

@@ -15,7 +15,8 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TextIO
+from functools import partial
+from typing import Any, TextIO, cast
 
 from aiohttp import WSMsgType, web
 
@@ -28,11 +29,18 @@ from hftbot.exchange.settings import ExchangeSettings
 from hftbot.exchange.state_file import StateFolder
 
 WIRE_BYTES_MAX = 4 << 20
+# What stays in endpoint.json and is not printed.
+SECRET_FACTS = frozenset(("api_key", "api_secret", "guardian_api_key", "guardian_api_secret",
+                          "keys"))
 SAVE_S = 1.0
 # Frames and events are handled in steps of this much; finer timers would only burn processor time.
 TIMER_S_MIN = 0.0005
 ATTACH_S = 5.0
 TIMER_S_MAX = 0.25
+# What a client leaves unread in the system's and our buffers before its frames wait here.
+UNSENT_BYTES_MAX = 1 << 16
+UNSENT_PAUSE_S = 0.005
+FRAMES_AT_ONCE = 64
 
 
 class WallClock:
@@ -51,16 +59,56 @@ class WallClock:
         return time.monotonic_ns()
 
 
+def text_frame(text: str) -> bytes:
+    """One unmasked WebSocket text frame."""
+    payload = text.encode()
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
 @dataclass(slots=True)
 class Reader:
-    """One client socket and what wakes its writer."""
+    """One client socket and what wakes its writer.
+
+    ``transport`` is None where frames are compressed: then they go out one by one.
+    """
 
     connection: Connection
     socket: web.WebSocketResponse
+    transport: asyncio.Transport | None
     frames: list[str]
     wake: asyncio.Event
     gone: bool = False
     code: int = 1008
+
+    def send_now(self, frames: list[str]) -> bool:
+        """Hand frames to the system in one piece, if nothing is waiting before them."""
+        transport = self.transport
+        if (self.frames or self.gone or transport is None or transport.is_closing()
+                or transport.get_write_buffer_size()):
+            return False
+        transport.write(b"".join([text_frame(frame) for frame in frames]))
+        return True
+
+    async def send(self, frames: list[str]) -> None:
+        """Send frames as fast as the client takes them."""
+        for start in range(0, len(frames), FRAMES_AT_ONCE):
+            part = frames[start:start + FRAMES_AT_ONCE]
+            if self.transport is None:
+                for frame in part:
+                    await self.socket.send_str(frame)
+                continue
+            while self.transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
+                if self.gone:
+                    return
+                await asyncio.sleep(UNSENT_PAUSE_S)
+            if self.transport.is_closing():
+                raise ConnectionResetError
+            self.transport.write(b"".join([text_frame(frame) for frame in part]))
 
 
 class ExchangeServer:
@@ -75,6 +123,8 @@ class ExchangeServer:
             self.clock = WallClock()
             self.face = KrakenFace(self.settings, self.clock, random.Random(settings.seed),
                                    self.saved, events, random.SystemRandom())
+            if self.saved is not None:
+                self.face.remember(self.saved, self.folder.history(self.saved))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.folder.close(withdraw=False)
             if self.saved is None:
@@ -91,6 +141,7 @@ class ExchangeServer:
         self.readers: list[Reader] = []
         self.stopped = asyncio.Event()
         self.timer: asyncio.TimerHandle | None = None
+        self.timer_at = 0.0
         self.tasks: set[asyncio.Task[None]] = set()
         self.runner: web.AppRunner | None = None
         self.port = 0
@@ -102,8 +153,10 @@ class ExchangeServer:
     async def start(self) -> dict[str, Any]:
         """Listen; returns the endpoint document. Raises StoreError if the port is taken."""
         app = web.Application(client_max_size=WIRE_BYTES_MAX)
-        app.router.add_get("/v2", self.public_socket)
-        app.router.add_get("/v2/auth", self.private_socket)
+        # Clients that add /v2 to a host of their own need the other two under a path before it.
+        for path, kind in (("/v2", "public"), ("/v2/auth", "private"), ("/auth/v2", "private"),
+                           ("/v2/l3", "level3"), ("/l3/v2", "level3")):
+            app.router.add_get(path, partial(self.socket, kind=cast(Kind, kind)))
         app.router.add_route("*", "/{path:.*}", self.rest)
         self.runner = web.AppRunner(app, access_log=None, handle_signals=False,
                                     shutdown_timeout=1.0)
@@ -118,7 +171,7 @@ class ExchangeServer:
                               f"({error.strerror}); choose another or 0") from error
         self.port = self.runner.addresses[0][1]
         document = self.endpoint()
-        self.folder.save(self.face.saved())
+        self.folder.prepared(self.face.saved(), self.face.desk.history)()
         self.folder.announce(document)
         self.face.skip(self.clock.now_us())
         self.turn()
@@ -129,10 +182,14 @@ class ExchangeServer:
         """How to reach this exchange, with the account's key."""
         host = f"127.0.0.1:{self.port}"
         return {"rest_url": f"http://{host}", "ws_url": f"ws://{host}/v2",
-                "ws_auth_url": f"ws://{host}/v2/auth", "pid": os.getpid(),
+                "ws_auth_url": f"ws://{host}/v2/auth", "ws_l3_url": f"ws://{host}/v2/l3",
+                "pid": os.getpid(),
                 "api_key": self.face.gate.api_key, "api_secret": self.face.gate.api_secret,
                 "guardian_api_key": self.face.gate.guardian_key,
                 "guardian_api_secret": self.face.gate.guardian_secret,
+                "keys": {key.name: {"api_key": key.key, "api_secret": key.secret,
+                                    "rights": sorted(key.rights)}
+                         for key in self.face.gate.keys.values()},
                 "mode": self.settings.mode, "symbols": list(self.face.listings),
                 "fees": self.settings.fees, "latency": self.settings.latency.text()}
 
@@ -154,7 +211,7 @@ class ExchangeServer:
             await asyncio.wait([self.saving])
         if self.runner is not None:
             await self.runner.cleanup()
-        self.folder.save(self.face.saved())
+        self.folder.prepared(self.face.saved(), self.face.desk.history)()
         self.folder.close()
 
     def spawn(self, work: Any) -> None:
@@ -180,7 +237,8 @@ class ExchangeServer:
             document = self.face.saved()
             if document != last:
                 # In a thread: a disk may take milliseconds, and clients are waiting here.
-                self.saving = asyncio.ensure_future(asyncio.to_thread(self.folder.save, document))
+                work = self.folder.prepared(document, self.face.desk.history)
+                self.saving = asyncio.ensure_future(asyncio.to_thread(work))
                 await asyncio.shield(self.saving)
                 last = document
 
@@ -194,27 +252,42 @@ class ExchangeServer:
             now_us = self.clock.now_us()
             self.face.skip(now_us)
             self.face.advance(now_us)
+            self.hand_out()
+            self.set_timer(now_us)
         except Exception as error:
             # A timer's exception would only be logged, and the market would stand still.
             self.failure = error
             self.stopped.set()
-            return
+
+    def hand_out(self) -> None:
+        """Give each client what has arrived for it."""
         for reader in self.readers:
             frames = reader.connection.take()
-            if frames:
+            if frames and not reader.send_now(frames):
                 reader.frames += frames
                 reader.wake.set()
             if len(reader.frames) > self.settings.backlog_frames_max:
                 self.drop(reader)
             if reader.connection.hung_up and not reader.gone:
-                reader.code, reader.gone = 1001, True
+                reader.code, reader.gone = reader.connection.close_code, True
                 reader.wake.set()
+
+    def set_timer(self, now_us: int) -> None:
+        """Turn again when the next thing is due."""
         due = self.face.next_due_us()
-        wait = TIMER_S_MAX if due is None else (due - self.clock.now_us()) / 1_000_000
-        if self.timer is not None:
-            self.timer.cancel()
-        self.timer = asyncio.get_running_loop().call_later(
-            min(TIMER_S_MAX, max(TIMER_S_MIN, wait)), self.turn)
+        wait = TIMER_S_MAX if due is None else (due - now_us) / 1_000_000
+        loop = asyncio.get_running_loop()
+        at = loop.time() + min(TIMER_S_MAX, max(TIMER_S_MIN, wait))
+        # A timer that comes too early only turns once more; setting a new one each time costs more.
+        if self.timer is None or at < self.timer_at:
+            if self.timer is not None:
+                self.timer.cancel()
+            self.timer, self.timer_at = loop.call_at(at, self.tick), at
+
+    def tick(self) -> None:
+        """The timer: something is due."""
+        self.timer = None
+        self.turn()
 
     def drop(self, reader: Reader) -> None:
         """A client that does not read is cut off before it fills our memory."""
@@ -224,22 +297,20 @@ class ExchangeServer:
 
     # Sockets.
 
-    async def public_socket(self, request: web.Request) -> web.StreamResponse:
-        """GET /v2."""
-        return await self.socket(request, "public")
-
-    async def private_socket(self, request: web.Request) -> web.StreamResponse:
-        """GET /v2/auth."""
-        return await self.socket(request, "private")
-
     async def socket(self, request: web.Request, kind: Kind) -> web.StreamResponse:
         """Serve one WebSocket until it ends."""
-        socket = web.WebSocketResponse(max_msg_size=WIRE_BYTES_MAX, compress=False, timeout=1.0)
+        if not self.face.doorman.admit(self.clock.now_us()):
+            return web.Response(status=429, text="error code: 1015")
+        socket = web.WebSocketResponse(
+            max_msg_size=WIRE_BYTES_MAX, timeout=1.0,
+            compress=self.settings.switches.permessage_deflate)
         if not socket.can_prepare(request).ok:
             return web.Response(status=426, text="this is a WebSocket endpoint")
         await socket.prepare(request)
         connection = self.face.connect(kind)
-        reader = Reader(connection, socket, [], asyncio.Event())
+        compressed = self.settings.switches.permessage_deflate
+        transport = None if compressed else request.transport
+        reader = Reader(connection, socket, transport, [], asyncio.Event())
         self.readers.append(reader)
         writer = asyncio.get_running_loop().create_task(self.write(reader))
         self.turn()
@@ -265,13 +336,13 @@ class ExchangeServer:
                 await reader.wake.wait()
                 reader.wake.clear()
                 while reader.frames:
-                    frames, reader.frames = reader.frames, []
-                    for frame in frames:
-                        await reader.socket.send_str(frame)
+                    # They stay in the list until they are out, so that nothing overtakes them.
+                    await reader.send(frames := list(reader.frames))
+                    del reader.frames[:len(frames)]
                 if reader.gone:
                     await reader.socket.close(
                         code=reader.code,
-                        message=b"slow reader" if reader.code == 1008 else b"going away")
+                        message=b"policy violation" if reader.code == 1008 else b"going away")
                     return
 
     async def rest(self, request: web.Request) -> web.Response:
@@ -280,9 +351,14 @@ class ExchangeServer:
             return web.Response(status=503, text="the exchange is closing")
         self.asked_s = time.monotonic()
         body = await request.read()
+        # The same way there and back for every request, so that none overtakes another.
+        way_s = 0.0 if request.path.startswith("/sim/") else (
+            self.settings.latency.network_us / 1_000_000)
+        await asyncio.sleep(way_s)
         status, headers, answer = self.face.http(request.method, request.path_qs,
                                                  request.headers, body)
         self.turn()
+        await asyncio.sleep(way_s)
         return web.Response(status=status, headers=headers, body=answer)
 
 
@@ -320,7 +396,7 @@ def print_banner(server: ExchangeServer, document: dict[str, Any], out: TextIO) 
     settings = server.settings
     if settings.json_output:
         shown = {key: value for key, value in document.items()
-                 if key not in ("api_key", "api_secret")}
+                 if key not in SECRET_FACTS}
         print(json.dumps(shown), file=out, flush=True)
         return
     money = ", ".join(f"{amount} {asset}" for asset, amount in settings.balances.items())
@@ -328,6 +404,7 @@ def print_banner(server: ExchangeServer, document: dict[str, Any], out: TextIO) 
           f"  REST       {document['rest_url']}\n"
           f"  WebSocket  {document['ws_url']}\n"
           f"  private    {document['ws_auth_url']}\n"
+          f"  level 3    {document['ws_l3_url']}\n"
           f"  fees       {settings.fees}, account started with {money}\n"
           f"  latency    {document['latency']}\n"
           f"  key in     {server.folder.path / 'endpoint.json'}", file=out, flush=True)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hftbot import __version__
+from hftbot.config.fee_schedules import VOLUMES_USD, rates_e6
 from hftbot.config.schema import Settings
 from hftbot.watch.logs import stamp
 from hftbot.watch.markouts import Markout
@@ -111,7 +112,11 @@ def _fees(settings: Settings, mode: str) -> str:
     if settings.fees == "free":
         return ("0: the embedded account trades free, as the strategy's premise is; a real base "
                 "account pays (--fees kraken)")
-    return "Kraken's public schedule, base tier: 0.25 % maker, 0.40 % taker"
+    maker, taker = rates_e6(settings.fees, "BTC/USD")
+    volume = VOLUMES_USD[settings.fees]
+    tier = f"from {volume} USD in 30 days" if volume else "base tier"
+    return (f"Kraken's public schedule, {tier}: {maker / 1e4:.2f} % maker, "
+            f"{taker / 1e4:.2f} % taker")
 
 
 def _limits(settings: Settings) -> str:
