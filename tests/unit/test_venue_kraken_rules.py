@@ -1,4 +1,4 @@
-"""venue.kraken.rules: every documented error, modes, grids, the token."""
+"""venue.kraken.rules: modes, grids."""
 
 from __future__ import annotations
 
@@ -14,37 +14,6 @@ from hftbot.words.secret import Secret
 from kraken_frames import FIXTURES, fixture_lines, needs_fixtures
 
 KEY, SECRET = Secret("the-key"), Secret("c2VjcmV0")
-
-
-@pytest.mark.parametrize(("code", "expected"), [
-    ("EOrder:Insufficient funds", errors.NoFunds),
-    ("EOrder:Post only order", errors.PostOnlyWouldTake),
-    ("EOrder:Rate limit exceeded", errors.RateLimited),
-    ("EService:Market in post_only mode", errors.EngineDown),
-    ("EService:Throttled: 1716116000", errors.RateLimited),
-    ("EGeneral:Internal error:EX-17", errors.EngineDown),
-    ("EGeneral:Invalid arguments:no_mpp order option is only available when ordertype = market",
-     errors.VenueReject),
-    ("EAPI:Invalid nonce", errors.BadNonce), ("EAPI:Invalid key", errors.Denied),
-    ("Currency pair not supported XBT/USD", errors.VenueReject),
-    ("Private data and trading are unavailable on this endpoint. Try ws-auth.kraken.com",
-     errors.VenueReject),
-    ("EOrder:Something new", errors.VenueReject), ("", errors.VenueReject),
-    (":", errors.VenueReject), ("   ", errors.VenueReject)])
-def test_error_strings_map_to_the_error_tree(code, expected):
-    assert rules.error_for(code) is expected
-
-
-def test_only_a_lost_answer_is_an_unknown_outcome():
-    unknown = {code for code in rules.ERRORS if rules.outcome_unknown(code)}
-    assert unknown == {"EService:Unavailable", "EService:Timeout", "EService:Busy",
-                       "EGeneral:Internal error"}
-    assert not rules.outcome_unknown("EService:Deadline elapsed")
-
-
-def test_token_errors():
-    assert {code for code in rules.ERRORS if rules.token_refused(code)} == {
-        "ESession:Invalid session", "EAPI:Invalid token", "Token(s) not found"}
 
 
 @pytest.mark.parametrize(("system", "mode"), [
@@ -117,12 +86,3 @@ def test_recorded_instruments_are_read():
     row = codec.parse((FIXTURES / "ws_public/instrument_pair_row_btcusd_2026-08.json").read_bytes())
     real = rules._pair(row)
     assert (real.tick_units, real.lot_units, real.qty_min_units) == (1, 1, 5000)
-
-
-@needs_fixtures
-def test_recorded_errors_are_mapped():
-    for line in fixture_lines("ws_errors/*.jsonl", "rest/asyncrs_errors.jsonl"):
-        error = codec.parse(line)["error"]
-        code = error if isinstance(error, str) else error[0]
-        if "number_float" not in code:
-            assert any(code.startswith(known) for known in rules.ERRORS), code

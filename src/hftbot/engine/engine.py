@@ -66,6 +66,7 @@ class Engine:
         self.disabled: list[str] = []
         # Whether an order that the venue refused with these words counts as its failure.
         self.is_failure: Callable[[str], bool] = lambda code: True
+        self.forbids: Callable[[str], bool] = lambda code: False
         self.blind = True
         # Accounted (law 8): each change of a trusted book woke the strategies, was superseded by
         # a newer one before they were woken, or waits in _postponed.
@@ -349,6 +350,7 @@ class Engine:
         handle = self.table.find(event.client_id)
         self.rejects += 1
         self.notes.warn(f"order {event.client_id} rejected: {event.code}")
+        self._forbidden(event.code)
         if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
             return
         if self.is_failure(event.code):
@@ -452,6 +454,7 @@ class Engine:
 
     def _cancel_rejected(self, event: ev.CancelRejected) -> None:
         self.notes.info(f"cancel or amend of order {event.client_id} refused: {event.code}")
+        self._forbidden(event.code)
         handle = self.table.find(event.client_id)
         if handle >= 0:
             if event.amend:
@@ -477,3 +480,9 @@ class Engine:
 
     def _venue_error(self, event: ev.VenueError) -> None:
         self.notes.warn(f"venue says: {event.code}")
+        self._forbidden(event.code)
+
+    def _forbidden(self, code: str) -> None:
+        """A key or an account that the venue refuses gets no better by asking again."""
+        if self.forbids(code):
+            self.guard.halt(f"the venue refuses this key or account: {code}")

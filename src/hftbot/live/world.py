@@ -84,6 +84,7 @@ class World:
                              self.guard, self.router, self.ledger, notes, self.trackers,
                              settings.quote_refresh_ttl_us)
         self.engine.is_failure = rules.is_failure
+        self.engine.forbids = rules.forbids
 
     def _add(self, grid: Instrument) -> None:
         """The hot half of one instrument."""

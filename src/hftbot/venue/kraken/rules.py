@@ -1,4 +1,4 @@
-"""What Kraken's words mean: error strings, modes, grids, signed requests."""
+"""What Kraken's words mean: modes, grids, answers; its refusals are in the next file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from urllib.parse import urlencode
 
 from hftbot.errors import (
     BadFrame,
-    BadNonce,
     Denied,
-    EngineDown,
     NoFunds,
     PostOnlyWouldTake,
     RateLimited,
@@ -20,122 +18,31 @@ from hftbot.errors import (
     VenueReject,
 )
 from hftbot.venue.kraken import codec, sign
+from hftbot.venue.kraken.refusals import error_for, forbids, outcome_unknown, token_refused
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import VenueMode
 from hftbot.words.secret import Secret
+
+__all__ = ["PairRow", "answer_of", "error_for", "forbids", "instrument_from_row",
+           "instruments_from", "is_failure", "mode_of", "outcome_unknown", "pair_mode_of",
+           "private_request", "token_refused"]
 
 VENUE = "kraken"
 PRECISION_MAX = 15
 # AssetPairs of all pairs is larger than any frame of the stream.
 ANSWER_BYTES_MAX = 16 << 20
 
-# Kraken's own words. A longer text is cut at colons, blanks and dots until it matches.
-ERRORS: dict[str, type[VenueReject]] = {
-    "EGeneral:Invalid arguments": VenueReject,
-    "EGeneral:Temporary lockout": Denied,
-    "EGeneral:Permission denied": Denied,
-    "EGeneral:Internal error": EngineDown,
-    "EGeneral:Too many requests": RateLimited,
-    "EGeneral:Unknown method": VenueReject,
-    "EService:Unavailable": EngineDown,
-    "EService:Timeout": EngineDown,
-    "EService:Busy": EngineDown,
-    "EService:Market in cancel_only mode": EngineDown,
-    "EService:Market in post_only mode": EngineDown,
-    "EService:Market in limit_only mode": EngineDown,
-    "EService:Deadline elapsed": VenueReject,
-    "EService:Throttled": RateLimited,
-    "EAPI:Invalid key": Denied,
-    "EAPI:Invalid signature": Denied,
-    "EAPI:Invalid nonce": BadNonce,
-    "EAPI:Rate limit exceeded": RateLimited,
-    "EAPI:Invalid token": VenueReject,
-    "EAPI:Feature disabled": Denied,
-    "EQuery:Unknown asset pair": VenueReject,
-    "EQuery:Invalid asset pair": VenueReject,
-    "EQuery:Unknown asset": VenueReject,
-    "EOrder:Insufficient funds": NoFunds,
-    "EOrder:Insufficient margin": NoFunds,
-    "EOrder:Margin allowance exceeded": NoFunds,
-    "EOrder:Margin level too low": NoFunds,
-    "EOrder:Margin position size exceeded": NoFunds,
-    "EOrder:Cannot open position": VenueReject,
-    "EOrder:Cannot open opposing position": VenueReject,
-    "EOrder:Order minimum not met": VenueReject,
-    "EOrder:Cost minimum not met": VenueReject,
-    "EOrder:Tick size check failed": VenueReject,
-    "EOrder:Invalid price": VenueReject,
-    "EOrder:Invalid order": VenueReject,
-    "EOrder:Unknown order": VenueReject,
-    "EOrder:Post only order": PostOnlyWouldTake,
-    "EOrder:Orders limit exceeded": RateLimited,
-    "EOrder:Rate limit exceeded": RateLimited,
-    "EOrder:Domain rate limit exceeded": RateLimited,
-    "EOrder:Scheduled orders limit exceeded": RateLimited,
-    "EOrder:Positions limit exceeded": RateLimited,
-    "EOrder:Unknown position": VenueReject,
-    "EOrder:Reduce only": VenueReject,
-    "EAuth:Account temporary disabled": Denied,
-    "EAuth:Account unconfirmed": Denied,
-    "EAuth:Rate limit exceeded": RateLimited,
-    "EAuth:Too many requests": RateLimited,
-    "EAccount:Invalid permissions": Denied,
-    "ETrade:Invalid request": VenueReject,
-    "ETrade:User Locked": Denied,
-    "EBM:limit exceeded:CAL": NoFunds,
-    "EFunding:Max fee exceeded": VenueReject,
-    "ESession:Invalid session": VenueReject,
-    "Token(s) not found": VenueReject,
-    "Currency pair not supported": VenueReject,
-    "Subscription depth not supported": VenueReject,
-    "Subscription ohlc interval not supported": VenueReject,
-    "Subscription ohlc requires interval": VenueReject,
-    "Subscription name invalid": VenueReject,
-    "Already subscribed": VenueReject,
-    "Subscription Not Found": VenueReject,
-    "Symbol(s) not found": VenueReject,
-    "Unsupported event": VenueReject,
-    "Unsupported field": VenueReject,
-    "Malformed request": VenueReject,
-    "Limit_price field must be a number_float": VenueReject,
-    "Cash_order_qty field must be a number_float": VenueReject,
-    "price(s) not found": VenueReject,
-    "Private data and trading are unavailable on this endpoint": VenueReject,
-    "Public market data subscriptions are unavailable on this endpoint": VenueReject,
-    "Exceeded msg rate": RateLimited,
-    "Invalid timeout argument": VenueReject,
-    "No amendable parameters": VenueReject,
-}
 POST_ONLY_REASON = "Post only order"
 POST_ONLY = "EOrder:" + POST_ONLY_REASON
 PROXY_RESTART = "CloudFlare WebSocket proxy restarting"
-# The order may have been placed although the answer says no.
-_UNKNOWN = ("EService:Unavailable", "EService:Timeout", "EService:Busy",
-            "EGeneral:Internal error")
 # A refusal of an order for its price, its funds or the market's mode is no failure of the venue.
 _OUR_PRICE = ("EOrder:Invalid price", "EOrder:Tick size check failed")
 _MODE = "EService:Market in "
-_TOKEN = ("ESession:Invalid session", "EAPI:Invalid token", "Token(s) not found")
 _SYSTEM = {"online": VenueMode.OPEN, "post_only": VenueMode.POST_ONLY,
            "cancel_only": VenueMode.CANCEL_ONLY, "maintenance": VenueMode.DOWN}
 _PAIR = {"online": VenueMode.OPEN, "limit_only": VenueMode.OPEN,
          "post_only": VenueMode.POST_ONLY, "cancel_only": VenueMode.CANCEL_ONLY,
          "reduce_only": VenueMode.CANCEL_ONLY}
-
-
-def error_for(code: str) -> type[VenueReject]:
-    """The error class of one of Kraken's error strings; unmapped ones are VenueReject."""
-    known = code
-    while known:
-        if known in ERRORS:
-            return ERRORS[known]
-        known = known[:max(known.rfind(":"), known.rfind(" "), known.rfind("."), 0)]
-    return VenueReject
-
-
-def outcome_unknown(code: str) -> bool:
-    """True if an order answered like this may exist all the same: ask, never resend."""
-    return code.startswith(_UNKNOWN)
 
 
 def is_failure(code: str) -> bool:
@@ -146,11 +53,6 @@ def is_failure(code: str) -> bool:
     known = error_for(code)
     return not (issubclass(known, (NoFunds, PostOnlyWouldTake)) or code.startswith(_OUR_PRICE)
                 or code.startswith(_MODE) or token_refused(code))
-
-
-def token_refused(code: str) -> bool:
-    """True if a new WebSocket token is needed."""
-    return code.startswith(_TOKEN)
 
 
 def mode_of(system: str) -> VenueMode:
