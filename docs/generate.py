@@ -1,4 +1,4 @@
-"""Writes words.md, verdicts.md, errors.md and faults.md from code and tests: python docs/generate.py
+"""Writes words, verdicts, errors and faults (.md) from code and tests: python docs/generate.py
 
 tests/house holds that the pages are current.
 """

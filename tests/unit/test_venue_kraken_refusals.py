@@ -7,9 +7,9 @@ import pathlib
 import re
 
 import pytest
+from engine_rig import Rig
 
 import hftbot.exchange
-from engine_rig import Rig
 from hftbot import errors
 from hftbot.engine.guard import HALTED
 from hftbot.venue.kraken import codec, refusals

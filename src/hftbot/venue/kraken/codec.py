@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from fastcore.codec.text import client_id_parse, client_id_text
@@ -18,14 +19,15 @@ from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
 
 __all__ = ["Number", "Row", "client_id_parse", "client_id_text", "e10", "inner", "integer",
-           "lots", "number", "parse", "request", "rows", "side", "stamp_us", "subscribe",
-           "text", "text_or", "ticks", "time_us", "units"]
+           "lots", "number", "parse", "request", "rows", "side", "stamp", "stamp_us",
+           "subscribe", "text", "text_or", "ticks", "time_us", "units", "written"]
 
 FRAME_BYTES_MAX = 1 << 20
 TEXT_MAX = 256
 INT64_MAX = (1 << 63) - 1
 AMOUNT_MAX = 10**30
 E10_PRECISION = 10
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"(-?)(\d{1,40})(?:\.(\d{1,40}))?(?:[eE]([+-]?\d{1,3}))?")
 _STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
@@ -194,6 +196,25 @@ def stamp_us(row: Row, key: str = "timestamp", default_us: int = 0) -> int:
     return default_us if row.get(key) is None else time_us(text(row, key))
 
 
+def stamp(time_us: int, digits: int) -> str:
+    """RFC 3339 UTC text of wall-clock us, cut to so many fractional digits (0 to 6)."""
+    moment = (EPOCH + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f".{time_us % 1_000_000:06}"[:digits + 1] if digits else ""
+    return f"{moment}{fraction}Z"
+
+
+def written(value: object) -> str:
+    """Compact JSON text in which a Number stands as it is written."""
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{json.dumps(key)}:{written(held)}"
+                              for key, held in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(written, value)) + "]"
+    return json.dumps(value)
+
+
 def request(method: str, params: Mapping[str, Any] | None = None,
             req_id: int | None = None) -> bytes:
     """One request frame, compact."""
@@ -202,7 +223,7 @@ def request(method: str, params: Mapping[str, Any] | None = None,
         message["params"] = params
     if req_id is not None:
         message["req_id"] = req_id
-    return json.dumps(message, separators=(",", ":")).encode()
+    return written(message).encode()
 
 
 def subscribe(channel: str, symbols: Sequence[str] = (), *, undo: bool = False,
