@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 from decimal import Decimal
 from urllib.parse import parse_qsl
 
@@ -15,28 +14,10 @@ from hftbot import errors
 from hftbot.venue.kraken import codec, rest, rest_rows
 from hftbot.words.market import Side, VenueMode
 from hftbot.words.secret import Secret
+from kraken_answers import ORDER, PAIR, READ, TRADE, answered
 from kraken_frames import FIXTURES, needs_fixtures
 
 KEY, SECRET = Secret("the-key"), Secret("c2VjcmV0")
-ORDER = {"refid": None, "userref": 7, "cl_ord_id": codec.client_id_text(99), "status": "open",
-         "opentm": 1721519777.553314, "expiretm": 0, "vol": "1.25000000",
-         "vol_exec": "0.37500000", "cost": "11253.7", "fee": "0.00000", "price": "30010.0",
-         "oflags": "post,fciq", "trades": ["TCCCTY-WE2O6-P3NB37"], "reason": None,
-         "descr": {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "30010.0",
-                   "price2": "0", "leverage": "none"}}
-TRADE = {"ordertxid": "OQCLML-BW3P3-BUCMWZ", "pair": "XXBTZUSD", "time": 1700237532.1690326,
-         "type": "sell", "ordertype": "limit", "price": "30010.00000", "cost": "600.20000",
-         "fee": "0.10000", "vol": "0.02000000", "trade_id": 40274859, "maker": True}
-PAIR = {"altname": "XBTUSD", "wsname": "XBT/USD", "base": "XXBT", "quote": "ZUSD",
-        "cost_decimals": 5, "pair_decimals": 1, "lot_decimals": 8, "ordermin": "0.00005",
-        "costmin": "0.5", "tick_size": "0.1", "status": "online", "fees": [[0, 0.4], [10000, 0.35]],
-        "fees_maker": []}
-
-
-def answered(result):
-    return json.dumps({"error": [], "result": result}).encode()
-
-
 def form(call, nonce=5):
     """The body of a signed call as a dict, after its signature was checked."""
     path, headers, body = call.signed(KEY, SECRET, nonce)
@@ -244,25 +225,6 @@ def test_refusals_come_as_their_class(status, body, error):
 def test_an_order_that_cannot_be_read_is_a_bad_frame(spoiled):
     with pytest.raises(errors.BadFrame):
         rest.open_orders_answer(200, answered({"open": {"OA": {**ORDER, **spoiled}}}))
-
-
-READ = {
-    "server_time": ("*_server_time.json",), "system_status": ("*_system_status.json",
-                                                              "*GetSystemStatus.txt"),
-    "asset_pairs": ("*tradable_asset_pairs.json", "assetpairs_*.json", "*GetSymbols.txt",
-                    "nautilus_http_asset_pairs.json"),
-    "balance": ("asyncrs_account_balance.json", "*Account_GetBalances.txt"),
-    "extended_balance": ("*extended_balance.json", "*GetAvailableBalances.txt"),
-    "trade_volume": ("*trade_volume*.json", "*GetTradeVolume.txt"),
-    "api_key_info": ("*GetApiKeyInfo.txt",), "websockets_token": ("*_websockets_token.json",),
-    "open_orders": ("*_open_orders.json", "*GetOpenOrders.txt"),
-    "closed_orders": ("*_closed_orders.json", "*GetClosedOrders.txt"),
-    "query_orders": ("*query_order_info.json", "*GetOrders.txt", "*GetOrders2.txt"),
-    "trades_history": ("*_trades_history.json", "*GetUserTrades.txt"),
-    "add_order": ("asyncrs_add_order.json", "*PlaceOrder.txt"),
-    "add_order_batch": ("*add_order_batch.json", "*PlaceMultipleOrders.txt"),
-    "cancel": ("*cancel_order.json", "*cancel_order_batch.json", "*cancel_all_orders.json",
-               "*CancelOrder.txt", "*CancelAllOrders.txt", "*CancelMultipleOrders.txt")}
 
 
 @needs_fixtures
