@@ -147,6 +147,15 @@ def test_pairs_and_their_three_names():
     assert rest_rows.symbol_of("XDG/XBT") == "DOGE/BTC"
 
 
+@pytest.mark.parametrize("spoiled", [
+    {"pair_decimals": 10**30}, {"lot_decimals": -1}, {"cost_decimals": 19}, {"tick_size": "x"},
+    {"fees": 5}, {"fees": [[0]]}, {"fees": [[0, "0.123456"]]}, {"fees": [["x", 1]]}])
+def test_a_pair_that_cannot_be_read_is_left_out(spoiled):
+    bare = {key: value for key, value in PAIR.items() if key != "tick_size"}
+    body = answered({"ODD": {**bare, **spoiled}, "XXBTZUSD": PAIR})
+    assert [pair.name for pair in rest.asset_pairs_answer(200, body)] == ["XXBTZUSD"]
+
+
 def test_all_pairs_together_are_larger_than_a_frame():
     many = {f"P{number:05}": PAIR for number in range(4000)}
     body = answered(many)

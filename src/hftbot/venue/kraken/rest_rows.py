@@ -18,6 +18,7 @@ from hftbot.words.market import Side
 
 AMOUNT_MAX = Decimal(10) ** 30
 NAMES_MAX = 256
+PRECISION_MAX = 18
 _AMOUNT = re.compile(r"-?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _OLD_CODES = {"XBT": "BTC", "XDG": "DOGE"}
 
@@ -266,17 +267,24 @@ def percent_e6(row: codec.Row, key: str) -> int:
 def pair(name: str, row: codec.Row) -> Pair:
     """One row of AssetPairs. Raises BadFrame."""
     altname = codec.text(row, "altname")
-    price_precision = codec.integer(row, "pair_decimals")
+    price_precision = _precision(row, "pair_decimals")
     known = row.get("tick_size") is not None
     return Pair(
         name=name, altname=altname, symbol=symbol_of(codec.text_or(row, "wsname", altname)),
         base=codec.text(row, "base"), quote=codec.text(row, "quote"),
         status=codec.text_or(row, "status", "online"), price_precision=price_precision,
-        qty_precision=codec.integer(row, "lot_decimals"),
-        cost_precision=codec.integer(row, "cost_decimals"),
+        qty_precision=_precision(row, "lot_decimals"),
+        cost_precision=_precision(row, "cost_decimals"),
         tick_size=amount(row, "tick_size") if known else Decimal(1).scaleb(-price_precision),
         qty_min=amount_or(row, "ordermin"), cost_min=amount_or(row, "costmin"),
         taker_fees=_schedule(row, "fees"), maker_fees=_schedule(row, "fees_maker"))
+
+
+def _precision(row: codec.Row, key: str) -> int:
+    digits = codec.integer(row, key)
+    if not 0 <= digits <= PRECISION_MAX:
+        raise BadFrame(f"{key} {digits!s:.20} is no number of decimals")
+    return digits
 
 
 def _schedule(row: codec.Row, key: str) -> tuple[tuple[Decimal, int], ...]:
