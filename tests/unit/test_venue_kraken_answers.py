@@ -162,7 +162,7 @@ def test_an_order_that_was_only_validated_is_over_and_never_was_in_doubt(bench, 
     for error in ("EOrder:Insufficient funds", "EService:Busy"):
         bench.gateway.note_sent(9, FIRST, "add_order", bench.clock.ns, validate=True)
         refused, = bench.feed(answer("add_order", 9, error=error))
-        assert refused == ev.OrderRejected(FIRST, error, refused.ts_us)
+        assert (refused.client_id, refused.code) == (FIRST, error)
     bench.gateway.note_sent(9, FIRST, "add_order", bench.clock.ns, validate=True)
     assert bench.gateway.overdue(bench.clock.ns + 6 * SECOND_NS) == []
     assert bench.gateway.take_events() == [ev.OrderRejected(FIRST, NO_ANSWER, NOW_US)]
@@ -191,6 +191,20 @@ def test_a_stamp_that_is_no_time_does_not_cost_the_answer(bench):
     frame = answer("add_order", FIRST, {"order_id": "OA"}).replace(b"000002Z", b"7890123")
     acked, = bench.feed(frame)
     assert acked == ev.OrderAcked(FIRST, "OA", NOW_US)
+
+
+@pytest.mark.parametrize(("error", "again"), [
+    ("EOrder:Rate limit exceeded", True), ("EAPI:Rate limit exceeded", True),
+    ("EOrder:Insufficient funds", False), ("EService:Market in post_only mode", False),
+    ("EOrder:Tick size check failed", False), ("EGeneral:Permission denied", False)])
+def test_a_refusal_says_whether_the_same_order_may_be_taken_later(bench, error, again):
+    answered = []
+    bench.gateway.on_answer = lambda req_id, now_ns: answered.append((req_id, now_ns))
+    bench.sent(client_id=FIRST)
+    refused, = [event for event in bench.feed(answer("add_order", FIRST, error=error))
+                if isinstance(event, ev.OrderRejected)]
+    assert refused.again is again
+    assert answered == [(FIRST, bench.clock.ns)]
 
 
 def test_errors_that_no_table_knows_are_counted(bench):

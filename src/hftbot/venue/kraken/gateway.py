@@ -6,7 +6,7 @@ about an order may come before, after or without the answer to the request that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hftbot.errors import BadFrame
@@ -67,6 +67,8 @@ class Gateway:
         self.unmapped = 0
         self.frames = self.bad_frames = self.gaps = self.repeats = self.unmatched = 0
         self.contradictions = 0
+        # Called with the number of each request of ours that was answered, and when (mono ns).
+        self.on_answer: Callable[[int, int], None] = lambda req_id, now_ns: None
         self._clock = clock
         self._token = Secret("")
         self._sequence = dict.fromkeys(CHANNELS, 0)
@@ -266,6 +268,8 @@ class Gateway:
             self._subscription(message, code, ts_us, found)
             return
         call = self._calls.find(method, message.get("req_id"))
+        if call is not None:
+            self.on_answer(message["req_id"], now_ns)
         if method == CANCEL:
             self._cancelled(call, message, code, ts_us, found)
             return
@@ -355,7 +359,7 @@ class Gateway:
             found.append(OrderDoubt(client_id, code, ts_us))
         else:
             self.reports.dismiss(client_id)
-            found.append(OrderRejected(client_id, code, ts_us))
+            found.append(OrderRejected(client_id, code, ts_us, rules.may_retry(code)))
 
     def _cancelled(self, call: Call | None, message: dict[str, Any], code: str, ts_us: int,
                    found: list[Event]) -> None:

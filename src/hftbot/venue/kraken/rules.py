@@ -24,8 +24,8 @@ from hftbot.words.market import VenueMode
 from hftbot.words.secret import Secret
 
 __all__ = ["PairRow", "answer_of", "error_for", "forbids", "instrument_from_row",
-           "instruments_from", "is_failure", "mode_of", "outcome_unknown", "pair_mode_of",
-           "private_request", "token_refused"]
+           "instruments_from", "is_failure", "may_retry", "mode_of", "outcome_unknown",
+           "pair_mode_of", "private_request", "token_refused"]
 
 VENUE = "kraken"
 PRECISION_MAX = 15
@@ -53,6 +53,11 @@ def is_failure(code: str) -> bool:
     known = error_for(code)
     return not (issubclass(known, (NoFunds, PostOnlyWouldTake)) or code.startswith(_OUR_PRICE)
                 or code.startswith(_MODE) or token_refused(code))
+
+
+def may_retry(code: str) -> bool:
+    """True if the same order may be taken a moment later: the venue was busy or too slow."""
+    return error_for(code).remedy == "retry" and not code.startswith(_MODE)
 
 
 def mode_of(system: str) -> VenueMode:
