@@ -50,6 +50,8 @@ __all__ = ["CHANNELS", "NO_ANSWER", "Gateway"]
 
 CHANNELS = ("executions", "balances")
 VALIDATED = "validated only"
+# What floods are answered with has been seen in capitals.
+ERROR_KEYS = ("error", "Error")
 
 
 class Gateway:
@@ -209,7 +211,7 @@ class Gateway:
                           for row in codec.rows(message)]
             elif channel in CHANNELS and "method" not in message:
                 self._report(str(channel), message, recv_ns, found)
-            elif "method" in message or message.get("error") is not None:
+            elif "method" in message or any(message.get(key) is not None for key in ERROR_KEYS):
                 self._answer(message, recv_ns, found)
         except BadFrame as error:
             self._unreadable(channel if channel in CHANNELS else "", str(error), recv_ns, found)
@@ -259,7 +261,7 @@ class Gateway:
     def _answer(self, message: dict[str, Any], now_ns: int, found: list[Event]) -> None:
         method = codec.text_or(message, "method")
         ts_us = self._answered_us(message)
-        code = codec.text_or(message, "error")
+        code = codec.text_or(message, "error") or codec.text_or(message, "Error")
         if code and not refusals.row_of(code):
             self.unmapped += 1
         if not code and message.get("success") is False:
