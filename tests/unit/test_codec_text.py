@@ -61,6 +61,31 @@ def test_other_requests(room):
     assert read(text, size)["params"]["time_in_force"] == "fok"
 
 
+@pytest.mark.parametrize(("expire_us", "shown"), [
+    (1767225600000000, "2026-01-01T00:00:00Z"), (1767225600000001, "2026-01-01T00:00:01Z"),
+    (1, "1970-01-01T00:00:01Z"), (253402300798999999, "9999-12-31T23:59:59Z")])
+@pytest.mark.parametrize("side", [0, 1])
+def test_an_order_that_ends_by_itself(room, expire_us, shown, side):
+    text = make(room)
+    text.expire_us = expire_us
+    for post_only, deadline_us in ((True, 0), (False, 1767225600123456)):
+        size = text.add_order(side, 452835, 12345678, 3, post_only, 36, deadline_us, 42)
+        params = read(text, size)["params"]
+        assert params.pop("deadline", "") == ("2026-01-01T00:00:00.123Z" if deadline_us else "")
+        assert params == {
+            "order_type": "limit", "side": ("buy", "sell")[side], "symbol": "BTC/USD",
+            "token": "secret", "limit_price": Decimal("45283.5"), "post_only": post_only,
+            "order_qty": Decimal("0.12345678"), "time_in_force": "gtd", "expire_time": shown,
+            "cl_ord_id": "h10"}
+
+
+def test_an_order_that_would_never_end_is_no_gtd_order(room):
+    text = make(room)
+    for expire_us in (0, -1, 253402300799000000):
+        text.expire_us = expire_us
+        assert text.add_order(*GOOD[:3], 3, *GOOD[4:]) == -1
+
+
 def test_token_is_escaped_and_replaced(room):
     text = make(room, token=b'a"b\\c')
     assert read(text, text.cancel_all(1))["params"]["token"] == 'a"b\\c'
@@ -76,7 +101,8 @@ GOOD = (0, 452835, 1, 1, False, 36, 0, 42)
 
 
 @pytest.mark.parametrize(("place", "value"), [
-    (0, 2), (0, -1), (1, 0), (1, -5), (2, 0), (2, -(1 << 63)), (3, 3), (3, -1), (5, 0), (5, -1),
+    (0, 2), (0, -1), (1, 0), (1, -5), (2, 0), (2, -(1 << 63)), (3, 3), (3, 4),
+    (3, -1), (5, 0), (5, -1),
     (5, (1 << 53) + 1), (6, -1), (6, 253402300800000000), (7, -1)])
 def test_what_cannot_be_written_is_refused(room, place, value):
     text = make(room)

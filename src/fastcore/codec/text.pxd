@@ -20,6 +20,9 @@ cdef enum:
     ROW = 25               # then 12, as TERMS
     ROW_END = 37
     BATCH_DEADLINE = 38    # then the end without one
+    TERMS_GTD = 40         # then 4: side, post-only
+    GTD_PRICE = 44
+    GTD = 3
 
 
 @cython.final
@@ -30,6 +33,7 @@ cdef class KrakenOrderText:
     cdef readonly int64_t price_precision
     cdef readonly int64_t qty_precision
     cdef readonly int64_t rows             # orders of the open batch
+    cdef public int64_t expire_us          # when the next GTD order ends, wall clock
     cdef int64_t rows_max
     cdef int64_t room                      # bytes that any request or row may need
     cdef int64_t at                        # where the batch goes on
@@ -54,6 +58,9 @@ cdef class KrakenOrderText:
     # Sizes in bytes; -1 for what cannot be written (a value out of range).
     @cython.locals(at=int64_t)
     cpdef int64_t add_order(self, int side, int64_t ticks, int64_t lots, int tif, bint post_only,
+                            int64_t client_id, int64_t deadline_us, int64_t req_id) noexcept nogil
+    @cython.locals(at=int64_t)
+    cdef int64_t _add_until(self, int side, int64_t ticks, int64_t lots, bint post_only,
                             int64_t client_id, int64_t deadline_us, int64_t req_id) noexcept nogil
     @cython.locals(at=int64_t)
     cpdef int64_t amend_order(self, int64_t client_id, int64_t ticks, int64_t lots,
@@ -84,6 +91,7 @@ cdef class KrakenOrderText:
                         int64_t deadline_us, int64_t req_id) noexcept nogil
     @cython.locals(second=int64_t)
     cdef int64_t _deadline(self, int64_t at, int64_t deadline_us) noexcept nogil
+    cdef int64_t _seconds(self, int64_t at, int64_t second) noexcept nogil
     @cython.locals(days=int64_t, era=int64_t, of_era=int64_t, year=int64_t, of_year=int64_t,
                    month=int64_t)
     cdef void _date(self, int64_t second) noexcept nogil

@@ -22,6 +22,7 @@ if not cython.compiled:
     HEAD_ADD, TERMS, HEAD_AMEND, AMENDED, HEAD_CANCEL, HEAD_CANCEL_ALL = 0, 1, 13, 14, 16, 17
     QTY, CLIENT, DEADLINE, REQUEST, REQUEST_LIST, REQUEST_ALL = range(18, 24)
     HEAD_BATCH, ROW, ROW_END, BATCH_DEADLINE = 24, 25, 37, 38
+    TERMS_GTD, GTD_PRICE, GTD = 40, 44, 3
 
 BASE_36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 CLIENT_ID_MAX = 1 << 53
@@ -79,6 +80,7 @@ class KrakenOrderText:
         self.rows = self.at = 0
         self.rows_max = BATCH_MAX
         self.room = ROOM
+        self.expire_us = 0
         self.second = -1
         self.buffer = bytearray(capacity)
         self.out = memoryview(self.buffer)
@@ -113,6 +115,9 @@ class KrakenOrderText:
                    for side in ("buy", "sell") for tif in ("gtc", "ioc", "fok")
                    for flag in ("false", "true")]
         pieces += ['"},', '],"deadline":"', ']},"req_id":']
+        pieces += [f',"side":"{side}","time_in_force":"gtd","post_only":{flag},"expire_time":"'
+                   for side in ("buy", "sell") for flag in ("false", "true")]
+        pieces.append('Z","limit_price":')
         encoded = [piece.encode() for piece in pieces]
         needed = max(len(piece) for piece in encoded) + ROOM
         if needed > self.capacity:
@@ -129,17 +134,28 @@ class KrakenOrderText:
 
     def add_order(self, side: int, ticks: int, lots: int, tif: int, post_only: bool,
                   client_id: int, deadline_us: int, req_id: int) -> int:
-        """A limit order. ``tif`` is 0 GTC, 1 IOC or 2 FOK; ``deadline_us`` 0 leaves it out.
+        """A limit order. ``tif`` is 0 GTC, 1 IOC, 2 FOK or 3 GTD; ``deadline_us`` 0 leaves it out.
 
-        The deadline is wall-clock microseconds, written in whole milliseconds.
+        The deadline is wall-clock microseconds, written in whole milliseconds. A GTD order works
+        until ``expire_us`` of this writer, rounded up to a whole second.
         """
-        if side >> 1 or tif < 0 or tif > 2:
+        if side >> 1 or tif < 0 or tif > GTD:
             return -1
         if not self._fits(client_id, ticks, lots, deadline_us, req_id):
             return -1
+        if tif == GTD:
+            return self._add_until(side, ticks, lots, post_only, client_id, deadline_us, req_id)
         at = self._part(self._head(HEAD_ADD),
                         TERMS + side * 6 + tif * 2 + (1 if post_only else 0))
         return self._terms(at, ticks, lots, client_id, deadline_us, req_id)
+
+    def _add_until(self, side, ticks, lots, post_only, client_id, deadline_us, req_id):
+        """A limit order that ends by itself."""
+        if self.expire_us <= 0 or self.expire_us > self.deadline_max - 1000000:
+            return -1
+        at = self._part(self._head(HEAD_ADD), TERMS_GTD + side * 2 + (1 if post_only else 0))
+        at = self._seconds(at, (self.expire_us + 999999) // 1000000) - 1
+        return self._terms(self._part(at, GTD_PRICE), ticks, lots, client_id, deadline_us, req_id)
 
     def amend_order(self, client_id: int, ticks: int, lots: int, post_only: bool,
                     deadline_us: int, req_id: int) -> int:
@@ -282,15 +298,19 @@ class KrakenOrderText:
 
     def _deadline(self, at, deadline_us):
         second = deadline_us // 1000000
+        at = self._digits(self._seconds(at, second), (deadline_us - second * 1000000) // 1000, 3)
+        self.out[at] = 90
+        return at + 1
+
+    def _seconds(self, at, second):
+        """A date and time with the point behind them."""
         if second != self.second:
             self._date(second)
         if cython.compiled:
             copy_blocks(cython.address(self.out[at]), cython.address(self.stamp[0]), 20)
         else:
             self.out[at:at + 20] = self.stamp[:20]
-        at = self._digits(at + 20, (deadline_us - second * 1000000) // 1000, 3)
-        self.out[at] = 90
-        return at + 1
+        return at + 20
 
     def _date(self, second):
         """Write the stamp of a second: Gregorian calendar, years counted from March."""

@@ -51,7 +51,8 @@ class Desk(Protocol):
               *, post_only: bool = False, ttl_us: int = 0, reason: str = "") -> int:
         """Ask for an order. Returns its ClientId, or a negative verdict (see docs/verdicts.md).
 
-        ``ttl_us`` 0 means QUOTE_REFRESH_TTL_MS of the run.
+        ``ttl_us`` 0 means QUOTE_REFRESH_TTL_MS of the run. A GTD order is not sent after it, and
+        if it was, the venue ends it then (in whole seconds, rounded up).
         """
 
     def submit(self, intent: Intent) -> int:
