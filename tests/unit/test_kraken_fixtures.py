@@ -25,6 +25,7 @@ from fastcore.market.checksum import KrakenChecksum
 from hftbot.venue.kraken import cancels, codec, refusals, rest, rules
 from hftbot.venue.kraken.feed import Feed
 from hftbot.venue.kraken.gateway import Gateway
+from hftbot.venue.kraken.level3 import Level3Feed
 from hftbot.venue.kraken.summaries import Summaries
 from hftbot.words import events as ev
 from hftbot.words.instrument import Instrument
@@ -166,6 +167,17 @@ def answer(message, line):
             isinstance(event, ev.OrderAcked) for event in found)
 
 
+def level3(message, line):
+    row, = message["data"]
+    feed = Level3Feed([grid(row["symbol"])])
+    feed.connected(TOKEN)
+    feed.on_frame(line, 1)
+    event = feed.take_events()
+    if message["type"] == "snapshot":  # the recordings are shortened
+        assert "the venue says" in event[0].reason
+    assert feed.bad_frames == 0
+
+
 def frame(line):
     message = codec.parse(line)
     channel = message.get("channel")
@@ -175,7 +187,9 @@ def frame(line):
         answer(message, line)
     elif channel in ("executions", "balances"):
         private(message, line)
-    elif channel != "level3":
+    elif channel == "level3":
+        level3(message, line)
+    else:
         market(message, line)
 
 

@@ -23,7 +23,7 @@ from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust, Trade, VenueMode
 from hftbot.words.order import OrderState, client_id_parts
-from hftbot.words.ports import Clock, Notes, Strategy
+from hftbot.words.ports import Clock, Notes, Strategy, Views
 
 OVERFILLED = 2
 CANCEL_AGAIN_NS = 5_000_000_000
@@ -67,6 +67,7 @@ class Engine:
         # Whether an order that the venue refused with these words counts as its failure.
         self.is_failure: Callable[[str], bool] = lambda code: True
         self.forbids: Callable[[str], bool] = lambda code: False
+        self.views: Views | None = None
         self.blind = True
         # Accounted (law 8): each change of a trusted book woke the strategies, was superseded by
         # a newer one before they were woken, or waits in _postponed.
@@ -91,6 +92,7 @@ class Engine:
         """Give a strategy its desk. Call before start()."""
         desk = StrategyDesk(len(self.voices) + 1, self.clock, self.router, self.rows,
                             self.ledger.instruments, self.books, self.trackers, self.ttl_us)
+        desk.views = self.views
         self.voices.append((strategy, desk))
         return desk
 
