@@ -13,6 +13,7 @@
     |  |  |- RateLimited        retry later
     |  |  |- NoFunds            drop
     |  |  |- BadNonce           resync
+    |  |  |- TokenRefused       resync (a new token)
     |  |  |- PostOnlyWouldTake  drop
     |  |  |- EngineDown         retry later
     |  |  `- Denied             halt
@@ -90,6 +91,12 @@ class NoFunds(VenueReject):
 
 class BadNonce(VenueReject):
     """The nonce was not above the last one."""
+
+    remedy: ClassVar[Remedy] = "resync"
+
+
+class TokenRefused(VenueReject):
+    """The stream's token is missing, unknown or too old."""
 
     remedy: ClassVar[Remedy] = "resync"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 
 import pytest
 from engine_rig import ASK, BID, LOTS, Rig, Voice
 
 from hftbot.engine.desk import GRACE_US
+from hftbot.venue.kraken import codec
 from hftbot.words import events as ev
 from hftbot.words.intent import Intent
 from hftbot.words.market import Side
@@ -55,6 +57,22 @@ def test_desk_intent_past_its_ttl_is_denied_and_counted(rig: Rig) -> None:
     assert rig.engine.rows.expired == rig.engine.rows.denials["DENY_EXPIRED_INTENT"] == 2
     assert desk.intents == 4
     assert len(rig.sent) == 2
+
+
+def test_desk_an_order_until_a_time_is_told_when_it_ends(rig: Rig) -> None:
+    """In whole seconds, rounded up: never earlier than the strategy asked for."""
+    client_id = rig.desk().place(0, Side.BUY, BID, LOTS, Tif.GTD, post_only=True, ttl_us=90_000_001)
+    assert client_id > 0
+    params = json.loads(rig.sent[-1])["params"]
+    assert (params["time_in_force"], params["post_only"]) == ("gtd", True)
+    assert params["expire_time"] == codec.stamp(rig.clock.us + 91_000_000, 0)
+    order, = rig.desk().open_orders()
+    assert order.tif == Tif.GTD
+    rig.ack(client_id)
+    rig.done(client_id, S.EXPIRED)
+    assert rig.desk().open_orders() == []
+    assert rig.desk().place(0, Side.BUY, BID, LOTS, Tif.GTD,
+                            ttl_us=1 << 62) == -int(Verdict.DENY_INVALID)
 
 
 def test_desk_intent_without_ttl_has_the_runs(rig: Rig) -> None:

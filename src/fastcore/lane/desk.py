@@ -145,7 +145,7 @@ class LaneDesk:
         """Ask the guard, then hold, name, write and journal an order. Returns its handle.
 
         Negative: the mask of the rules that denied it, and nothing has changed. ``now_ns`` is
-        monotonic.
+        monotonic. A GTD order ends by itself ``ttl_us`` after ``created_us``.
         """
         self.framed = False
         started_ns = 0
@@ -160,6 +160,9 @@ class LaneDesk:
         if mask != 0:
             self.denied += 1
             return -mask
+        self.text.expire_us = 0
+        if 0 < ttl_us < self.text.deadline_max - created_us:
+            self.text.expire_us = created_us + ttl_us
         return self._name_and_send(strategy, side, ticks, lots, tif, post_only, created_us,
                                    now_us, now_ns)
 

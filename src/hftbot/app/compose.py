@@ -218,10 +218,13 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
                    on_frame=session.private_frame, on_close=session.private_down,
                    prepare=session.private_prepare, budget=budget,
                    connect=dying.connect(os.environ))
+    level3 = _level3_link(session, endpoint, rng, budget)
     note = poll.start()
     if note:
         say(note)
     links = [asyncio.ensure_future(_keep(link, session)) for link in (public, private)]
+    if session.level3 is not None and level3 is not None:
+        links.append(asyncio.ensure_future(session.level3.keep(level3)))
     if exchange.mode == report.MODE_REPLAY:
         links.append(asyncio.ensure_future(_watch_data(endpoint, session)))
     if exchange.child is not None:
@@ -239,6 +242,19 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
         for task in links:
             task.cancel()
         await asyncio.gather(*links, return_exceptions=True)
+
+
+def _level3_link(session: Session, endpoint: Endpoint, rng: random.Random,
+                 budget: ConnectBudget) -> Link | None:
+    """The link that level 3 comes by, if the run reads it. Raises ConfigError without address."""
+    stream = session.level3
+    if stream is None:
+        return None
+    if not endpoint.ws_l3_url:
+        raise ConfigError("LEVEL3_DEPTH: this exchange has no address for level 3; set "
+                          "LEVEL3_DEPTH=off")
+    return Link(endpoint.ws_l3_url, rng, on_open=stream.up, on_frame=stream.frame,
+                on_close=stream.down, prepare=stream.prepare, budget=budget)
 
 
 async def _keep(link: Link, session: Session) -> None:

@@ -222,6 +222,19 @@ class Settings:
     blind_max_us: int = _key(
         "BLIND_MAX_S", _number("0", "86400", "s", _US_PER_S), "60", "risk",
         "without private feed for longer, with orders or positions, the bot halts; 0: never")
+    book_depth: str = _key(
+        "BOOK_DEPTH", Choice(("10", "25", "100", "500", "1000")), "10", "market",
+        "levels a side of each book; the venue's checksum covers ten of them")
+    ticker: str = _key(
+        "TICKER", Choice(("off", "trades", "bbo")), "off", "market",
+        "read the venue's 24-hour summary: after each trade, or when the best price moves")
+    candles: str = _key(
+        "CANDLES", Choice(("off", "1", "5", "15", "30", "60", "240", "1440", "10080", "21600")),
+        "off", "market", "read the venue's candles of so many minutes")
+    level3_depth: str = _key(
+        "LEVEL3_DEPTH", Choice(("off", "10", "100", "1000")), "off", "market",
+        "read the book order by order, to know what stands before ours; a connection and a token "
+        "of its own")
     book_quiet_us: int = _key(
         "BOOK_QUIET_S", _number("0", "3600", "s", _US_PER_S), "30", "risk",
         "a book without an update for this long is asked for afresh; 0: never")

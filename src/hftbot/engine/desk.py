@@ -12,8 +12,9 @@ from hftbot.engine.router import Router
 from hftbot.words import crash_points
 from hftbot.words.instrument import Instrument
 from hftbot.words.intent import Intent
+from hftbot.words.market import Candle, Ticker
 from hftbot.words.order import OpenOrder, OrderState, Tif, client_id_parts
-from hftbot.words.ports import Book, Clock
+from hftbot.words.ports import Book, Clock, Views
 from hftbot.words.verdict import Verdict
 
 EXPIRED = -int(Verdict.DENY_EXPIRED_INTENT)
@@ -89,6 +90,7 @@ class StrategyDesk:
         self.intents = 0
         self.placing_ns = 0
         self.enabled = True
+        self.views: Views | None = None
         self._clock = clock
         self._router = router
         self._rows = rows
@@ -175,6 +177,20 @@ class StrategyDesk:
     def book(self, instrument: int) -> Book:
         """The live book of an instrument."""
         return self._books[instrument]
+
+    def ticker(self, instrument: int) -> Ticker | None:
+        """The venue's summary of 24 hours, if the run asks for it."""
+        return self.views.ticker(instrument) if self.views is not None else None
+
+    def candles(self, instrument: int) -> Sequence[Candle]:
+        """The last candles, oldest first, if the run asks for them."""
+        return self.views.candles(instrument) if self.views is not None else ()
+
+    def ahead_lots(self, client_id: int) -> int:
+        """Visible size that trades before our order at its price; -1 if that is not known."""
+        if self.views is None or self._own(client_id) < 0:
+            return -1
+        return self.views.ahead_lots(client_id)
 
     def now_us(self) -> int:
         """The world's wall clock, microseconds."""

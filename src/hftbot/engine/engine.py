@@ -23,7 +23,7 @@ from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust, Trade, VenueMode
 from hftbot.words.order import OrderState, client_id_parts
-from hftbot.words.ports import Clock, Notes, Strategy
+from hftbot.words.ports import Clock, Notes, Strategy, Views
 
 OVERFILLED = 2
 CANCEL_AGAIN_NS = 5_000_000_000
@@ -66,6 +66,8 @@ class Engine:
         self.disabled: list[str] = []
         # Whether an order that the venue refused with these words counts as its failure.
         self.is_failure: Callable[[str], bool] = lambda code: True
+        self.forbids: Callable[[str], bool] = lambda code: False
+        self.views: Views | None = None
         self.blind = True
         # Accounted (law 8): each change of a trusted book woke the strategies, was superseded by
         # a newer one before they were woken, or waits in _postponed.
@@ -90,6 +92,7 @@ class Engine:
         """Give a strategy its desk. Call before start()."""
         desk = StrategyDesk(len(self.voices) + 1, self.clock, self.router, self.rows,
                             self.ledger.instruments, self.books, self.trackers, self.ttl_us)
+        desk.views = self.views
         self.voices.append((strategy, desk))
         return desk
 
@@ -349,6 +352,7 @@ class Engine:
         handle = self.table.find(event.client_id)
         self.rejects += 1
         self.notes.warn(f"order {event.client_id} rejected: {event.code}")
+        self._forbidden(event.code)
         if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
             return
         if self.is_failure(event.code):
@@ -452,6 +456,7 @@ class Engine:
 
     def _cancel_rejected(self, event: ev.CancelRejected) -> None:
         self.notes.info(f"cancel or amend of order {event.client_id} refused: {event.code}")
+        self._forbidden(event.code)
         handle = self.table.find(event.client_id)
         if handle >= 0:
             if event.amend:
@@ -477,3 +482,9 @@ class Engine:
 
     def _venue_error(self, event: ev.VenueError) -> None:
         self.notes.warn(f"venue says: {event.code}")
+        self._forbidden(event.code)
+
+    def _forbidden(self, code: str) -> None:
+        """A key or an account that the venue refuses gets no better by asking again."""
+        if self.forbids(code):
+            self.guard.halt(f"the venue refuses this key or account: {code}")

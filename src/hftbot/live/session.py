@@ -11,6 +11,7 @@ from hftbot.engine.guard import HALTED, REDUCING
 from hftbot.engine.reconcile import Reconciliation
 from hftbot.engine.recover import Carried
 from hftbot.errors import Disconnected, StoreError, Timeout
+from hftbot.live.level3_stream import Level3Stream
 from hftbot.live.reconciling import Reconciler
 from hftbot.live.world import World
 from hftbot.venue.kraken import rules
@@ -60,6 +61,8 @@ class Session:
         self.open_at_exit: int | None = None
         self.drained = False
         self._fetch_token = fetch_token
+        self.level3 = None if world.level3 is None else Level3Stream(world.level3, fetch_token,
+                                                                     world.notes)
         self._interval_s = loop_interval_us / 1e6
         self._over_ns = order_deadline_us * 1000 + DOUBT_GRACE_NS
         self._ask_ns = 0

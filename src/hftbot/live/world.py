@@ -29,16 +29,20 @@ from hftbot.engine.ledger import Ledger, opened_us
 from hftbot.engine.limits import BlindLimit, LatencyLimit
 from hftbot.engine.reconcile import PositionDiffered
 from hftbot.engine.router import Router
+from hftbot.errors import ConfigError
 from hftbot.venue.kraken import rules
 from hftbot.venue.kraken.feed import Feed
 from hftbot.venue.kraken.gateway import Gateway
+from hftbot.venue.kraken.level3 import Level3Feed
+from hftbot.venue.kraken.summaries import Summaries
+from hftbot.venue.kraken.views import MarketViews
 from hftbot.words.events import E10
 from hftbot.words.instrument import Instrument
 from hftbot.words.ports import Clock, Notes, Strategy
 from hftbot.words.secret import Secret
 
-DEPTH = 10
-WIDTH = 4096
+# Ticks a book holds without searching; a deep one is wider.
+WIDTH, WIDTH_DEEP, DEEP = 4096, 65_536, 100
 ROWS = 1024
 CANCEL_SHARE = 4
 
@@ -70,7 +74,9 @@ class World:
         positions = [desk.position for desk in self.desks]
         self.ledger = Ledger(self.instruments, positions)
         self.gateway = Gateway(self.instruments, clock)
-        self.feed = Feed(self.instruments, self.lanes, DEPTH, settings.book_quiet_us * 1000)
+        self.feed = Feed(self.instruments, self.lanes, int(settings.book_depth),
+                         settings.book_quiet_us * 1000, _summaries(settings, self.instruments))
+        self.level3 = _level3(settings, self.instruments)
         self.gates = [desk.gate for desk in self.desks]
         self.router = Router(clock, self.table, self.desks, self.ledger, self._sent,
                              Breaker(settings.breaker_failures,
@@ -83,13 +89,16 @@ class World:
         self.engine = Engine(clock, self.lanes, self.desks, OrderBookkeeping(self.table),
                              self.guard, self.router, self.ledger, notes, self.trackers,
                              settings.quote_refresh_ttl_us)
+        self.engine.views = MarketViews(self.feed.summaries, self.level3, self.gateway.reports)
         self.engine.is_failure = rules.is_failure
+        self.engine.forbids = rules.forbids
 
     def _add(self, grid: Instrument) -> None:
         """The hot half of one instrument."""
         self.decoder.add_symbol(grid.symbol.encode(), grid.price_precision, grid.qty_precision,
                                 grid.tick_units, grid.lot_units)
-        book = OrderBook(grid.index, DEPTH, WIDTH)
+        depth = int(self.settings.book_depth)
+        book = OrderBook(grid.index, depth, WIDTH_DEEP if depth > DEEP else WIDTH)
         checksum = KrakenChecksum(grid.tick_units, grid.lot_units)
         self.lanes.append(Lane(grid.index, self.decoder, book, checksum, FairPrice(),
                                self.trackers))
@@ -205,6 +214,23 @@ class World:
         self.engine.on_guard_state(state, reason)
         if state == HALTED:
             self.on_halt()
+
+
+def _summaries(settings: Settings, instruments: Sequence[Instrument]) -> Summaries:
+    """The tickers and candles that the run asks for."""
+    trigger = "" if settings.ticker == "off" else settings.ticker
+    return Summaries(instruments, trigger, 0 if settings.candles == "off"
+                     else int(settings.candles))
+
+
+def _level3(settings: Settings, instruments: Sequence[Instrument]) -> Level3Feed | None:
+    """The book order by order, if the run asks for it. Raises ConfigError if it is too much."""
+    if settings.level3_depth == "off":
+        return None
+    try:
+        return Level3Feed(instruments, int(settings.level3_depth))
+    except ValueError as error:
+        raise ConfigError(f"LEVEL3_DEPTH={settings.level3_depth}: {error}") from None
 
 
 def _lot_e10(grid: Instrument) -> int:
