@@ -25,7 +25,7 @@ from hftbot.errors import HftbotError, StoreError
 from hftbot.watch import latency_log, status
 
 COMMANDS = ("run", "exchange", "guardian", "kill", "resume", "latency", "status", "doctor",
-            "journal", "config")
+            "journal", "config", "flatten", "cancel-all", "livetest", "markets", "init")
 KEY = "test-api-key-123456"
 SECRET = base64.b64encode(b"0123456789abcdef" * 4).decode()
 

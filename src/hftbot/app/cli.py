@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from hftbot import __version__
-from hftbot.app import texts
+from hftbot.app import cli_live, texts
 from hftbot.errors import ConfigError, HftbotError
 
 if TYPE_CHECKING:
@@ -72,6 +72,15 @@ def _dispatch(arguments: list[str]) -> int:
     return command(options)
 
 
+class _Wide(argparse.RawDescriptionHelpFormatter):
+    """Commands and what they do on one line each."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        # argparse forgets the indent of commands when it looks for the longest.
+        self._action_max_length = 14
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse that answers a mistake with one line and exit code 2."""
 
@@ -82,13 +91,14 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; ``command`` of the result is the function to call."""
     parser = _Parser(prog="hftbot", description=texts.PROGRAM, epilog=texts.PROGRAM_EXAMPLES,
-                     formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+                     formatter_class=_Wide, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"hftbot {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
     _add_run(commands)
     _add_exchange(commands)
     _add_guardian(commands)
     _add_halts(commands)
+    cli_live.add(commands, _command, _add_sources)
     _add_reports(commands)
     _add_journal(commands)
     _add_config(commands)
@@ -140,6 +150,9 @@ def _add_exchange(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(commands, "exchange", texts.EXCHANGE, command_exchange)
     parser.add_argument("--port", metavar="N", type=_port, default=0,
                         help="port on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--tls-cert", metavar="FILE", default="",
+                        help="PEM certificate: serve https and wss; needs --tls-key")
+    parser.add_argument("--tls-key", metavar="FILE", default="", help="its PEM key")
     parser.add_argument("--symbols", metavar="LIST", help="markets to list")
     parser.add_argument("--replay", metavar="FILE", help="serve recorded market data")
     parser.add_argument("--faults", metavar="seed:N",
@@ -260,7 +273,7 @@ def load_settings(options: argparse.Namespace) -> Loaded:
         text = getattr(options, attribute, None)
         if text is not None:
             flags.append((name, text, "--" + attribute.replace("_", "-")))
-    if getattr(options, "live", False):
+    if getattr(options, "live", False) is True:
         flags.append(("VENUE", "live", "--live"))
     return load(profile=options.profile, config=options.config, flags=flags)
 
@@ -283,7 +296,9 @@ def command_exchange(options: argparse.Namespace) -> int:
     """``hftbot exchange``"""
     from hftbot.app.options import ExchangeOptions
     loaded = load_settings(options)
-    wishes = ExchangeOptions(port=options.port, duration_s=options.duration, replay=options.replay,
+    wishes = ExchangeOptions(port=options.port, tls_cert=options.tls_cert,
+                             tls_key=options.tls_key, duration_s=options.duration,
+                             replay=options.replay,
                              faults_seed=_faults_seed(options),
                              json=options.json, fresh=options.fresh, with_bot=options.with_bot,
                              origin=loaded.origin(), notes=loaded.notes)

@@ -10,27 +10,30 @@ import random
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import fastcore
 from hftbot import __version__
-from hftbot.app import crash, dying, halting, hardening, ledger
+from hftbot.app import commands, crash, dying, halting, hardening, ledger, live_venue
 from hftbot.app import venue as venues
+from hftbot.app.access import serving_context
 from hftbot.app.answering import control_of
 from hftbot.app.children import Endpoint, ExchangeChild
 from hftbot.app.guarding import Guarding
-from hftbot.app.options import ExchangeOptions, RunOptions
+from hftbot.app.jobs import job_of
+from hftbot.app.options import TRADE, ExchangeOptions, RunOptions
 from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
-from hftbot.app.strategies import build_strategy
 from hftbot.config.fee_schedules import rates_e6
 from hftbot.config.schema import Settings
-from hftbot.errors import ConfigError, HftbotError, StoreError, TransportError
+from hftbot.errors import HftbotError, StoreError, TransportError
 from hftbot.live.carry_over import base_rows
 from hftbot.live.clock import SystemClock
 from hftbot.live.connect import TokenSource, discover
 from hftbot.live.control import Control
+from hftbot.live.flatten import Flattener, Leaving
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.store.account_lock import AccountLock
@@ -43,7 +46,6 @@ from hftbot.timing import LATENCY_TRACKERS
 from hftbot.watch import logs as logging_room
 from hftbot.watch import report
 from hftbot.watch.logs import Logs
-from hftbot.wire import ws
 from hftbot.wire.http import HttpClient
 from hftbot.wire.link import ConnectBudget, Link
 from hftbot.wire.poll import BusyPoll
@@ -69,9 +71,7 @@ def run_loop(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
 def run(settings: Settings, options: RunOptions) -> int:
     """``hftbot run``: returns the exit code. Raises HftbotError for what the user can mend."""
-    if settings.venue == "live":
-        raise ConfigError("--live: trading on real venues comes with a later version (see the "
-                          "status table in README); this one trades on the embedded exchange")
+    settings = live_venue.adjusted(settings)
     if settings.secrets():
         hardening.forbid_dumps()
     with StateDir(settings.state_dir) as state:
@@ -89,7 +89,7 @@ async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: L
     halting.refuse_kill(state.path)
     guarding = await Guarding.start(settings, state.path)
     try:
-        exchange = await venues.open_venue(settings, options, state)
+        exchange = await _open(settings, options, state, logs)
         try:
             for secret in exchange.endpoint.secrets():
                 logs.redactor.add(secret)
@@ -103,6 +103,20 @@ async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: L
         stop.close()
 
 
+async def _open(settings: Settings, options: RunOptions, state: StateDir,
+                logs: Logs) -> venues.OpenVenue:
+    """The venue of the run; a live one only if all its preconditions hold."""
+    if settings.venue != "live":
+        return await venues.open_venue(settings, options, state)
+    say = _printer(options.json, logs.redactor)
+
+    def tell(text: str) -> None:
+        say(text)
+        logs.info(text)
+
+    return await live_venue.open_live(settings, state.path, tell)
+
+
 async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs: Logs,
                  exchange: venues.OpenVenue, stop: _StopRequest, guarding: Guarding) -> int:
     """One session on an exchange that is already there."""
@@ -110,25 +124,24 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     clock = SystemClock()
     endpoint = exchange.endpoint
     instruments = await _instruments(settings, exchange)
-    strategy = build_strategy(settings)
+    job = job_of(settings, options)
     run_number = state.next_run()
     journal = JournalFile(state, run_number, JOURNAL_BYTES,
-                          _header(settings, run_number, instruments, exchange.account,
-                                  strategy.name, clock.now_us()), keep=settings.journal_keep)
+                          _header(settings, run_number, instruments, exchange.journal_account,
+                                  job.name, clock.now_us()), keep=settings.journal_keep)
     rebuilt = ledger.rebuild_missing(state)
     store = LedgerDb(state.database)
-    http = HttpClient()
+    http = HttpClient(exchange.access.tls)
     nonces = NonceFile(state.path, endpoint.api_key)
     control: Control | None = None
     try:
         world = World(settings, instruments, clock, logs, journal.journal, run_number,
                       LATENCY_TRACKERS.trackers)
         go_on = _follow_journal(journal, world)
-        world.add_strategy(strategy)
-        tokens = TokenSource(http, endpoint.rest_url, endpoint.api_key, endpoint.api_secret, clock,
-                             logs.redactor.add_passing,
-                             Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn))
-        left, remarks = carried(state.journal, exchange.account, journal.path, instruments)
+        if job.strategy is not None:
+            world.add_strategy(job.strategy)
+        tokens = _tokens(exchange, http, nonces, clock, logs)
+        left, remarks = carried(state.journal, exchange.journal_account, journal.path, instruments)
         session = Session(world, tokens.fetch, settings.loop_interval_us,
                           settings.order_deadline_us, left)
         reporter = Reporter(settings, exchange.mode, session, store, state.path, say,
@@ -136,6 +149,9 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         reporter.account = {"account": exchange.account, "account_own": exchange.own}
         world.engine.observers.append(reporter)
         guarding.attach(session, endpoint, exchange.own, logs)
+        leaving = Leaving(Flattener(world, session.wait_condition, lambda: session.hurried),
+                          settings.on_stop, settings.on_halt)
+        session.leaving = reporter.leaving = leaving
 
         def tick(now_us: int) -> None:
             guarding.tick()
@@ -143,27 +159,25 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
             go_on()
 
         session.on_tick, session.on_reconciled = tick, reporter.reconciled
-        keeper = halting.HaltKeeper(state.path, exchange.account, exchange.own, logs.redactor)
-        session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
+        keeper = _keeper(session, exchange, state, logs)
         stop.attach(session)
+        job.attach(session, leaving)
         control = control_of(state.path, reporter, logs)
+        commands.add(control, session, leaving.flattener)
         await control.start()
-        banner = _banner(settings, options, state, exchange, journal,
-                         guarding.described(endpoint), (*remarks, *rebuilt))
-        say(banner)
-        logs.info(f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, "
-                  f"settings {settings.digest()}")
-        for note in journal.notes:
+        say(_banner(settings, options, state, exchange, journal, guarding, (*remarks, *rebuilt)))
+        for note in (f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, "
+                     f"settings {settings.digest()}", *journal.notes):
             logs.info(note)
         try:
             await _with_links(settings, session, endpoint, options, exchange, say)
         finally:
             await guarding.leave()
         reporter.finish([str(state.database), str(state.log), str(state.latency_log),
-                         str(journal.path)], options.json)
+                         str(journal.path)], options.json and options.job == TRADE)
         if session.world.guard.sticky:
             say(_halt_text(keeper.kept, state))
-        return _exit_code(session)
+        return job.finish(session, _exit_code(session), options.json, say)
     finally:
         if control is not None:
             await control.close()
@@ -175,9 +189,29 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
             logs.error(f"{journal.failed}; what it lacks is kept in {journal.hot or journal.path}")
 
 
-def _banner(settings: Settings, options: RunOptions, state: StateDir, exchange: venues.OpenVenue,
-            journal: JournalFile, guardian: str, remarks: Sequence[str]) -> str:
+def _keeper(session: Session, exchange: venues.OpenVenue, state: StateDir,
+            logs: Logs) -> halting.HaltKeeper:
+    """Halts and kills of this session are kept; what a dry run would send is written down."""
+    keeper = halting.HaltKeeper(state.path, exchange.journal_account, exchange.own, logs.redactor)
+    session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
+    if exchange.access.dry is not None:
+        exchange.access.dry.attach(session)
+    return keeper
+
+
+def _tokens(exchange: venues.OpenVenue, http: HttpClient, nonces: NonceFile, clock: SystemClock,
+            logs: Logs) -> TokenSource:
+    """Where the session's tokens come from; no log ever shows one."""
     endpoint = exchange.endpoint
+    return TokenSource(exchange.access.http(http, endpoint.rest_url), endpoint.rest_url,
+                       endpoint.api_key, endpoint.api_secret, clock, logs.redactor.add_passing,
+                       Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn))
+
+
+def _banner(settings: Settings, options: RunOptions, state: StateDir, exchange: venues.OpenVenue,
+            journal: JournalFile, guarding: Guarding, remarks: Sequence[str]) -> str:
+    endpoint = exchange.endpoint
+    guardian = "" if exchange.access.dry else guarding.described(endpoint)
     return report.banner(settings, report.BannerFacts(
         mode=exchange.mode, market=exchange.market, latency=exchange.latency,
         state_dir=str(state.path), origin=options.origin, journal=journal.places,
@@ -188,9 +222,13 @@ def _banner(settings: Settings, options: RunOptions, state: StateDir, exchange: 
 
 async def _instruments(settings: Settings, exchange: venues.OpenVenue) -> list[Instrument]:
     """The grids of the run's symbols, as the venue tells them."""
-    maker, taker = rates_e6(exchange.fees, settings.symbols[0])
+    maker, taker = (0, 0) if exchange.fees_e6 else rates_e6(exchange.fees, settings.symbols[0])
     try:
-        return await discover(exchange.endpoint.ws_url, ws.connect, settings.symbols, maker, taker)
+        grids = await discover(exchange.endpoint.ws_url, exchange.access.connect(),
+                               settings.symbols, maker, taker)
+        return [replace(grid, maker_fee_e6=exchange.fees_e6[grid.symbol][0],
+                        taker_fee_e6=exchange.fees_e6[grid.symbol][1])
+                if exchange.fees_e6 else grid for grid in grids]
     except TransportError as error:
         raise exchange.explained(error) from None
 
@@ -214,11 +252,12 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
         poll.touch(recv_ns)
 
     public = Link(endpoint.ws_url, rng, on_open=session.public_up, on_frame=public_frame,
-                  on_close=session.public_down, budget=budget)
+                  on_close=session.public_down, budget=budget,
+                  connect=exchange.access.connect())
     private = Link(endpoint.ws_auth_url, rng, on_open=session.private_up,
                    on_frame=session.private_frame, on_close=session.private_down,
                    prepare=session.private_prepare, budget=budget,
-                   connect=dying.connect(os.environ))
+                   connect=exchange.access.connect(dying.connect(os.environ)))
     note = poll.start()
     if note:
         say(note)
@@ -377,4 +416,5 @@ def exchange(settings: Settings, options: ExchangeOptions) -> int:
             venues.archive(state)
     folder = Path(settings.state_dir).expanduser().absolute() / "exchange"
     told, events = venues.exchange_settings(settings, options, folder)
-    return run_loop(lambda: server.serve(told, events))
+    tls = serving_context(options.tls_cert, options.tls_key)
+    return run_loop(lambda: server.serve(told, events, tls=tls))

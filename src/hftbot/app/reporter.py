@@ -13,6 +13,7 @@ from hftbot.config.schema import Settings
 from hftbot.engine.guard import HALTED, STATE_NAMES
 from hftbot.engine.reconcile import Reconciliation
 from hftbot.errors import StoreError
+from hftbot.live.flatten import Leaving
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.timing import latency_report
@@ -49,6 +50,7 @@ class Reporter:
         self.store = store
         self.state_dir = state_dir
         self.account: dict[str, object] = {}
+        self.leaving: Leaving | None = None
         self.markouts = Markouts()
         self._redactor = redactor
         self._say = say
@@ -217,14 +219,16 @@ class Reporter:
             open_orders = len(engine.rows.open_handles())
             if session.drained:
                 ended += "; the venue could not be asked whether orders are open"
-        guard = self.world.guard
+        guard, sent = self.world.guard, engine.router.orders_sent
+        dry = self.mode == report.MODE_DRY
         return report.Totals(
             mode=self.mode, venues=("kraken",),
             duration_s=(self.world.clock.mono_ns() - self._start_ns) / 1e9,
-            orders_sent=engine.router.orders_sent, fills=engine.ledger.fills,
+            orders_sent=0 if dry else sent, dry=sent if dry else 0, fills=engine.ledger.fills,
             rejects=engine.rejects, doubts=engine.doubts, denied=dict(engine.rows.denials),
             positions=tuple(lines), realised_usd=realised, unrealised_usd=unrealised,
             fees_usd=engine.ledger.fees(), open_orders=open_orders,
+            closed=self.leaving.lines() if self.leaving else (),
             halted=guard.reason if guard.state == HALTED else "", ended=ended,
             strategy={strategy.name: strategy.statistics() for strategy, _ in engine.voices})
 
@@ -248,7 +252,8 @@ class Reporter:
                               f"{totals.orders_sent} orders, {totals.fills} fills, "
                               f"pnl {totals.pnl_usd:+.6f}")
         if json_wanted:
-            extra = {"ended": totals.ended, "denied": dict(totals.denied),
+            extra = {"orders_dry": totals.dry, "closed": list(totals.closed),
+                     "ended": totals.ended, "denied": dict(totals.denied),
                      "verified_none_open": self.session.open_at_exit == 0,
                      "wakes": self.world.engine.wakes,
                      "wakes_skipped": self.world.engine.wakes_skipped,

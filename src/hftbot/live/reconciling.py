@@ -131,6 +131,8 @@ class Reconciler:
         """
         if self.report.run or self.report.fates:
             await wait(self._agrees_or_lasts, SETTLE_S)
+        if self.world.settings.venue == "live" and self.world.settings.holdings == "leave":
+            self.report.remarks += self.world.set_aside()
         self.report.positions = self.world.positions_told()
         self.report.differences += self.world.adopt_positions()
 
