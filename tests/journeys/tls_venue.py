@@ -44,7 +44,7 @@ class TlsVenue:
         values = {"KRAKEN_REST_URL": self.endpoint["rest_url"],
                   "KRAKEN_WS_URL": self.endpoint["ws_url"],
                   "KRAKEN_WS_AUTH_URL": self.endpoint["ws_auth_url"],
-                  "KRAKEN_WS_L3_URL": self.endpoint["ws_url"],
+                  "KRAKEN_WS_L3_URL": self.endpoint["ws_l3_url"],
                   "KRAKEN_API_KEY": self.endpoint["api_key"],
                   "KRAKEN_API_SECRET": self.endpoint["api_secret"],
                   "KRAKEN_CA_FILE": str(self.cert), **other}
