@@ -25,6 +25,16 @@ class Greedy(Strategy):
             self.desk.place(0, Side.BUY, book.best_ask() + 50, 100_000)
 """
 
+RESTING = """
+from hftbot import Side, Strategy, Tif
+
+class Resting(Strategy):
+    name = "resting"
+    def on_book(self, book):
+        if not self.desk.open_orders():
+            self.desk.place(0, Side.BUY, book.best_bid() - 5000, 100_000, Tif.GTC)
+"""
+
 
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory):
@@ -182,7 +192,7 @@ def test_live_trades_is_halted_and_refuses_to_start_again(venue) -> None:
         forgot = venue.run(name, "--state", "real")
         assert forgot.returncode == 2
         assert "the last bot in" in forgot.stderr
-    assert venue.run("resume", "--yes", "--state", "real").returncode == 0
+    # A halt keeps a bot from trading, and nobody from closing what it left.
     done = venue.run("flatten", "--live", *REAL, "--state", "real", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -190,6 +200,8 @@ def test_live_trades_is_halted_and_refuses_to_start_again(venue) -> None:
     assert told["open_orders"] == 0
     assert told["closed"][0]["held_lots"] > 0
     assert (told["closed"][0]["left_lots"], told["closed"][0]["proved"]) == (0, True)
+    assert venue.run("run", "--live", *REAL, "--state", "real").returncode == 5
+    assert venue.run("resume", "--yes", "--state", "real").returncode == 0
 
 
 @pytest.mark.long
@@ -262,3 +274,52 @@ def test_markets_and_doctor_ask_the_live_venue(venue) -> None:
     assert done.returncode == 0, done.stderr
     assert [row["symbol"] for row in json.loads(done.stdout)["markets"]] == ["BTC/USD"]
     assert venue.run("markets", "--live", "--quote", "JPY").returncode == 2
+    checked = venue.run("doctor", "--live", "--json")
+    assert checked.returncode == 0, checked.stdout
+    rows = {row["name"]: row for row in json.loads(checked.stdout)["checks"]}
+    assert {"venue", "venue's clock", "permissions", "withdraw right", "fees", "halt", "DRY_RUN",
+            "KRAKEN_WS_URL", "KRAKEN_WS_AUTH_URL", "KRAKEN_WS_L3_URL"} <= set(rows)
+    assert rows["DRY_RUN"]["found"].startswith("1: `run --live` sends no order")
+
+
+@pytest.mark.long
+def test_doctor_refuses_a_key_that_can_withdraw_and_addresses_that_do_not_answer(venue) -> None:
+    venue.write(**venue.key("withdrawer"), KRAKEN_WS_L3_URL="wss://127.0.0.1:9/v2")
+    done = venue.run("doctor", "--live", "--json")
+    assert done.returncode == 1
+    rows = {row["name"]: row for row in json.loads(done.stdout)["checks"]}
+    assert "withdraw-funds" in rows["withdraw right"]["found"]
+    assert [name for name, row in rows.items() if not row["ok"]] == ["withdraw right",
+                                                                     "KRAKEN_WS_L3_URL"]
+
+
+@pytest.mark.long
+def test_live_account_whose_fees_eat_the_target_is_refused(tmp_path) -> None:
+    """The account's own fees count, not FEES of the simulator."""
+    dear = TlsVenue(tmp_path, "--fees", "kraken")
+    done = dear.run("run", "--live", *REAL, "--fees", "free", "--duration", "5")
+    assert done.returncode == 2, (done.returncode, done.stderr)
+    assert "0.4" in done.stderr
+    assert dear.status()["orders"] == 0
+
+
+@pytest.mark.long
+def test_live_bot_that_is_killed_leaves_nothing_open_and_one_account_has_one_bot(venue) -> None:
+    """kill -9 over TLS: the guardian cancels; meanwhile no second bot, dry or not, may join."""
+    (venue.folder / "rest.py").write_text(RESTING)
+    bot = start(venue.folder, "run", "--live", *REAL, "--strategy", "rest.py:Resting", "--state",
+                "killed", "--set", "GUARDIAN_LIMIT_S=1")
+    wait_condition(lambda: venue.status()["open_orders"] == 1)
+    for dry in ("0", "1"):
+        second = venue.run("run", "--live", "--set", f"DRY_RUN={dry}", "--state", "second")
+        if dry == "1":
+            assert second.returncode == 7
+            assert "open orders: 1 of an earlier run are open" in second.stderr
+        else:
+            assert second.returncode == 3, second.stderr
+            assert "another bot trades on the account live:" in second.stderr
+    bot.kill()
+    bot.communicate()
+    wait_condition(lambda: venue.status()["open_orders"] == 0)
+    log = venue.folder / "killed" / "guardian.log"
+    wait_condition(lambda: "proved: no order is open" in log.read_text())

@@ -84,13 +84,14 @@ class Venue:
         return Wire()
 
 
-def look(venue: Venue, symbols: tuple[str, ...] = ("BTC/USD",), guardian: bool = False) -> Found:
+def look(venue: Venue, symbols: tuple[str, ...] = ("BTC/USD",), guardian: bool = False,
+         dry: bool = False) -> Found:
     async def found() -> Found:
         nonces = iter(range(1, 1000))
         client = RestClient(venue, "https://venue", Secret("key"), Secret("c2VjcmV0"),
                             lambda: next(nonces))
         return await Inspector(client, client if guardian else None, venue.connect,
-                               "wss://venue/v2", venue.clock, symbols, 5_000_000).look()
+                               "wss://venue/v2", venue.clock, symbols, 5_000_000, dry).look()
     return asyncio.run(found())
 
 
@@ -149,6 +150,23 @@ def test_precondition_of_the_guardians_own_key() -> None:
     venue.result["GetApiKeyInfo"] = {"permissions": ["query-open-trades"]}
     text = refusal(look(venue, guardian=True))
     assert "guardian's permissions: the key lacks close-trades" in text
+
+
+def test_dry_run_does_not_begin_over_orders_that_it_would_have_to_cancel() -> None:
+    """Those of an earlier run are known by their names; others are none of ours."""
+    descr = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "1", "price2": "0"}
+    row = {"status": "open", "opentm": 1.5, "vol": "1", "vol_exec": "0", "cost": "0", "fee": "0",
+           "price": "0", "descr": descr, "misc": "", "oflags": ""}
+    venue = Venue(Clock())
+    venue.result["OpenOrders"] = {"open": {"O1": {**row, "cl_ord_id": "theirs"}}}
+    look(venue, dry=True).refuse()
+    venue.result["OpenOrders"]["open"]["O2"] = {**row, "cl_ord_id": "h2rrxsirzsx"}
+    look(venue).refuse()
+    text = refusal(look(venue, dry=True))
+    assert "open orders: 1 of an earlier run are open, and a dry run cancels nothing" in text
+    assert "hftbot cancel-all --live" in text
+    venue.result["OpenOrders"] = "EGeneral:Permission denied"
+    assert "open orders: are not known" in refusal(look(venue, dry=True))
 
 
 @pytest.mark.parametrize(("off_us", "fine"), [

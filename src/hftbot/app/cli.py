@@ -182,6 +182,7 @@ def _add_halts(commands: argparse._SubParsersAction[_Parser]) -> None:
     resume.add_argument("--yes", action="store_true", help="clear the halt")
     for parser in (kill, resume):
         parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
+        parser.add_argument("--json", action="store_true", help="one JSON object")
         _add_sources(parser)
 
 
@@ -192,6 +193,9 @@ def _add_reports(commands: argparse._SubParsersAction[_Parser]) -> None:
         parser = _command(commands, name, words, call)
         parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
         parser.add_argument("--json", action="store_true", help="one JSON object")
+        if call is command_doctor:
+            parser.add_argument("--live", action="store_true",
+                                help="ask the real venue too: addresses, clock, key rights, fees")
         _add_sources(parser)
 
 
@@ -285,11 +289,19 @@ def command_run(options: argparse.Namespace) -> int:
     wishes = RunOptions(duration_s=options.duration, replay=options.replay,
                         exchange_url=options.exchange, json=options.json, fresh=options.fresh,
                         faults_seed=_faults_seed(options),
-                        live=options.live, origin=loaded.origin(), notes=loaded.notes)
+                        live=options.live, origin=loaded.origin(),
+                        notes=(*loaded.notes, *_real_money(loaded)))
     check_run(loaded.settings, wishes)
     from hftbot.app import compose, dying
     dying.arm(os.environ)
     return int(compose.run(loaded.settings, wishes))
+
+
+def _real_money(loaded: Loaded) -> list[str]:
+    """Who said that orders may leave, for the banner."""
+    if loaded.settings.venue != "live" or loaded.settings.dry_run:
+        return []
+    return [f"DRY_RUN=0 was said by {loaded.sources['DRY_RUN']}"]
 
 
 def command_exchange(options: argparse.Namespace) -> int:
@@ -322,7 +334,9 @@ def _faults_seed(options: argparse.Namespace) -> int | None:
 def command_kill(options: argparse.Namespace) -> int:
     """``hftbot kill``"""
     from hftbot.app import halting
-    return halting.kill(_state_dir(options), options.reason)
+    folder = _state_dir(options)
+    return cli_live.told(options.json, lambda: halting.kill(folder, options.reason),
+                         lambda code: {"halted": True, "verified_none_open": code == 0})
 
 
 def command_resume(options: argparse.Namespace) -> int:
@@ -330,7 +344,11 @@ def command_resume(options: argparse.Namespace) -> int:
     import time
 
     from hftbot.app import halting
-    return halting.resume(_state_dir(options), options.yes, time.time_ns() // 1_000)
+    folder = _state_dir(options)
+    halts = halting.content(folder) if options.json else {}
+    return cli_live.told(options.json,
+                         lambda: halting.resume(folder, options.yes, time.time_ns() // 1_000),
+                         lambda code: {"cleared": options.yes, **halts})
 
 
 def _state_dir(options: argparse.Namespace) -> str:
@@ -370,7 +388,7 @@ def command_doctor(options: argparse.Namespace) -> int:
     """``hftbot doctor``"""
     from hftbot.app import doctor
     loaded = load_settings(options)
-    return doctor.report(loaded.settings, options.json, loaded.sources)
+    return doctor.report(loaded.settings, options.json, loaded.sources, options.live)
 
 
 def command_journal(options: argparse.Namespace) -> int:

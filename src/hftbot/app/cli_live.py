@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +70,20 @@ def command_init(options: argparse.Namespace) -> int:
     """``hftbot init``"""
     from hftbot.app import configuration
     return configuration.init(options.out, options.force, options.json)
+
+
+def told(json_wanted: bool, command: Callable[[], int],
+         content: Callable[[int], dict[str, Any]]) -> int:
+    """Run a command that prints sentences; with ``json_wanted`` they go to standard error.
+
+    Standard output then gets ``content`` of the exit code, as one object, and nothing else.
+    """
+    if not json_wanted:
+        return command()
+    with contextlib.redirect_stdout(sys.stderr):
+        code = command()
+    print(json.dumps({"exit_code": code, **content(code)}))
+    return code
 
 
 def _loaded(options: argparse.Namespace) -> Any:

@@ -33,7 +33,7 @@ def flatten(loaded: Loaded, options: argparse.Namespace) -> int:
         answer = ask(folder / CONTROL_FILE, {"do": "flatten", "symbols": symbols},
                      FLATTEN_S * count)
     except NoBot:
-        _refuse_other_world(folder, loaded.settings)
+        refuse_other_world(folder, loaded.settings)
         for symbol in symbols:
             if symbol not in loaded.settings.symbols:
                 raise ConfigError(f"--symbol {symbol[:40]}: not among SYMBOLS="
@@ -57,7 +57,7 @@ def cancel_all(loaded: Loaded, options: argparse.Namespace) -> int:
         lines = [f"asked for the end of {answer.get('asked')} orders of the running bot",
                  _left(answer.get("open_orders"))]
     except NoBot:
-        _refuse_other_world(folder, loaded.settings)
+        refuse_other_world(folder, loaded.settings)
         from hftbot.app import cancelling
         answer = asyncio.run(cancelling.cancel_account(loaded.settings, wishes, folder))
         lines = [str(answer["told"])]
@@ -85,8 +85,11 @@ def _wishes(loaded: Loaded, options: argparse.Namespace, job: str) -> RunOptions
     return wishes
 
 
-def _refuse_other_world(folder: Path, settings: Settings) -> None:
-    """Who traded live here and forgets --live must not hear that nothing is open or held."""
+def refuse_other_world(folder: Path, settings: Settings) -> None:
+    """Who traded live here and forgets --live must not hear that nothing is open or held.
+
+    Raises ConfigError.
+    """
     try:
         mode = status.read(folder / status.STATUS_FILE).get("mode")
     except HftbotError:

@@ -23,7 +23,7 @@ from hftbot.app.answering import control_of
 from hftbot.app.children import Endpoint, ExchangeChild
 from hftbot.app.guarding import Guarding
 from hftbot.app.jobs import job_of
-from hftbot.app.options import TRADE, ExchangeOptions, RunOptions
+from hftbot.app.options import FLATTEN, TRADE, ExchangeOptions, RunOptions
 from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
 from hftbot.config.fee_schedules import rates_e6
@@ -86,14 +86,17 @@ def run(settings: Settings, options: RunOptions) -> int:
 
 async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: Logs) -> int:
     stop = _StopRequest(state)
-    halting.refuse_kill(state.path)
+    if options.job != FLATTEN:
+        # Closing what is held is what a human does after a halt.
+        halting.refuse_kill(state.path)
     guarding = await Guarding.start(settings, state.path)
     try:
         exchange = await _open(settings, options, state, logs)
         try:
             for secret in exchange.endpoint.secrets():
                 logs.redactor.add(secret)
-            halting.refuse(state.path, exchange.account)
+            if options.job != FLATTEN:
+                halting.refuse(state.path, exchange.account)
             with AccountLock(exchange.account):
                 return await _trade(settings, options, state, logs, exchange, stop, guarding)
         finally:
@@ -114,7 +117,7 @@ async def _open(settings: Settings, options: RunOptions, state: StateDir,
         say(text)
         logs.info(text)
 
-    return await live_venue.open_live(settings, state.path, tell)
+    return await live_venue.open_live(settings, state.path, tell, options.job != FLATTEN)
 
 
 async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs: Logs,
@@ -417,4 +420,5 @@ def exchange(settings: Settings, options: ExchangeOptions) -> int:
     folder = Path(settings.state_dir).expanduser().absolute() / "exchange"
     told, events = venues.exchange_settings(settings, options, folder)
     tls = serving_context(options.tls_cert, options.tls_key)
-    return run_loop(lambda: server.serve(told, events, tls=tls))
+    return run_loop(lambda: server.serve(told, events, tls=tls,
+                                         duration_s=options.duration_s))

@@ -112,6 +112,20 @@ def resume(path: str, yes: bool, now_us: int) -> int:
     return 0
 
 
+def content(path: str) -> dict[str, Any]:
+    """The halts in force, and whether a kill waits for the next start, for --json.
+
+    Raises StoreError if they cannot be read.
+    """
+    folder = Path(path).expanduser().absolute()
+    try:
+        waiting = KillFile(folder).asked()
+    except OSError as error:
+        raise HftbotError(f"cannot look for a kill file: {error.strerror or error}") from None
+    return {"halts": [{"reason": halt.reason, "ts_us": halt.ts_us, "account": halt.account}
+                      for halt in HaltFile(folder).read()], "kill_waiting": waiting}
+
+
 def moment(now_us: int) -> str:
     """The time as part of a file's name."""
     return stamp(now_us).replace(" ", "T").replace(":", "")

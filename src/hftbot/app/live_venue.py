@@ -73,16 +73,21 @@ def endpoint_of(settings: Settings) -> Endpoint:
                     settings.kraken_guardian_api_key, settings.kraken_guardian_api_secret)
 
 
-async def look(settings: Settings, folder: Path, access: Access,
+async def look(settings: Settings, folder: Path | None, access: Access,
                warn: Say = lambda text: None) -> Found:
-    """Ask the venue about everything that has to hold. Changes nothing there."""
+    """Ask the venue about everything that has to hold. Changes nothing there.
+
+    ``folder`` keeps the nonces of the keys; None: the clock alone gives them.
+    """
     clock, client = SystemClock(), HttpClient(access.tls)
     files: list[NonceFile] = []
 
     def asker(key: Secret, secret: Secret) -> RestClient:
-        files.append(NonceFile(folder, key))
+        file = None if folder is None else NonceFile(folder, key)
+        if file is not None:
+            files.append(file)
         return RestClient(access.http(client, settings.kraken_rest_url), settings.kraken_rest_url,
-                          key, secret, Nonces(files[-1], lambda: clock.now_us() * 1000, warn))
+                          key, secret, Nonces(file, lambda: clock.now_us() * 1000, warn))
 
     try:
         bot = asker(settings.kraken_api_key, settings.kraken_api_secret)
@@ -90,21 +95,25 @@ async def look(settings: Settings, folder: Path, access: Access,
         if settings.kraken_guardian_api_key:
             guardian = asker(settings.kraken_guardian_api_key, settings.kraken_guardian_api_secret)
         return await Inspector(bot, guardian, access.connect(), settings.kraken_ws_url, clock,
-                               settings.symbols, settings.order_deadline_us).look()
+                               settings.symbols, settings.order_deadline_us,
+                               settings.dry_run).look()
     finally:
         for file in files:
             file.close()
         await client.close()
 
 
-async def open_live(settings: Settings, folder: Path, tell: Say) -> OpenVenue:
+async def open_live(settings: Settings, folder: Path, tell: Say,
+                    halts: bool = True) -> OpenVenue:
     """The live venue, if every precondition holds; ``tell`` prints what a dry run would send.
 
-    Raises ConfigError, Halted, or PreconditionError naming what is missing.
+    ``halts`` False: a halt in force is none, because positions shall be closed. Raises
+    ConfigError, Halted, or PreconditionError naming what is missing.
     """
     check_settings(settings)
     account = halting.account_name("live", settings.kraken_api_key)
-    halting.refuse(folder, account)
+    if halts:
+        halting.refuse(folder, account)
     dry = DryRun(tell) if settings.dry_run else None
     access = Access(tls_context(settings.kraken_ca_file), dry)
     found = await look(settings, folder, access)

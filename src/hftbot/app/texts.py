@@ -119,10 +119,14 @@ examples:
 
 DOCTOR = (
     "is this machine ready?",
-    "Checks the compiled core, packages, clock, disk, permissions, shared memory and sockets.",
+    """\
+Checks the compiled core, packages, clock, disk, permissions, shared memory and sockets. With
+--live also what `run --live` needs: each address answers, the clock against the venue's, what the
+key may do (one that can withdraw is refused), the account's fees, halts. Changes nothing there.""",
     """\
 examples:
   hftbot doctor
+  hftbot doctor --live
   hftbot doctor --json""",
 )
 

@@ -351,11 +351,12 @@ async def running(settings: ExchangeSettings,
 
 
 async def serve(settings: ExchangeSettings, events: Iterable[Event] | None = None,
-                out: TextIO | None = None, tls: Any = None) -> int:
+                out: TextIO | None = None, tls: Any = None,
+                duration_s: float | None = None) -> int:
     """Run the exchange until SIGTERM, SIGINT, or (with watch_stdin) linger_s after stdin ends.
 
-    ``tls``: an SSL context to serve https and wss with. Returns the exit code. Raises ConfigError
-    or StoreError before it listens.
+    ``tls``: an SSL context to serve https and wss with; ``duration_s``: not longer than this.
+    Returns the exit code. Raises ConfigError or StoreError before it listens.
     """
     server = ExchangeServer(settings, events, tls)
     document = await server.start()
@@ -367,7 +368,8 @@ async def serve(settings: ExchangeSettings, events: Iterable[Event] | None = Non
     print_banner(server, document, out or sys.stdout)
     if settings.watch_stdin:
         server.spawn(watch_pipe(lambda: server.spawn(linger(server, settings.linger_s))))
-    await server.stopped.wait()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(server.stopped.wait(), duration_s)
     await server.close()
     if isinstance(server.failure, HftbotError):
         raise server.failure

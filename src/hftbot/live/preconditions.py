@@ -54,12 +54,15 @@ class Inspector:
     """Asks a venue what has to be known before trading there. Changes nothing.
 
     ``guardian`` asks with the guardian's own key, None if it has none. ``deadline_us`` is how long
-    an order may take: a clock that is off by more than a part of that is no clock.
+    an order may take: a clock that is off by more than a part of that is no clock. ``dry``: what a
+    dry run needs as well.
     """
 
     def __init__(self, client: RestClient, guardian: RestClient | None, connect: Connect,
-                 ws_url: str, clock: Clock, symbols: Sequence[str], deadline_us: int) -> None:
+                 ws_url: str, clock: Clock, symbols: Sequence[str], deadline_us: int,
+                 dry: bool = False) -> None:
         self._client = client
+        self._dry = dry
         self._guardian = guardian
         self._connect = connect
         self._ws_url = ws_url
@@ -77,6 +80,8 @@ class Inspector:
         if self._guardian is not None:
             findings += await self._rights("guardian's permissions", self._guardian,
                                            GUARDIAN_RIGHTS)
+        if self._dry:
+            findings.append(await self._leftovers())
         fees: dict[str, tuple[int, int]] = {}
         findings.append(await self._fees(fees))
         return Found(tuple(findings), fees)
@@ -108,6 +113,17 @@ class Inspector:
             return [Finding(name, False, f"the key's rights are not known: {error}",
                             "KRAKEN_API_KEY and KRAKEN_API_SECRET of one key")]
         return [*key_findings(name, key, wanted, self._clock.now_us() // 1_000_000)]
+
+    async def _leftovers(self) -> Finding:
+        """A dry run cancels nothing, so nothing of ours may be left open."""
+        try:
+            listed = await self._client.ask(rest.open_orders(), rest.open_orders_answer)
+        except VenueError as error:
+            return Finding("open orders", False, f"are not known: {error}")
+        ours = [order for order in listed if order.client_id]
+        return Finding("open orders", not ours, f"{len(ours)} of an earlier run are open, and a "
+                       "dry run cancels nothing" if ours else "none of an earlier run",
+                       "`hftbot cancel-all --live --set DRY_RUN=0`" if ours else "")
 
     async def _fees(self, fees: dict[str, tuple[int, int]]) -> Finding:
         try:
