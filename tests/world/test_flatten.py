@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from hftbot.app import commands
-from hftbot.engine.guard import HALTED
+from hftbot.engine.guard import HALTED, REDUCING
 from hftbot.errors import ConfigError
 from hftbot.live.flatten import Closing, Flattener, Leaving, sentence
 from hftbot.words.market import Side
 from hftbot.words.order import OPERATOR, Tif, client_id_parts
 from hftbot.words.ports import Strategy
-from world.ring import Ring
+from world.ring import PRIVATE, Ring
 from world.tamper import Tamper, play, wrong
 
 LOTS = 200_000
@@ -233,6 +233,71 @@ def test_coins_that_were_there_before_are_left_alone_on_a_live_venue(
     assert said == ([] if sold else ["0.01000000 BTC on the account are not this bot's: never "
                                      "counted, never sold (HOLDINGS=leave)"])
     assert ring.world.gates[0].funds_lots == 0
+
+
+sending: list[Any] = []
+
+
+def by_hand(ring: Ring, side: str, name: str = "") -> None:
+    """Somebody else trades on the account, over a connection of his own, as a taker."""
+    face = ring.venue.face
+    own = ring.world.engine.books[0]
+    price = (own.best_ask() + 300 if side == "buy" else own.best_bid() - 300) / 10
+    params = {"order_type": "limit", "side": side, "symbol": "BTC/USD", "order_qty": LOTS / 1e8,
+              "limit_price": price, "token": face.gate.issue(face.now_us)}
+    if name:
+        params["cl_ord_id"] = name
+    frame = json.dumps({"method": "add_order", "params": params, "req_id": 1}).encode()
+
+    async def send() -> None:
+        wire = await ring.venue.connect(PRIVATE, lambda *frame: None, lambda reason: None)
+        wire.send(frame)
+    sending.append(asyncio.ensure_future(send()))
+
+
+class Seller(Strategy):
+    """Sells whatever it is said to hold, as strategies do with a position that is too old."""
+
+    name = "seller"
+
+    def on_timer(self, now_us: int) -> None:
+        book, lots = self.desk.book(0), self.desk.position_lots(0)
+        if lots > 0 and book.has_bid():
+            self.desk.place(0, Side.SELL, book.best_bid() - 50, lots)
+
+
+@pytest.mark.parametrize(("holdings", "left"), [("leave", 2 * LOTS), ("adopt", 0)])
+def test_coins_that_somebody_buys_by_hand_meanwhile_are_left_alone(holdings: str,
+                                                                   left: int) -> None:
+    """On the same account, while the bot runs; the guard sees no difference in that."""
+    def plan(ring: Ring, tamper: Tamper) -> None:
+        leave(ring, "flatten")
+        for at_s, name in ((HALT_S, "by-hand"), (HALT_S + 1, "")):
+            ring.venue.loop.call_later(at_s, by_hand, ring, "buy", name)
+    ring, _ = play(12.0, Seller(), plan, bot={"venue": "live", "holdings": holdings,
+                                              "reconcile_interval_us": 4_700_000})
+    assert ring.world.engine.external_fills >= 2
+    assert ring.venue.face.account.balances["BTC"] == left * 100
+    assert ring.world.ledger.position_lots(0) == 0
+    assert ring.world.guard.state == 0
+    assert ring.world.ledger.aside_e10.get("BTC", 0) == left * 100
+    assert ring.world.router.orders_sent == 0 if left else ring.world.router.orders_sent > 0
+
+
+def test_coins_that_somebody_sells_by_hand_are_not_taken_for_ours() -> None:
+    """More than was theirs: then our position is doubtful, and only exits pass."""
+    def plan(ring: Ring, tamper: Tamper) -> None:
+        leave(ring)
+        ring.venue.loop.call_later(HALT_S, by_hand, ring, "sell")
+        ring.venue.loop.call_later(HALT_S + 4, by_hand, ring, "sell")
+        ring.venue.loop.call_later(HALT_S + 3, lambda: states.append(ring.world.guard.state))
+    states: list[int] = []
+    ring, _ = play(20.0, Buyer(1), plan, bot={"venue": "live",
+                                              "reconcile_interval_us": 4_700_000},
+                   balances={"USD": Decimal(10_000), "BTC": Decimal("0.002"), "ETH": Decimal(0)})
+    assert states == [0]
+    assert ring.world.guard.state == REDUCING
+    assert ring.world.ledger.position_lots(0) == LOTS
 
 
 def test_what_is_said_of_a_market_where_nothing_was_held() -> None:

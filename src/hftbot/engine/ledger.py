@@ -46,6 +46,8 @@ class Ledger:
         self.balances_e10: dict[str, int] = {}
         # What of an asset is on the account and not ours: never counted, never sold.
         self.aside_e10: dict[str, int] = {}
+        # Whether others trade on the account too: their fills go there, not into our positions.
+        self.leave_others = False
         self.fills = 0
         self.duplicates = 0
         self.fees_e10 = 0
@@ -94,6 +96,13 @@ class Ledger:
         grid = self.instruments[instrument]
         twice_open = position.lots * (bid_ticks + ask_ticks) - 2 * position.cost
         return grid.worth(position.realised) + grid.worth(twice_open) / 2
+
+    def put_aside(self, event: OrderFilled) -> None:
+        """Somebody else bought or sold on the account: their coins, not ours."""
+        grid = self.instruments[event.instrument]
+        lot_e10: int = grid.lot_units * E10 // 10**grid.qty_precision
+        amount_e10 = event.lots * lot_e10 * (1 if event.side == 0 else -1)
+        self.aside_e10[grid.base] = max(0, self.aside_e10.get(grid.base, 0) + amount_e10)
 
     def own_e10(self, asset: str) -> int | None:
         """The balance without what is not ours; None if it was never told."""

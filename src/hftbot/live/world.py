@@ -69,6 +69,7 @@ class World:
             self._add(grid)
         positions = [desk.position for desk in self.desks]
         self.ledger = Ledger(self.instruments, positions)
+        self.ledger.leave_others = settings.venue == "live" and settings.holdings == "leave"
         self.gateway = Gateway(self.instruments, clock)
         self.feed = Feed(self.instruments, self.lanes, DEPTH, settings.book_quiet_us * 1000)
         self.gates = [desk.gate for desk in self.desks]
