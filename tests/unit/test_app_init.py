@@ -12,6 +12,7 @@ from hftbot.app import configuration, markets
 from hftbot.app.cli import main
 from hftbot.app.load import load
 from hftbot.config.schema import Settings, keys
+from hftbot.watch import status
 
 
 @pytest.fixture(autouse=True)
@@ -99,3 +100,16 @@ def test_kill_and_resume_as_json(here: pathlib.Path, capsys: pytest.CaptureFixtu
     assert json.loads(capsys.readouterr().out)["cleared"] is True
     assert main(["resume", "--json", "--state", "s"]) == 0
     assert json.loads(capsys.readouterr().out)["halts"] == []
+
+
+@pytest.mark.parametrize(("told", "code"), [
+    ({"mode": "live", "verified_none_open": True}, 0), ({"mode": "sim"}, 0),
+    ({"mode": "live", "verified_none_open": False}, 4), ({"mode": "live"}, 4)])
+def test_kill_after_a_live_run_that_did_not_verify(
+        here: pathlib.Path, capsys: pytest.CaptureFixture[str], told: dict[str, object],
+        code: int) -> None:
+    """Nobody is there to cancel: it must not sound as if all were well."""
+    (here / "s").mkdir()
+    status.write(here / "s" / status.STATUS_FILE, told)
+    assert main(["kill", "--json", "--state", "s"]) == code
+    assert json.loads(capsys.readouterr().out)["verified_none_open"] is (code == 0)

@@ -199,6 +199,11 @@ def _kill_without_bot(state: StateDir, reason: str) -> int:
         print(f"its embedded exchange still serves as pid {pid}: orders of the last run may be "
               "open there")
         return EXIT_NOT_VERIFIED
+    last = _last_status(state.path)
+    if last.get("mode") == "live" and last.get("verified_none_open") is not True:
+        print("its last run traded live and did not verify that no order is open: "
+              "`hftbot cancel-all --live --set DRY_RUN=0`")
+        return EXIT_NOT_VERIFIED
     return 0
 
 

@@ -82,7 +82,7 @@ class FlattenJob:
 
         def found(report: Any) -> None:
             told(report)
-            session.stop("positions are closed, as asked")
+            session.stop("asked to close positions")
         session.on_reconciled = found
 
     def finish(self, session: Session, code: int, json_wanted: bool, say: Say) -> int:
