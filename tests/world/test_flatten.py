@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hftbot.app import commands
+from hftbot.app.jobs import TradeJob
 from hftbot.engine.guard import HALTED, REDUCING
 from hftbot.errors import ConfigError
 from hftbot.live.flatten import Closing, Flattener, Leaving, sentence
@@ -179,6 +180,47 @@ def test_flatten_that_is_never_answered_says_so() -> None:
     assert len(names) == len(set(names)) >= 1
     assert "NOT closed" in leaving.lines()[0]
     assert ring.session.open_at_exit == 0
+
+
+def test_flatten_is_given_up_at_the_second_ctrl_c() -> None:
+    """Its order is not answered; the second Ctrl-C ends the wait."""
+    def plan(ring: Ring, tamper: Tamper) -> None:
+        def lose() -> None:
+            tamper.outbound = lambda frame: [] if b'"add_order"' in frame else [frame]
+        ring.venue.loop.call_later(HALT_S, lose)
+        ring.venue.loop.call_later(HALT_S + 2, ring.session.stop, "Ctrl-C")
+        ring.venue.loop.call_later(HALT_S + 3, ring.session.stop, "Ctrl-C")
+    ring, _, leaving = finished(20.0, plan)
+    assert not leaving.flat
+    assert ring.venue.loop.time() < HALT_S + 6
+    assert "NOT closed" in leaving.lines()[0]
+
+
+def test_flatten_that_fails_leaves_the_proof_that_no_order_is_open() -> None:
+    def plan(ring: Ring, tamper: Tamper) -> None:
+        ring.world.router.close_out = None  # type: ignore[method-assign, assignment]
+    ring, _, leaving = finished(plan=plan)
+    assert leaving.failed.startswith("TypeError")
+    assert not leaving.flat
+    assert ring.session.open_at_exit == 0
+    assert any("closing positions failed" in line for line in ring.notes.lines)
+    job = TradeJob(Buyer())
+    assert job.finish(ring.session, 0, False, print) == 0
+    job.attach(ring.session, leaving)
+    assert job.finish(ring.session, 0, False, print) == 4
+    assert job.finish(ring.session, 5, False, print) == 5
+
+
+def test_flatten_leaves_no_dust_between_two_orders() -> None:
+    """Slices whose rest would be below the minimum share it with the last one."""
+    def plan(ring: Ring, tamper: Tamper) -> None:
+        def odd() -> None:
+            gate = ring.world.gates[0]
+            gate.order_value_max = (3 * LOTS - 2_000) * ring.world.engine.books[0].best_bid()
+        ring.venue.loop.call_later(HALT_S, odd)
+    ring, _, leaving = finished(plan=plan)
+    assert leaving.closings[0].left_lots == 0
+    assert ring.world.ledger.position_lots(0) == 0
 
 
 def test_flatten_of_a_running_bot_keeps_the_market_closed() -> None:

@@ -50,13 +50,16 @@ class TradeJob:
     def __init__(self, strategy: Strategy) -> None:
         self.strategy: Strategy | None = strategy
         self.name = strategy.name
+        self._leaving: Leaving | None = None
 
     def attach(self, session: Session, leaving: Leaving) -> None:
-        """Nothing beside the strategy."""
+        """Whether positions were closed at the end is part of the answer."""
+        self._leaving = leaving
 
     def finish(self, session: Session, code: int, json_wanted: bool, say: Say) -> int:
-        """The reporter has said everything."""
-        return code
+        """The reporter has said everything; positions that should be closed and are not count."""
+        flat = self._leaving is None or self._leaving.flat
+        return code or (0 if flat else EXIT_NOT_VERIFIED)
 
 
 class FlattenJob:
@@ -89,11 +92,11 @@ class FlattenJob:
         """0 only if nothing is held and nothing is open, and the venue confirmed both."""
         assert self._leaving is not None
         closings = self._leaving.closings
-        flat = all(closing.flat for closing in closings) and session.open_at_exit == 0
+        flat = self._leaving.flat and session.open_at_exit == 0
         if json_wanted:
             print(json.dumps(closings_content(closings, flat, session.open_at_exit)),
                   file=sys.stdout)
-        elif not closings:
+        elif flat and not closings:
             say("nothing was held")
         if not flat:
             return code or EXIT_NOT_VERIFIED

@@ -22,7 +22,7 @@ exit codes:
   2    wrong flag, setting or data file; nothing was started
   3    the state directory cannot be used (in use, not writable, damaged)
   4    the run (or `kill`, `cancel-all`) could not verify that no order is left open, or
-       `flatten` that nothing is held
+       `flatten` (or ON_STOP, ON_HALT) that nothing is held
   5    the guard halted the run, or a halt forbids it to start until `hftbot resume --yes`
   6    `guardian`: the bot fell silent; everything was cancelled, and none is open
   7    --live is refused: a precondition does not hold, and is named; nothing was sent

@@ -107,6 +107,11 @@ class Flattener:
             touch = book.best_ask()
             ticks = touch + touch * bps // 10_000
         most = min(abs(lots), gate.order_value_max // max(1, ticks))
+        if 0 < abs(lots) - most < gate.lots_min:
+            # What would be left could not be sold: the last two orders share it.
+            most -= gate.lots_min
+        if not gate.reduces(int(side), most):
+            return "another order on the account binds it"
         handle = world.router.close_out(OPERATOR, index, int(side), ticks, most)
         return explain(handle) if handle < 0 else ""
 
@@ -167,6 +172,12 @@ class Leaving:
         self.on_halt = on_halt
         self.only: frozenset[str] = frozenset()
         self.closings: list[Closing] = []
+        self.failed = ""
+
+    @property
+    def flat(self) -> bool:
+        """True if all that had to be closed is, and the venue said so."""
+        return not self.failed and all(closing.flat for closing in self.closings)
 
     def lines(self) -> tuple[str, ...]:
         """What became of each position, for the summary."""
@@ -185,7 +196,12 @@ class Leaving:
         world = self.flattener.world
         if self.wish != "flatten":
             return
-        self.closings = await self.flattener.close(
-            grid.index for grid in world.instruments
-            if (not self.only or grid.symbol in self.only) and world.ledger.position_lots(
-                grid.index))
+        wanted = [grid.index for grid in world.instruments
+                  if (not self.only or grid.symbol in self.only)
+                  and world.ledger.position_lots(grid.index)]
+        try:
+            self.closings = await self.flattener.close(wanted)
+        except Exception as error:
+            # What comes after, the proof that no order is open, must not be lost with it.
+            self.failed = f"{type(error).__name__}: {error}"
+            world.notes.error(f"closing positions failed: {self.failed}")
