@@ -55,6 +55,7 @@ def quiet(venue: TlsVenue) -> tuple[int, int]:
     return told["orders"], told["dead_man_us"]
 
 
+@pytest.mark.fault("H2")
 def test_dry_run_does_everything_but_send(venue) -> None:
     """--live with DRY_RUN=1, which is the default: the venue sees no order, the journal does."""
     before = quiet(venue)
@@ -94,6 +95,7 @@ def test_dry_run_does_everything_but_send(venue) -> None:
     (("flatten", "--live"), {}, "DRY_RUN=1: `hftbot flatten --live` changes the real account"),
     (("cancel-all", "--live"), {}, "DRY_RUN=1: `hftbot cancel-all --live` changes the real"),
 ])
+@pytest.mark.fault("H2")
 def test_no_word_alone_trades_live(venue, words, variables, expected) -> None:
     """Exit code 2, one line, nothing asked of the venue."""
     frames = venue.status()["frames_in"]
@@ -304,6 +306,7 @@ def test_live_account_whose_fees_eat_the_target_is_refused(tmp_path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.fault("H3", "P1")
 def test_live_bot_that_is_killed_leaves_nothing_open_and_one_account_has_one_bot(venue) -> None:
     """kill -9 over TLS: the guardian cancels; meanwhile no second bot, dry or not, may join."""
     (venue.folder / "rest.py").write_text(RESTING)

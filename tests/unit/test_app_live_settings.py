@@ -49,6 +49,7 @@ def real(*, profile: str | None = None, flags: tuple[str, ...] = (), file: str =
     return not loaded.settings.dry_run
 
 
+@pytest.mark.fault("H2")
 def test_live_is_dry_unless_somebody_says_0() -> None:
     """By default, by the packaged profile, by an empty variable."""
     assert Settings().dry_run
@@ -73,6 +74,7 @@ def test_live_is_dry_unless_somebody_says_0() -> None:
     ({"DRY_RUN": "1", "HFTBOT__RUN__DRY_RUN": "0"}, "environment: DRY_RUN"),
     ({"flags": ("1", "0")}, "command line: --set"),
 ])
+@pytest.mark.fault("H2")
 def test_live_with_sources_that_contradict_each_other_is_refused(
         told: dict[str, object], other: str) -> None:
     """A variable exported long ago does not overrule the file that says 1."""

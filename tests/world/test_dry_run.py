@@ -41,6 +41,7 @@ class Restless(Strategy):
             self.desk.place(0, Side.BUY, book.best_bid() - 500, 100_000, Tif.GTC, post_only=True)
 
 
+@pytest.mark.fault("H2")
 def test_dry_run_of_a_restless_strategy_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also at its end, when all is cancelled; the breaker does not take our refusal for theirs."""
     told: list[str] = []

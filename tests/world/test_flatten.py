@@ -309,6 +309,7 @@ class Seller(Strategy):
 
 
 @pytest.mark.parametrize(("holdings", "left"), [("leave", 2 * LOTS), ("adopt", 0)])
+@pytest.mark.fault("V11")
 def test_coins_that_somebody_buys_by_hand_meanwhile_are_left_alone(holdings: str,
                                                                    left: int) -> None:
     """On the same account, while the bot runs; the guard sees no difference in that."""
