@@ -24,6 +24,8 @@
     |- UnknownOutcome           ask, never resend
     |- DataError                refuse the file
     |- Halted                   refuse to start until a human resumes
+    |- PreconditionError        refuse to trade live
+    |- NoBot                    say so, or do it without one
     `- StoreError               halt
        `- InUse                 refuse: another process holds it
 """
@@ -156,6 +158,19 @@ class StoreError(HftbotError):
 
 class InUse(StoreError):
     """Another process holds the state directory."""
+
+    remedy: ClassVar[Remedy] = "refuse"
+
+
+class PreconditionError(HftbotError):
+    """Something that live trading needs does not hold: names each one and what mends it."""
+
+    remedy: ClassVar[Remedy] = "refuse"
+    exit_code: ClassVar[int] = 7
+
+
+class NoBot(HftbotError):
+    """No bot runs on this state directory."""
 
     remedy: ClassVar[Remedy] = "refuse"
 

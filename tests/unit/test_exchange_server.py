@@ -277,3 +277,13 @@ def test_the_banner_says_simulated_and_hides_the_secret(tmp_path):
         assert "network 1500 us" in text
         assert facts["api_secret"] not in text
     asyncio.run(play())
+
+
+def test_it_stops_after_its_duration(tmp_path):
+    """And saves, as at a signal."""
+    out = io.StringIO()
+    code = asyncio.run(serving.serve(settings(tmp_path), out=out, duration_s=0.05))
+    assert code == 0
+    assert "SIMULATED" in out.getvalue()
+    assert not (tmp_path / "exchange" / "endpoint.json").exists()
+    assert json.loads((tmp_path / "exchange" / "state.json").read_text())["runs"] == 1

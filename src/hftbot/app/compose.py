@@ -10,25 +10,30 @@ import random
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import fastcore
 from hftbot import __version__
-from hftbot.app import crash, dying, halting, hardening, ledger
+from hftbot.app import commands, crash, dying, halting, hardening, ledger, live_venue
 from hftbot.app import venue as venues
+from hftbot.app.access import serving_context
+from hftbot.app.answering import control_of
 from hftbot.app.children import Endpoint, ExchangeChild
 from hftbot.app.guarding import Guarding
-from hftbot.app.options import ExchangeOptions, RunOptions
+from hftbot.app.jobs import job_of
+from hftbot.app.options import FLATTEN, TRADE, ExchangeOptions, RunOptions
 from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
-from hftbot.app.strategies import build_strategy
 from hftbot.config.fee_schedules import rates_e6
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError, HftbotError, StoreError, TransportError
 from hftbot.live.carry_over import base_rows
 from hftbot.live.clock import SystemClock
 from hftbot.live.connect import TokenSource, discover
+from hftbot.live.control import Control
+from hftbot.live.flatten import Flattener, Leaving
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.store.account_lock import AccountLock
@@ -41,7 +46,6 @@ from hftbot.timing import LATENCY_TRACKERS
 from hftbot.watch import logs as logging_room
 from hftbot.watch import report
 from hftbot.watch.logs import Logs
-from hftbot.wire import ws
 from hftbot.wire.http import HttpClient
 from hftbot.wire.link import ConnectBudget, Link
 from hftbot.wire.poll import BusyPoll
@@ -67,9 +71,7 @@ def run_loop(main: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
 def run(settings: Settings, options: RunOptions) -> int:
     """``hftbot run``: returns the exit code. Raises HftbotError for what the user can mend."""
-    if settings.venue == "live":
-        raise ConfigError("--live: trading on real venues comes with a later version (see the "
-                          "status table in README); this one trades on the embedded exchange")
+    settings = live_venue.adjusted(settings)
     if settings.secrets():
         hardening.forbid_dumps()
     with _early_signals() as early, StateDir(settings.state_dir) as state:
@@ -96,14 +98,17 @@ def _early_signals() -> Iterator[list[str]]:
 async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: Logs,
                early: list[str]) -> int:
     stop = _StopRequest(state, early)
-    halting.refuse_kill(state.path)
+    if options.job != FLATTEN:
+        # Closing what is held is what a human does after a halt.
+        halting.refuse_kill(state.path)
     guarding = await Guarding.start(settings, state.path)
     try:
-        exchange = await venues.open_venue(settings, options, state)
+        exchange = await _open(settings, options, state, logs)
         try:
             for secret in exchange.endpoint.secrets():
                 logs.redactor.add(secret)
-            halting.refuse(state.path, exchange.account)
+            if options.job != FLATTEN:
+                halting.refuse(state.path, exchange.account)
             with AccountLock(exchange.account):
                 return await _trade(settings, options, state, logs, exchange, stop, guarding)
         finally:
@@ -113,6 +118,20 @@ async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: L
         stop.close()
 
 
+async def _open(settings: Settings, options: RunOptions, state: StateDir,
+                logs: Logs) -> venues.OpenVenue:
+    """The venue of the run; a live one only if all its preconditions hold."""
+    if settings.venue != "live":
+        return await venues.open_venue(settings, options, state)
+    say = _printer(options.json, logs.redactor)
+
+    def tell(text: str) -> None:
+        say(text)
+        logs.info(text)
+
+    return await live_venue.open_live(settings, state.path, tell, options.job != FLATTEN)
+
+
 async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs: Logs,
                  exchange: venues.OpenVenue, stop: _StopRequest, guarding: Guarding) -> int:
     """One session on an exchange that is already there."""
@@ -120,24 +139,24 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     clock = SystemClock()
     endpoint = exchange.endpoint
     instruments = await _instruments(settings, exchange)
-    strategy = build_strategy(settings)
+    job = job_of(settings, options)
     run_number = state.next_run()
     journal = JournalFile(state, run_number, JOURNAL_BYTES,
-                          _header(settings, run_number, instruments, exchange.account,
-                                  strategy.name, clock.now_us()), keep=settings.journal_keep)
+                          _header(settings, run_number, instruments, exchange.journal_account,
+                                  job.name, clock.now_us()), keep=settings.journal_keep)
     rebuilt = ledger.rebuild_missing(state)
     store = LedgerDb(state.database)
-    http = HttpClient()
+    http = HttpClient(exchange.access.tls)
     nonces = NonceFile(state.path, endpoint.api_key)
+    control: Control | None = None
     try:
         world = World(settings, instruments, clock, logs, journal.journal, run_number,
                       LATENCY_TRACKERS.trackers)
         go_on = _follow_journal(journal, world)
-        world.add_strategy(strategy)
-        tokens = TokenSource(http, endpoint.rest_url, endpoint.api_key, endpoint.api_secret, clock,
-                             logs.redactor.add_passing,
-                             Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn))
-        left, remarks = carried(state.journal, exchange.account, journal.path, instruments)
+        if job.strategy is not None:
+            world.add_strategy(job.strategy)
+        tokens = _tokens(exchange, http, nonces, clock, logs)
+        left, remarks = carried(state.journal, exchange.journal_account, journal.path, instruments)
         session = Session(world, tokens.fetch, settings.loop_interval_us,
                           settings.order_deadline_us, left)
         reporter = Reporter(settings, exchange.mode, session, store, state.path, say,
@@ -145,6 +164,9 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         reporter.account = {"account": exchange.account, "account_own": exchange.own}
         world.engine.observers.append(reporter)
         guarding.attach(session, endpoint, exchange.own, logs)
+        leaving = Leaving(Flattener(world, session.wait_condition, lambda: session.hurried),
+                          settings.on_stop, settings.on_halt)
+        session.leaving = reporter.leaving = leaving
 
         def tick(now_us: int) -> None:
             guarding.tick()
@@ -152,31 +174,28 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
             go_on()
 
         session.on_tick, session.on_reconciled = tick, reporter.reconciled
-        keeper = halting.HaltKeeper(state.path, exchange.account, exchange.own, logs.redactor)
-        session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
+        keeper = _keeper(session, exchange, state, logs)
         stop.attach(session)
-        banner = report.banner(settings, report.BannerFacts(
-            mode=exchange.mode, market=exchange.market, latency=exchange.latency,
-            state_dir=str(state.path), origin=options.origin, journal=journal.places,
-            guardian=guarding.described(endpoint),
-            urls=(endpoint.rest_url, endpoint.ws_url),
-            notes=(*options.notes, *exchange.notes, *journal.notes, *remarks, *rebuilt),
-            core="compiled" if fastcore.compiled else "interpreted (slow)"))
-        say(banner)
-        logs.info(f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, "
-                  f"settings {settings.digest()}")
-        for note in journal.notes:
+        job.attach(session, leaving)
+        control = control_of(state.path, reporter, logs)
+        commands.add(control, session, leaving.flattener)
+        await control.start()
+        say(_banner(settings, options, state, exchange, journal, guarding, (*remarks, *rebuilt)))
+        for note in (f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, "
+                     f"settings {settings.digest()}", *journal.notes):
             logs.info(note)
         try:
             await _with_links(settings, session, endpoint, options, exchange, say)
         finally:
             await guarding.leave()
         reporter.finish([str(state.database), str(state.log), str(state.latency_log),
-                         str(journal.path)], options.json)
+                         str(journal.path)], options.json and options.job == TRADE)
         if session.world.guard.sticky:
             say(_halt_text(keeper.kept, state))
-        return _exit_code(session)
+        return job.finish(session, _exit_code(session), options.json, say)
     finally:
+        if control is not None:
+            await control.close()
         await http.close()
         nonces.close()
         store.close()
@@ -185,11 +204,46 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
             logs.error(f"{journal.failed}; what it lacks is kept in {journal.hot or journal.path}")
 
 
+def _keeper(session: Session, exchange: venues.OpenVenue, state: StateDir,
+            logs: Logs) -> halting.HaltKeeper:
+    """Halts and kills of this session are kept; what a dry run would send is written down."""
+    keeper = halting.HaltKeeper(state.path, exchange.journal_account, exchange.own, logs.redactor)
+    session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
+    if exchange.access.dry is not None:
+        exchange.access.dry.attach(session)
+    return keeper
+
+
+def _tokens(exchange: venues.OpenVenue, http: HttpClient, nonces: NonceFile, clock: SystemClock,
+            logs: Logs) -> TokenSource:
+    """Where the session's tokens come from; no log ever shows one."""
+    endpoint = exchange.endpoint
+    return TokenSource(exchange.access.http(http, endpoint.rest_url), endpoint.rest_url,
+                       endpoint.api_key, endpoint.api_secret, clock, logs.redactor.add_passing,
+                       Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn))
+
+
+def _banner(settings: Settings, options: RunOptions, state: StateDir, exchange: venues.OpenVenue,
+            journal: JournalFile, guarding: Guarding, remarks: Sequence[str]) -> str:
+    endpoint = exchange.endpoint
+    guardian = "" if exchange.access.dry else guarding.described(endpoint)
+    return report.banner(settings, report.BannerFacts(
+        mode=exchange.mode, market=exchange.market, latency=exchange.latency,
+        state_dir=str(state.path), origin=options.origin, journal=journal.places,
+        guardian=guardian, urls=(endpoint.rest_url, endpoint.ws_url),
+        notes=(*options.notes, *exchange.notes, *journal.notes, *remarks),
+        core="compiled" if fastcore.compiled else "interpreted (slow)"))
+
+
 async def _instruments(settings: Settings, exchange: venues.OpenVenue) -> list[Instrument]:
     """The grids of the run's symbols, as the venue tells them."""
-    maker, taker = rates_e6(exchange.fees, settings.symbols[0])
+    maker, taker = (0, 0) if exchange.fees_e6 else rates_e6(exchange.fees, settings.symbols[0])
     try:
-        return await discover(exchange.endpoint.ws_url, ws.connect, settings.symbols, maker, taker)
+        grids = await discover(exchange.endpoint.ws_url, exchange.access.connect(),
+                               settings.symbols, maker, taker)
+        return [replace(grid, maker_fee_e6=exchange.fees_e6[grid.symbol][0],
+                        taker_fee_e6=exchange.fees_e6[grid.symbol][1])
+                if exchange.fees_e6 else grid for grid in grids]
     except TransportError as error:
         raise exchange.explained(error) from None
 
@@ -213,12 +267,13 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
         poll.touch(recv_ns)
 
     public = Link(endpoint.ws_url, rng, on_open=session.public_up, on_frame=public_frame,
-                  on_close=session.public_down, budget=budget)
+                  on_close=session.public_down, budget=budget,
+                  connect=exchange.access.connect())
     private = Link(endpoint.ws_auth_url, rng, on_open=session.private_up,
                    on_frame=session.private_frame, on_close=session.private_down,
                    prepare=session.private_prepare, budget=budget,
-                   connect=dying.connect(os.environ))
-    level3 = _level3_link(session, endpoint, rng, budget)
+                   connect=exchange.access.connect(dying.connect(os.environ)))
+    level3 = _level3_link(session, exchange, rng, budget)
     note = poll.start()
     if note:
         say(note)
@@ -244,17 +299,19 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
         await asyncio.gather(*links, return_exceptions=True)
 
 
-def _level3_link(session: Session, endpoint: Endpoint, rng: random.Random,
+def _level3_link(session: Session, exchange: venues.OpenVenue, rng: random.Random,
                  budget: ConnectBudget) -> Link | None:
     """The link that level 3 comes by, if the run reads it. Raises ConfigError without address."""
     stream = session.level3
     if stream is None:
         return None
-    if not endpoint.ws_l3_url:
+    address = exchange.endpoint.ws_l3_url
+    if not address:
         raise ConfigError("LEVEL3_DEPTH: this exchange has no address for level 3; set "
                           "LEVEL3_DEPTH=off")
-    return Link(endpoint.ws_l3_url, rng, on_open=stream.up, on_frame=stream.frame,
-                on_close=stream.down, prepare=stream.prepare, budget=budget)
+    return Link(address, rng, on_open=stream.up, on_frame=stream.frame,
+                on_close=stream.down, prepare=stream.prepare, budget=budget,
+                connect=exchange.access.connect())
 
 
 async def _keep(link: Link, session: Session) -> None:
@@ -404,4 +461,6 @@ def exchange(settings: Settings, options: ExchangeOptions) -> int:
             venues.archive(state)
     folder = Path(settings.state_dir).expanduser().absolute() / "exchange"
     told, events = venues.exchange_settings(settings, options, folder)
-    return run_loop(lambda: server.serve(told, events))
+    tls = serving_context(options.tls_cert, options.tls_key)
+    return run_loop(lambda: server.serve(told, events, tls=tls,
+                                         duration_s=options.duration_s))

@@ -107,7 +107,33 @@ def load(*, profile: str | None = None, config: str | None = None,
     settings = Settings(**values, secrets_later=tuple(reader.secrets_later))
     sources = {name: found[name].source if name in found else "default" for name in keys()}
     check(settings, sources)
+    if settings.venue == "live" and not settings.dry_run:
+        _agree_to_trade(flags, os.environ if environment is None else environment,
+                        layers[2:], sources["DRY_RUN"])
     return Loaded(settings, sources, tuple(reader.files), tuple(reader.notes))
+
+
+def _agree_to_trade(flags: Sequence[tuple[str, str, str]], environment: Mapping[str, str],
+                    files: Sequence[Mapping[str, Entry]], source: str) -> None:
+    """Real money moves only if nothing else that was read says DRY_RUN=1.
+
+    The command line may overrule files and the environment, because it was typed for this run; a
+    variable that was exported long ago may not overrule a file. Raises ConfigError naming both.
+    """
+    said = [(text, f"command line: {flag}") for name, text, flag in flags
+            if name.strip().upper() == "DRY_RUN"]
+    if not source.startswith("command line"):
+        said += [(text, f"environment: {name}") for name, text in environment.items()
+                 if name == "DRY_RUN" or (name.startswith(ENVIRONMENT_PREFIX)
+                                          and name.endswith("__DRY_RUN"))]
+        said += [(layer["DRY_RUN"].text, layer["DRY_RUN"].source) for layer in files
+                 if "DRY_RUN" in layer]
+    kind = keys()["DRY_RUN"].kind
+    for text, other in said:
+        if text.strip() and kind.parse(text):
+            raise ConfigError(f"DRY_RUN=0 ({source}) and DRY_RUN={text.strip()} ({other}) "
+                              "contradict each other, and --live moves real money: give "
+                              "--set DRY_RUN=0 once, or make both 0")
 
 
 def _settle_secrets(found: dict[str, Entry], files: Mapping[str, Entry], reader: _Reader,

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from hftbot.config.schema import Settings
 from hftbot.engine.guard import HALTED, STATE_NAMES
 from hftbot.engine.reconcile import Reconciliation
 from hftbot.errors import StoreError
+from hftbot.live.flatten import Leaving
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.timing import latency_report
@@ -49,6 +50,7 @@ class Reporter:
         self.store = store
         self.state_dir = state_dir
         self.account: dict[str, object] = {}
+        self.leaving: Leaving | None = None
         self.markouts = Markouts()
         self._redactor = redactor
         self._say = say
@@ -124,7 +126,7 @@ class Reporter:
                 self.markouts.on_mid(index, mid, now_us)
         if now_us >= self._next_status_us:
             self._next_status_us = now_us + STATUS_US
-            self._write_status("running", now_us)
+            self._write_status("running")
             self._warn_if_slow()
         if now_us >= self._next_progress_us:
             self._next_progress_us = now_us + self.settings.progress_interval_us
@@ -160,10 +162,14 @@ class Reporter:
                              grid.price_text(book.best_ask())))
         return rows
 
-    def _write_status(self, state: str, now_us: int) -> None:
+    def content(self, state: str = "") -> dict[str, Any]:
+        """What status.json says, as of now; ``state`` empty: running, or stopping once asked."""
         totals = self.totals()
         guard = self.world.guard
-        content = {
+        now_us = self.world.clock.now_us()
+        if not state:
+            state = "stopping" if self.session.stop_asked.is_set() else "running"
+        return {
             "pid": os.getpid(), "updated_us": now_us, "state": state, "mode": totals.mode,
             "guard": STATE_NAMES[guard.state] + (f": {guard.reason}" if guard.reason else ""),
             "breaker": self.world.router.breaker.text(),
@@ -175,6 +181,9 @@ class Reporter:
             "pnl_usd": totals.pnl_usd, "fees_usd": totals.fees_usd,
             **self.account,
             "latency": self.world.trackers.statistics()}
+
+    def _write_status(self, state: str) -> None:
+        content = self.content(state)
         if state == "stopped":
             content["verified_none_open"] = self.session.open_at_exit == 0
         try:
@@ -210,14 +219,16 @@ class Reporter:
             open_orders = len(engine.rows.open_handles())
             if session.drained:
                 ended += "; the venue could not be asked whether orders are open"
-        guard = self.world.guard
+        guard, sent = self.world.guard, engine.router.orders_sent
+        dry = self.mode == report.MODE_DRY
         return report.Totals(
             mode=self.mode, venues=("kraken",),
             duration_s=(self.world.clock.mono_ns() - self._start_ns) / 1e9,
-            orders_sent=engine.router.orders_sent, fills=engine.ledger.fills,
+            orders_sent=0 if dry else sent, dry=sent if dry else 0, fills=engine.ledger.fills,
             rejects=engine.rejects, doubts=engine.doubts, denied=dict(engine.rows.denials),
             positions=tuple(lines), realised_usd=realised, unrealised_usd=unrealised,
             fees_usd=engine.ledger.fees(), open_orders=open_orders,
+            closed=self.leaving.lines() if self.leaving else (),
             halted=guard.reason if guard.state == HALTED else "", ended=ended,
             strategy={strategy.name: strategy.statistics() for strategy, _ in engine.voices})
 
@@ -233,7 +244,7 @@ class Reporter:
         totals = self._silent(self.totals())
         self._report_latency(now_us)
         self._latency_log.close(now_us)
-        self._write_status("stopped", now_us)
+        self._write_status("stopped")
         markouts = self.markouts.results()
         text = report.summary(totals, markouts, files)
         self._say(text)
@@ -241,7 +252,8 @@ class Reporter:
                               f"{totals.orders_sent} orders, {totals.fills} fills, "
                               f"pnl {totals.pnl_usd:+.6f}")
         if json_wanted:
-            extra = {"ended": totals.ended, "denied": dict(totals.denied),
+            extra = {"orders_dry": totals.dry, "closed": list(totals.closed),
+                     "ended": totals.ended, "denied": dict(totals.denied),
                      "verified_none_open": self.session.open_at_exit == 0,
                      "wakes": self.world.engine.wakes,
                      "wakes_skipped": self.world.engine.wakes_skipped,

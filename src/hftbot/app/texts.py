@@ -21,9 +21,11 @@ exit codes:
        verify`: a check failed
   2    wrong flag, setting or data file; nothing was started
   3    the state directory cannot be used (in use, not writable, damaged)
-  4    the run (or `kill`) ended and could not verify that no order is left open
+  4    the run (or `kill`, `cancel-all`) could not verify that no order is left open, or
+       `flatten` (or ON_STOP, ON_HALT) that nothing is held
   5    the guard halted the run, or a halt forbids it to start until `hftbot resume --yes`
   6    `guardian`: the bot fell silent; everything was cancelled, and none is open
+  7    --live is refused: a precondition does not hold, and is named; nothing was sent
   70   a fault of hftbot; the line printed says where its traceback is
   130  interrupted before trading began
   141  whoever read the output closed it"""
@@ -117,10 +119,14 @@ examples:
 
 DOCTOR = (
     "is this machine ready?",
-    "Checks the compiled core, packages, clock, disk, permissions, shared memory and sockets.",
+    """\
+Checks the compiled core, packages, clock, disk, permissions, shared memory and sockets. With
+--live also what `run --live` needs: each address answers, the clock against the venue's, what the
+key may do (one that can withdraw is refused), the account's fees, halts. Changes nothing there.""",
     """\
 examples:
   hftbot doctor
+  hftbot doctor --live
   hftbot doctor --json""",
 )
 

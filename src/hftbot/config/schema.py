@@ -104,6 +104,15 @@ class Settings:
     busy_poll: str = _key(
         "BUSY_POLL", Choice(("off", "on", "adaptive")), "adaptive", "run",
         "spin for the next frame instead of sleeping; needs two processors")
+    on_stop: str = _key(
+        "ON_STOP", Choice(("hold", "flatten")), "hold", "run",
+        "at an orderly end positions are kept, or closed by IOC inside the collar")
+    on_halt: str = _key(
+        "ON_HALT", Choice(("hold", "flatten")), "hold", "run",
+        "the same at a halt")
+    holdings: str = _key(
+        "HOLDINGS", Choice(("leave", "adopt")), "leave", "run",
+        "live: coins that this bot did not buy are left alone, or become its position")
     guardian: bool = _key(
         "GUARDIAN", Flag(), "1", "run",
         "a second process cancels everything if this one dies or stops beating")
@@ -274,6 +283,12 @@ class Settings:
     kraken_ws_auth_url: str = _key(
         "KRAKEN_WS_AUTH_URL", Url("ws", "wss"), "wss://ws-auth.kraken.com/v2", "kraken",
         "private WebSocket, version 2")
+    kraken_ws_l3_url: str = _key(
+        "KRAKEN_WS_L3_URL", Url("ws", "wss"), "wss://ws-l3.kraken.com/v2", "kraken",
+        "WebSocket of single orders (level 3), version 2")
+    kraken_ca_file: str = _key(
+        "KRAKEN_CA_FILE", Text("the path of a file", optional=True), "", "kraken",
+        "PEM certificates that prove the venue, instead of the system's")
     kraken_api_key: Secret = _key(
         "KRAKEN_API_KEY", SecretText(), "", "kraken", "key with query and trade rights, no more",
         aliases=("KRAKEN_SPOT_API_KEY",))

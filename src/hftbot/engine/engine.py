@@ -365,6 +365,11 @@ class Engine:
     def _filled(self, event: ev.OrderFilled) -> None:
         if self.ledger.seen(event.fill_id):
             return
+        if self.ledger.leave_others and not client_id_parts(event.client_id).strategy:
+            self.external_fills += 1
+            self.ledger.put_aside(event)
+            self.guard.refresh_funds(self.ledger)
+            return
         handle = self.table.find(event.client_id) if event.client_id else -1
         desk = self.desks[event.instrument]
         now_us = self.clock.now_us()

@@ -20,6 +20,7 @@ _POSITION = struct.Struct("<5q")
 _ROW = struct.Struct("<8q")
 # A fill in the venue's own words: fill key, maker (0 or 1), fill id.
 KIND_FILL_TEXT = 15
+KIND_DRY = 16
 _FILL_TEXT = struct.Struct("<qB")
 ROW_BYTES = 64
 STATE_CHECK, STATE_FIRST, STATE_CLEAN = 0, 1, 2
@@ -67,6 +68,12 @@ def fill_text_parse(payload: bytes) -> tuple[int, bool, str]:
     """(fill key, maker, fill id) of such a record."""
     key, maker = _FILL_TEXT.unpack_from(payload)
     return key, bool(maker), payload[_FILL_TEXT.size:].decode("utf-8", "replace")
+
+
+def dry_payload(text: str) -> bytes:
+    """Payload of a KIND_DRY record: a request that was not sent, never as long as a row."""
+    payload = text.encode()
+    return payload + b" " if len(payload) == ROW_BYTES else payload
 
 
 def row_records(records: Iterable[tuple[int, int, bytes]]) -> Iterator[tuple[int, Sequence[int]]]:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hftbot.engine.breaker import CLOSED, Breaker
+from hftbot.engine.guard import REDUCING
 from hftbot.engine.ledger import Ledger
 from hftbot.errors import Disconnected
 from hftbot.words import crash_points
+from hftbot.words.order import Tif
 from hftbot.words.ports import Clock
 from hftbot.words.verdict import Verdict
 
@@ -100,6 +102,27 @@ class Router:
         if not self._clear:
             self.breaker.tried(client_id)
         return handle
+
+    def close_out(self, strategy: int, instrument: int, side: int, ticks: int, lots: int) -> int:
+        """Place one IOC order that can only lower a position, even if nothing else may leave.
+
+        A halt counts as REDUCING for this one order; every other rule of the guard holds. Returns
+        its table handle, or a negative verdict.
+        """
+        if not 0 <= instrument < len(self.desks):
+            return INVALID
+        gate = self.desks[instrument].gate
+        if not gate.reduces(side, lots):
+            return INVALID
+        account, state = gate.account, gate.account.state
+        account.state = min(state, REDUCING)
+        self._clear = True
+        try:
+            return self.place(strategy, instrument, side, ticks, lots, int(Tif.IOC), False,
+                              self.clock.now_us(), 0)
+        finally:
+            account.state = max(state, account.state)
+            self.breaker_moved()
 
     def _refusal(self, instrument: int, side: int, lots: int) -> int:
         """Why an order may not leave now, as a negative verdict; 0 if it may."""

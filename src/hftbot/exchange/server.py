@@ -112,10 +112,15 @@ class Reader:
 
 
 class ExchangeServer:
-    """One listening exchange. ``start`` it, wait for ``stopped``, ``close`` it."""
+    """One listening exchange. ``start`` it, wait for ``stopped``, ``close`` it.
 
-    def __init__(self, settings: ExchangeSettings, events: Iterable[Event] | None = None) -> None:
+    With ``tls``, an SSL context, it serves https and wss.
+    """
+
+    def __init__(self, settings: ExchangeSettings, events: Iterable[Event] | None = None,
+                 tls: Any = None) -> None:
         self.settings = settings.check()
+        self.tls = tls
         self.folder = StateFolder(self.settings.state_dir)
         self.saved: dict[str, Any] | None = None
         try:
@@ -161,7 +166,7 @@ class ExchangeServer:
         self.runner = web.AppRunner(app, access_log=None, handle_signals=False,
                                     shutdown_timeout=1.0)
         await self.runner.setup()
-        site = web.TCPSite(self.runner, "127.0.0.1", self.settings.port)
+        site = web.TCPSite(self.runner, "127.0.0.1", self.settings.port, ssl_context=self.tls)
         try:
             await site.start()
         except OSError as error:
@@ -180,10 +185,10 @@ class ExchangeServer:
 
     def endpoint(self) -> dict[str, Any]:
         """How to reach this exchange, with the account's key."""
-        host = f"127.0.0.1:{self.port}"
-        return {"rest_url": f"http://{host}", "ws_url": f"ws://{host}/v2",
-                "ws_auth_url": f"ws://{host}/v2/auth", "ws_l3_url": f"ws://{host}/v2/l3",
-                "pid": os.getpid(),
+        host, secure = f"127.0.0.1:{self.port}", "s" if self.tls else ""
+        return {"rest_url": f"http{secure}://{host}", "ws_url": f"ws{secure}://{host}/v2",
+                "ws_auth_url": f"ws{secure}://{host}/v2/auth",
+                "ws_l3_url": f"ws{secure}://{host}/v2/l3", "pid": os.getpid(),
                 "api_key": self.face.gate.api_key, "api_secret": self.face.gate.api_secret,
                 "guardian_api_key": self.face.gate.guardian_key,
                 "guardian_api_secret": self.face.gate.guardian_secret,
@@ -423,12 +428,14 @@ async def running(settings: ExchangeSettings,
 
 
 async def serve(settings: ExchangeSettings, events: Iterable[Event] | None = None,
-                out: TextIO | None = None) -> int:
+                out: TextIO | None = None, tls: Any = None,
+                duration_s: float | None = None) -> int:
     """Run the exchange until SIGTERM, SIGINT, or (with watch_stdin) linger_s after stdin ends.
 
+    ``tls``: an SSL context to serve https and wss with; ``duration_s``: not longer than this.
     Returns the exit code. Raises ConfigError or StoreError before it listens.
     """
-    server = ExchangeServer(settings, events)
+    server = ExchangeServer(settings, events, tls)
     document = await server.start()
     loop = asyncio.get_running_loop()
     # Before the banner: whoever reads it may send a signal at once.
@@ -438,7 +445,8 @@ async def serve(settings: ExchangeSettings, events: Iterable[Event] | None = Non
     print_banner(server, document, out or sys.stdout)
     if settings.watch_stdin:
         server.spawn(watch_pipe(lambda: server.spawn(linger(server, settings.linger_s))))
-    await server.stopped.wait()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(server.stopped.wait(), duration_s)
     await server.close()
     if isinstance(server.failure, HftbotError):
         raise server.failure

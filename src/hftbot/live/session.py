@@ -75,6 +75,8 @@ class Session:
         self._fresh_until_ns = 1 << 63
         self._guarded = True
         self.before_trading: Callable[[], Awaitable[None]] | None = None
+        # Between the last cancel and the verification: what shall become of positions.
+        self.leaving: Callable[[], Awaitable[object]] | None = None
         self.on_tick: Callable[[int], None] = lambda now_us: None
         self.on_halt: Callable[[str, int], None] = lambda reason, now_us: None
         self.kill_asked: Callable[[], str] = lambda: ""
@@ -85,7 +87,7 @@ class Session:
         self._waiting = 0
         self._seen: OrdersSeen | None = None
         self._refusals = 0
-        self._sighted = self._hurried = False
+        self._sighted = self.hurried = False
         self._token = Secret("")
 
     # --- the public link -----------------------------------------------------------------------
@@ -289,7 +291,7 @@ class Session:
     def stop(self, reason: str) -> None:
         """Ask for an orderly stop; the second call does not wait for a link that is down."""
         if self.stop_asked.is_set():
-            self._hurried = True
+            self.hurried = True
             self.notes.warn(f"{reason}: cancelling again")
             self.engine.cancel_everything()
         else:
@@ -426,6 +428,8 @@ class Session:
             if left_s < MOMENT_S or self.venue_gone or await self.wait_condition(
                     lambda: not self.engine.rows.open_handles(), min(left_s, CANCEL_AGAIN_S)):
                 break
+        if self.leaving is not None and self._sighted and not self.venue_gone:
+            await self.leaving()
         crash_points.pass_by("after_cancel_all_before_verify")
         self.open_at_exit = await self._verify()
         self.drained = True
@@ -439,7 +443,13 @@ class Session:
                                                                  self.world.request_id())])
 
     async def _verify(self) -> int | None:
-        """How many orders of ours the venue still lists; None if it cannot be asked.
+        """How many orders of ours the venue still lists; None if it cannot be asked."""
+        seen = await self.open_orders()
+        return None if seen is None else sum(
+            1 for order in seen if client_id_parts(order.client_id).strategy)
+
+    async def open_orders(self) -> tuple[ev.OrderSeen, ...] | None:
+        """All that the venue lists as open, asked now; None if it cannot be asked.
 
         A link that was up before is waited for, unless we are hurried.
         """
@@ -447,16 +457,14 @@ class Session:
         end_s = loop.time() + READY_S
         hopeless = self.venue_gone or not self._sighted
         if hopeless or not await self.wait_condition(
-                lambda: self._hurried or not self.engine.blind, READY_S) or self.engine.blind:
+                lambda: self.hurried or not self.engine.blind, READY_S) or self.engine.blind:
             return None
         self._seen = None
         self.gateway.ask_again(self.world.clock.mono_ns())
         self._flush_private()
         if not await self.wait_condition(lambda: self._seen is not None, end_s - loop.time()):
             return None
-        seen = self._seen
-        return None if seen is None else sum(
-            1 for order in seen.orders if client_id_parts(order.client_id).strategy)
+        return None if self._seen is None else self._seen.orders
 
     async def wait_condition(self, condition: Callable[[], bool], deadline_s: float) -> bool:
         """Wait until a condition holds; it is looked at after every frame. False if too late."""

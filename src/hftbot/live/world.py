@@ -73,6 +73,7 @@ class World:
             self._add(grid)
         positions = [desk.position for desk in self.desks]
         self.ledger = Ledger(self.instruments, positions)
+        self.ledger.leave_others = settings.venue == "live" and settings.holdings == "leave"
         self.gateway = Gateway(self.instruments, clock)
         self.feed = Feed(self.instruments, self.lanes, int(settings.book_depth),
                          settings.book_quiet_us * 1000, _summaries(settings, self.instruments))
@@ -177,7 +178,7 @@ class World:
     def _venue_lots(self, index: int) -> int | None:
         """What this instrument holds if the balance is right and its sisters are."""
         base = self.instruments[index].base
-        amount_e10 = self.ledger.balances_e10.get(base)
+        amount_e10 = self.ledger.own_e10(base)
         if amount_e10 is None:
             return None
         for grid in self.instruments:
@@ -206,6 +207,23 @@ class World:
                             f"(we knew of {grid.qty_text(lots)}), valued at "
                             f"{grid.price_text(ticks)}")
         return events
+
+    def set_aside(self) -> list[str]:
+        """What the venue's balances have beyond our positions is not ours. Returns sentences.
+
+        For an account that others use too: before ``adopt_positions``, which then takes over no
+        lots that this bot did not buy.
+        """
+        said = []
+        for index, lots, wanted in self.positions_told():
+            grid = self.instruments[index]
+            if wanted > lots:
+                extra_e10 = (wanted - lots) * _lot_e10(grid)
+                self.ledger.aside_e10[grid.base] = extra_e10
+                said.append(f"{grid.qty_text(wanted - lots)} {grid.base} on the account are not "
+                            "this bot's: never counted, never sold (HOLDINGS=leave)")
+        self.guard.refresh_funds(self.ledger)
+        return said
 
     def _sent(self, what: str, client_id: int, now_ns: int) -> None:
         self.gateway.note_sent(self.table.request, client_id, what, now_ns)
