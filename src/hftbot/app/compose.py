@@ -31,6 +31,7 @@ from hftbot.live.connect import TokenSource, discover
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.store.account_lock import AccountLock
+from hftbot.store.drain_file import DrainFile
 from hftbot.store.halt_file import KillFile
 from hftbot.store.journal_file import JournalFile, Row
 from hftbot.store.ledger_db import LedgerDb
@@ -122,9 +123,9 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
                       LATENCY_TRACKERS.trackers)
         go_on = _follow_journal(journal, world)
         world.add_strategy(strategy)
+        numbers = Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn)
         tokens = TokenSource(http, endpoint.rest_url, endpoint.api_key, endpoint.api_secret, clock,
-                             logs.redactor.add_passing,
-                             Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn))
+                             logs.redactor.add_passing, numbers, world.limits.rest)
         left, remarks = carried(state.journal, exchange.account, journal.path, instruments)
         session = Session(world, tokens.fetch, settings.loop_interval_us,
                           settings.order_deadline_us, left)
@@ -142,6 +143,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         session.on_tick, session.on_reconciled = tick, reporter.reconciled
         keeper = halting.HaltKeeper(state.path, exchange.account, exchange.own, logs.redactor)
         session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
+        session.drain_asked = DrainFile(state.path).take
         stop.attach(session)
         banner = report.banner(settings, report.BannerFacts(
             mode=exchange.mode, market=exchange.market, latency=exchange.latency,
@@ -151,9 +153,8 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
             notes=(*options.notes, *exchange.notes, *journal.notes, *remarks, *rebuilt),
             core="compiled" if fastcore.compiled else "interpreted (slow)"))
         say(banner)
-        logs.info(f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, "
-                  f"settings {settings.digest()}")
-        for note in journal.notes:
+        for note in (f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, "
+                     f"settings {settings.digest()}", *journal.notes):
             logs.info(note)
         try:
             await _with_links(settings, session, endpoint, options, exchange, say)
@@ -194,6 +195,8 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     """Keep both links up while the session lives."""
     rng = random.Random()
     budget = ConnectBudget()
+    session.world.limits.connects = lambda: (
+        budget.used(asyncio.get_running_loop().time()), budget.limit)
     poll = BusyPoll(settings.busy_poll)
 
     def public_frame(view: memoryview, padding: int, recv_ns: int) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from hftbot.config.kinds import (
     Choice,
     Flag,
+    Hours,
     Kind,
     Money,
     Number,
@@ -97,6 +98,9 @@ class Settings:
     max_orders_per_min: int = _key(
         "MAX_ORDERS_PER_MIN", _number("2", "6000", "messages a minute"), "100", "run",
         "orders, amends and cancels together; cancels keep a reserved share")
+    trading_hours: tuple[tuple[int, int], ...] = _key(
+        "TRADING_HOURS", Hours(), "", "run",
+        "when entries are allowed, UTC; exits always are; empty: always")
     order_deadline_us: int = _key(
         "ORDER_DEADLINE_MS", _number("500", "60000", "ms", _US_PER_MS), "5000", "run",
         "the venue drops an order that reaches its engine later than this")
@@ -260,6 +264,9 @@ class Settings:
     kraken_ws_auth_url: str = _key(
         "KRAKEN_WS_AUTH_URL", Url("ws", "wss"), "wss://ws-auth.kraken.com/v2", "kraken",
         "private WebSocket, version 2")
+    kraken_tier: str = _key(
+        "KRAKEN_TIER", Choice(("auto", "starter", "intermediate", "pro", "off")), "auto", "kraken",
+        "tier of the account, for its rate limits; auto: what the venue tells; off: not counted")
     kraken_api_key: Secret = _key(
         "KRAKEN_API_KEY", SecretText(), "", "kraken", "key with query and trade rights, no more",
         aliases=("KRAKEN_SPOT_API_KEY",))

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fastcore.money.orders import FIELDS
+from fastcore.money.throttle import POINT
 from hftbot.engine.breaker import CLOSED, Breaker
 from hftbot.engine.ledger import Ledger
 from hftbot.errors import Disconnected
 from hftbot.words import crash_points
+from hftbot.words.order import OrderState
 from hftbot.words.ports import Clock
 from hftbot.words.verdict import Verdict
 
 NOT_READY = -int(Verdict.DENY_NOT_READY)
 INVALID = -int(Verdict.DENY_INVALID)
 BREAKER = -int(Verdict.DENY_BREAKER)
+REDUCING = -int(Verdict.DENY_REDUCING)
+DUPLICATE = -int(Verdict.DENY_DUPLICATE)
+VENUE_RATE = -int(Verdict.DENY_VENUE_RATE)
 CANCEL_PENDING_NS = 1_000_000_000
+WISH_TICKS, POST_ONLY = FIELDS["wish_ticks"], FIELDS["post_only"]
 Send = Callable[[memoryview], None]
 
 
@@ -33,6 +40,8 @@ class Router:
         self.table = table
         self.desks = tuple(desks)
         self.ledger = ledger
+        # One for all desks: the venue's own counter of what they send.
+        self.counter = self.desks[0].counter
         self.orders_sent = 0
         self.amends_sent = 0
         self.cancels_sent = 0
@@ -40,7 +49,9 @@ class Router:
         self._send: Send | None = None
         self.breaker = breaker or Breaker()
         self._admit = False
-        # The door is open and the breaker closed: one look on the hot path.
+        # Whether orders may leave that do not lower a position: no outside TRADING_HOURS.
+        self.entries = True
+        # The door is open, the breaker closed, and it is time: one look on the hot path.
         self._clear = False
         self._cancel_ns: dict[int, int] = {}
 
@@ -66,7 +77,12 @@ class Router:
 
     def breaker_moved(self) -> None:
         """The breaker may have opened or closed."""
-        self._clear = self._admit and self.breaker.state == CLOSED
+        self._clear = self._admit and self.entries and self.breaker.state == CLOSED
+
+    def allow_entries(self, on: bool) -> None:
+        """Outside TRADING_HOURS only orders that lower a position leave."""
+        self.entries = on
+        self.breaker_moved()
 
     def place(self, strategy: int, instrument: int, side: int, ticks: int, lots: int, tif: int,
               post_only: bool, created_us: int, ttl_us: int) -> int:
@@ -105,9 +121,10 @@ class Router:
         """Why an order may not leave now, as a negative verdict; 0 if it may."""
         if self._send is None or not self._admit:
             return NOT_READY
-        if self.breaker.admits or self.desks[instrument].gate.reduces(side, lots):
+        if (self.entries and self.breaker.admits) or (
+                self.desks[instrument].gate.reduces(side, lots)):
             return 0
-        return BREAKER
+        return BREAKER if self.entries else REDUCING
 
     def amend(self, handle: int, ticks: int, lots: int) -> int:
         """Change a working order in place. Returns 0 or a negative verdict."""
@@ -115,7 +132,7 @@ class Router:
         if send is None or not self._admit:
             return NOT_READY
         if not self._clear and lots > self.table.lots(handle):
-            return BREAKER
+            return BREAKER if self.entries else REDUCING
         desk = self.desks[self.table.instrument(handle)]
         now_ns = self.clock.mono_ns()
         verdict = int(desk.amend(handle, ticks, lots, self.clock.now_us(), now_ns))
@@ -131,14 +148,17 @@ class Router:
         self._sent("amend_order", self.table.client_id(handle), now_ns)
         return 0
 
-    def cancel(self, handle: int) -> int:
-        """Cancel a working order. Returns 0 or a negative verdict."""
+    def cancel(self, handle: int, urgent: bool = False) -> int:
+        """Cancel a working order. Returns 0 or a negative verdict.
+
+        An ``urgent`` one is tried even if the venue's counter may refuse it.
+        """
         send = self._send
         if send is None:
             return NOT_READY
         desk = self.desks[self.table.instrument(handle)]
         now_ns = self.clock.mono_ns()
-        verdict = int(desk.cancel(handle, self.clock.now_us(), now_ns))
+        verdict = int(desk.cancel(handle, self.clock.now_us(), now_ns, urgent))
         if verdict < 0:
             return verdict
         try:
@@ -151,10 +171,58 @@ class Router:
         self._sent("cancel_order", self.table.client_id(handle), now_ns)
         return 0
 
+    def replace(self, handle: int, ticks: int, lots: int, created_us: int, ttl_us: int) -> int:
+        """Let a working order be ``lots`` at ``ticks``, the cheaper way that is legal.
+
+        By amend, or by a cancel and a new order. Returns the handle of the order that is to work,
+        or a negative verdict; a verdict of the new order means that the old one is being cancelled.
+        """
+        table = self.table
+        now_ns = self.clock.mono_ns()
+        if table.word(handle, WISH_TICKS) or self.cancel_pending(table.client_id(handle)):
+            return DUPLICATE
+        both = self.counter.cancel_cost(handle, now_ns) + POINT
+        amendable = (table.state(handle) in (OrderState.LIVE, OrderState.PARTIAL)
+                     and lots > table.filled_lots(handle))
+        if amendable and self.counter.amend_cost(handle, now_ns) <= both:
+            verdict = self.amend(handle, ticks, lots)
+            return handle if verdict == 0 else verdict
+        left = lots - table.filled_lots(handle)
+        refusal = self._replace_refusal(handle, left, both, now_ns)
+        if refusal < 0:
+            return refusal
+        verdict = self.cancel(handle)
+        if verdict < 0:
+            return verdict
+        return self.place(table.strategy(handle), table.instrument(handle), table.side(handle),
+                          ticks, left, table.tif(handle), bool(table.word(handle, POST_ONLY)),
+                          created_us, ttl_us)
+
+    def _replace_refusal(self, handle: int, left: int, cost: int, now_ns: int) -> int:
+        """Why a cancel and a new order may not both leave now; 0 if they may."""
+        table = self.table
+        if left <= 0 or not table.is_open(handle):
+            return INVALID
+        instrument = table.instrument(handle)
+        if self._send is None or not self._clear:
+            refusal = self._refusal(instrument, table.side(handle), left)
+            if refusal:
+                return refusal
+        if not self.counter.would_take(instrument, cost, now_ns):
+            return VENUE_RATE
+        return 0
+
     def cancel_pending(self, client_id: int) -> bool:
         """True if a cancel went out a moment ago: another would only cost a message."""
         sent_ns = self._cancel_ns.get(client_id)
         return sent_ns is not None and self.clock.mono_ns() - sent_ns < CANCEL_PENDING_NS
+
+    def count_end(self, handle: int) -> None:
+        """The venue cancelled it: if an amend was on its way, that was the cancel, and costs so."""
+        if self.table.word(handle, WISH_TICKS):
+            now_ns = self.clock.mono_ns()
+            self.counter.spend(self.table.instrument(handle),
+                               self.counter.cancel_cost(handle, now_ns), 0, now_ns)
 
     def forget(self, client_id: int) -> None:
         """The order is over."""

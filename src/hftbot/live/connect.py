@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from hftbot.errors import BadNonce, ConfigError, Timeout, VenueError
 from hftbot.venue.kraken import codec, rules
@@ -16,16 +17,31 @@ ANSWER_S = 10.0
 NEAREST_SHOWN = 5
 
 
+class RestBudget(Protocol):
+    """Counts the REST calls of a key (venue.kraken.limits.RestCalls)."""
+
+    def take(self, name: str, now_ns: int) -> float:
+        """0.0 if the call may be made, else for how many seconds to wait."""
+
+
+async def within_budget(budget: RestBudget, name: str, clock: Clock) -> None:
+    """Wait until a private call of that name is no call too many, and count it."""
+    while wait_s := budget.take(name, clock.mono_ns()):
+        await asyncio.sleep(wait_s)
+
+
 class TokenSource:
     """Fetches WebSocket tokens by signed REST; nonces strictly rise.
 
     ``told`` hears of each token before anybody uses it, so that no log ever shows it. ``nonces``
-    gives nonces where other processes use the same key.
+    gives nonces where other processes use the same key; ``budget`` holds a call back that the
+    venue would refuse.
     """
 
     def __init__(self, http: Http, rest_url: str, key: Secret, secret: Secret,
                  clock: Clock, told: Callable[[Secret], None] = lambda token: None,
-                 nonces: Callable[[], int] | None = None) -> None:
+                 nonces: Callable[[], int] | None = None,
+                 budget: RestBudget | None = None) -> None:
         self._told = told
         self._http = http
         self._rest_url = rest_url
@@ -33,6 +49,7 @@ class TokenSource:
         self._secret = secret
         self._clock = clock
         self._nonces = nonces or self._own_nonce
+        self._budget = budget
         self._nonce = 0
 
     async def fetch(self) -> Secret:
@@ -50,6 +67,8 @@ class TokenSource:
         return self._nonce
 
     async def _fetch(self) -> Secret:
+        if self._budget is not None:
+            await within_budget(self._budget, "GetWebSocketsToken", self._clock)
         path, headers, body = rules.token_request(self._key, self._secret, self._nonces())
         status, answer = await self._http.request("POST", self._rest_url + path, headers, body,
                                                   ANSWER_S)

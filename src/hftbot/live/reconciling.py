@@ -219,7 +219,7 @@ class Reconciler:
             return
         # No row for it: it has to be gone before we count as reconciled all the same.
         self.listed = False
-        if self.world.spend_cancel():
+        if self.world.spend_cancel(order.instrument):
             self._send([self.world.gateway.cancel_venue_frame(order.venue_id,
                                                               self.world.request_id())])
 
@@ -230,7 +230,7 @@ class Reconciler:
             handle = table.find(client_id)
             if table.state(handle) in (OrderState.LIVE, OrderState.PARTIAL) \
                     and not router.cancel_pending(client_id):
-                router.cancel(handle)
+                router.cancel(handle, urgent=True)
 
     # --- observer of the engine ----------------------------------------------------------------
 

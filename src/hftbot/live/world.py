@@ -25,6 +25,7 @@ from hftbot.engine.breaker import Breaker
 from hftbot.engine.desk import OrderBookkeeping
 from hftbot.engine.engine import Engine
 from hftbot.engine.guard import HALTED, Guard
+from hftbot.engine.hours import TradingHours
 from hftbot.engine.ledger import Ledger, opened_us
 from hftbot.engine.limits import BlindLimit, LatencyLimit
 from hftbot.engine.reconcile import PositionDiffered
@@ -32,6 +33,7 @@ from hftbot.engine.router import Router
 from hftbot.venue.kraken import rules
 from hftbot.venue.kraken.feed import Feed
 from hftbot.venue.kraken.gateway import Gateway
+from hftbot.venue.kraken.limits import Limits
 from hftbot.words.events import E10
 from hftbot.words.instrument import Instrument
 from hftbot.words.ports import Clock, Notes, Strategy
@@ -61,6 +63,8 @@ class World:
         self.table = OrderTable(ROWS)
         self.table.set_run(run)
         self.account = _account(settings)
+        self.limits = Limits([grid.symbol for grid in self.instruments], ROWS,
+                             settings.kraken_tier, clock, self.account.messages)
         self.on_halt: Callable[[], None] = lambda: None
         self.texts: list[Any] = []
         self.lanes: list[Any] = []
@@ -70,6 +74,7 @@ class World:
         positions = [desk.position for desk in self.desks]
         self.ledger = Ledger(self.instruments, positions)
         self.gateway = Gateway(self.instruments, clock)
+        self.gateway.on_answer = self.limits.trading.answered
         self.feed = Feed(self.instruments, self.lanes, DEPTH, settings.book_quiet_us * 1000)
         self.gates = [desk.gate for desk in self.desks]
         self.router = Router(clock, self.table, self.desks, self.ledger, self._sent,
@@ -84,6 +89,7 @@ class World:
                              self.guard, self.router, self.ledger, notes, self.trackers,
                              settings.quote_refresh_ttl_us)
         self.engine.is_failure = rules.is_failure
+        self.engine.hours.hours = TradingHours(settings.trading_hours)
 
     def _add(self, grid: Instrument) -> None:
         """The hot half of one instrument."""
@@ -98,7 +104,7 @@ class World:
         position = Position(grid.index)
         gate = _gate(grid, self.account, position, self.settings)
         desk = LaneDesk(grid.index, self.table, gate, self.account, position, book, text,
-                        self.journal, None, self.trackers)
+                        self.journal, self.limits.trading, self.trackers)
         desk.deadline_us = self.settings.order_deadline_us
         self.texts.append(text)
         self.desks.append(desk)
@@ -135,9 +141,25 @@ class World:
             return 0.0
         return self.instruments[index].price(book.best_bid() + book.best_ask()) / 2
 
-    def spend_cancel(self) -> bool:
+    def spend_cancel(self, instrument: int) -> bool:
         """Take one message for a cancel that no desk sends. False if the minute is used up."""
-        return bool(self.account.messages.take(1, self.clock.mono_ns(), True))
+        now_ns = self.clock.mono_ns()
+        if not self.account.messages.take(1, now_ns, True):
+            return False
+        self.count_cancel(instrument, -1)
+        return True
+
+    def threshold_told(self) -> None:
+        """The trading link told the account's threshold: keep to it."""
+        points = self.gateway.rate_threshold
+        if self.limits.told(points):
+            self.notes.info(f"the account's tier is {self.limits.tier.name}: {points} points a "
+                            "pair")
+
+    def count_cancel(self, instrument: int, handle: int) -> None:
+        """The venue counts a cancel that no desk sent; -1 for an order without a row."""
+        counter, now_ns = self.limits.trading, self.clock.mono_ns()
+        counter.spend(instrument, counter.cancel_cost(handle, now_ns), 0, now_ns)
 
     def request_id(self) -> int:
         """An id for a request that is about no order of ours."""

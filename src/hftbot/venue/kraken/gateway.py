@@ -6,7 +6,7 @@ about an order may come before, after or without the answer to the request that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,8 @@ class Gateway:
         self.cancelled_all = -1
         self.frames = self.bad_frames = self.gaps = self.repeats = self.unmatched = 0
         self.contradictions = 0
+        # Called with the number of each request of ours that was answered, and when (mono ns).
+        self.on_answer: Callable[[int, int], None] = lambda req_id, now_ns: None
         self._clock = clock
         self._token = Secret("")
         self._sequence = dict.fromkeys(CHANNELS, 0)
@@ -266,6 +268,8 @@ class Gateway:
         call = None
         if isinstance(req_id, int):
             call = self._calls.pop((method, req_id), None)
+            if call is not None:
+                self.on_answer(req_id, now_ns)
         if code:
             self._refused(method, call, code, ts_us, found)
         elif method == ADD:
