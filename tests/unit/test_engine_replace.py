@@ -63,7 +63,7 @@ def test_replace_of_an_order_without_an_answer_is_cancel_and_new(rig: Rig) -> No
 def test_replace_that_the_counter_cannot_pay_for_sends_nothing(rig: Rig) -> None:
     order = quote(rig)
     counter = rig.world.limits.trading
-    counter.begin_at(0, 40 * POINT, rig.clock.ns)
+    counter.spend(0, 40 * POINT, 0, rig.clock.ns)
     assert rig.desk().replace(order, BID - 5, LOTS) == -int(Verdict.DENY_VENUE_RATE)
     assert methods(rig) == ["add_order"]
     rig.ack(order)
@@ -137,7 +137,7 @@ def test_an_exit_may_use_the_share_of_cancels(rig: Rig) -> None:
     entry = rig.buy(lots=2 * LOTS)
     rig.fill(entry, 2 * LOTS)
     counter = rig.world.limits.trading
-    counter.begin_at(0, 50 * POINT, rig.clock.ns)
+    counter.spend(0, 50 * POINT, 0, rig.clock.ns)
     assert rig.desk().place(0, Side.BUY, ASK, LOTS) == -int(Verdict.DENY_VENUE_RATE)
     assert rig.desk().place(0, Side.SELL, BID, LOTS) > 0
     assert ASK > BID

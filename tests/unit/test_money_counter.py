@@ -93,11 +93,11 @@ def test_counter_of_open_orders(form):
 @forms
 def test_counter_what_was_used_before_us(form):
     counter, unit = make(form), point(form)
-    counter.begin_at(1, 60 * unit, 1000 * SECOND)
+    counter.spend(1, 60 * unit, 0, 1000 * SECOND)
     assert not counter.would_take(1, unit, 1000 * SECOND)
     assert counter.would_take(1, unit, 1001 * SECOND)
-    counter.begin_at(7, unit, 0)
-    counter.begin_at(0, -1, 0)
+    counter.spend(7, unit, 0, 0)
+    counter.spend(0, -1, 0, 0)
     assert counter.used(0, 0) == counter.used(7, 0) == counter.used(-1, 0) == 0
 
 

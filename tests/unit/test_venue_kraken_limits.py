@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fastcore.lane.desk import KIND_AMEND, KIND_CANCEL, KIND_ORDER
 from fastcore.money.throttle import POINT, MinuteWindow
 from hftbot.exchange.rate_counter import AMEND_COST, CANCEL_COST, by_age
 from hftbot.exchange.settings import RATE_TIERS
@@ -91,3 +92,48 @@ def test_limits_rest_calls_wait_for_what_the_key_has_left() -> None:
     assert calls.used(0) == 19
     assert calls.take("Balance", 2 * 10**9) == 0.0
     assert rest_cost("Ledgers") == rest_cost("TradesHistory") == 4
+
+
+def used(ours: Limits) -> list[float]:
+    return [row["used"] for row in ours.left()["trading"].values()]
+
+
+def test_limits_go_on_where_an_earlier_run_ended() -> None:
+    """What it sent just before its end still counts at the venue."""
+    ours = limits("pro")
+    now_us = ours._clock.now_us()
+    ours.resume([(now_us - 100_000_000, 0, KIND_ORDER), (now_us - 4_000_000, 0, KIND_CANCEL),
+                 (now_us - 2_000_000, 0, KIND_AMEND), (now_us - 2_000_000, 0, KIND_ORDER)], [1, 1])
+    ours.begin()
+    assert used(ours) == [0.0, 16.0], "all decayed; two orders that may be cancelled"
+    ours.begin()
+    assert used(ours)[1] == 16.0, "once"
+
+
+@pytest.mark.parametrize(("since_s", "points"), [(0, 9.0), (5, 4.0), (61, 0.0), (-5, 9.0)])
+def test_limits_of_an_earlier_run_decay_and_a_clock_that_went_back_takes_nothing_away(
+        since_s: int, points: float) -> None:
+    ours = limits("starter")
+    at_us = ours._clock.now_us() - since_s * 1_000_000
+    ours.resume([(at_us, 0, KIND_ORDER), (at_us, 0, KIND_CANCEL)], [])
+    ours.begin()
+    assert used(ours) == [points, 0.0]
+
+
+def test_limits_more_than_is_kept_may_have_filled_the_counter() -> None:
+    ours = limits("starter")
+    now_us = ours._clock.now_us()
+    ours.resume([(now_us - 9_000_000, 0, KIND_ORDER)] + [(now_us, 1, KIND_ORDER)] * 4095, [])
+    ours.begin()
+    assert used(ours) == [52.0, 60.0 + 4095]
+
+
+def test_limits_that_nobody_used_begin_empty() -> None:
+    ours = limits()
+    ours.resume([], [])
+    ours.begin()
+    assert used(ours) == [0.0, 0.0]
+    off = limits("off")
+    off.resume([(off._clock.now_us(), 0, KIND_ORDER)], [0])
+    off.begin()
+    assert off.trading.would_take(0, POINT, 0)

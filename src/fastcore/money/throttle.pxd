@@ -105,7 +105,6 @@ cdef class TradingCounter:
     cpdef void closed(self, int64_t instrument) noexcept nogil
     cpdef bint full(self, int64_t instrument) noexcept nogil
     cpdef int64_t used(self, int64_t instrument, int64_t now_ns) noexcept nogil
-    cpdef void begin_at(self, int64_t instrument, int64_t used, int64_t now_ns) noexcept nogil
     @cython.locals(digest=uint64_t, i=int64_t)
     cpdef uint64_t state_hash(self) noexcept nogil
     cdef int64_t _age_ns(self, int64_t handle, int64_t now_ns) noexcept nogil

@@ -314,16 +314,18 @@ class TradingCounter:
         return cost <= free
 
     def spend(self, instrument: int, cost: int, request: int, now_ns: int) -> None:
-        """A request leaves. Request numbers rise; ``answered`` settles it."""
+        """A request leaves. Request numbers rise; ``answered`` settles it.
+
+        With number 0 it has arrived: what others sent on the same account, or nobody answers.
+        """
         if instrument < 0 or instrument >= self.instruments or cost < 0 or cost > COST_MAX:
             return
-        self._forget(now_ns)
-        at = (request & (REQUESTS - 1)) << 2
-        if self.asked[at] > 0 and self.asked[at] != request:
-            self._settle(at, now_ns)
         if request <= 0:
             self._add(instrument, cost, now_ns)
             return
+        at = (request & (REQUESTS - 1)) << 2
+        if self.asked[at] > 0 and self.asked[at] != request:
+            self._settle(at, now_ns)
         self.asked[at] = request
         self.asked[at + 1] = instrument
         self.asked[at + 2] += cost
@@ -381,12 +383,6 @@ class TradingCounter:
         self._forget(now_ns)
         self._decay(instrument, now_ns)
         return self.level[instrument] + self.pending[instrument]
-
-    def begin_at(self, instrument: int, used: int, now_ns: int) -> None:
-        """What the account may have used before us, in 1/POINT points."""
-        if 0 <= instrument < self.instruments and 0 <= used <= COST_MAX:
-            self.level[instrument] = 0
-            self._add(instrument, used, now_ns)
 
     def state_hash(self) -> int:
         """64-bit digest of the counts; equal on every interpreter."""

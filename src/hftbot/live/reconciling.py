@@ -101,6 +101,7 @@ class Reconciler:
             keys = [*carried.keys[at:at + KEYS_A_ROW], 0, 0, 0][:KEYS_A_ROW]
             self._append(KIND_SEEN, *keys, now_us, 0)
         world.guard.carry_day(carried.day, carried.first_profit_e10)
+        world.limits.resume(carried.spent, [order.instrument for order in carried.orders])
 
     def _restore_order(self, order: ReplayedOrder, now_us: int) -> None:
         age_ns = max(0, now_us - order.created_us) * 1000

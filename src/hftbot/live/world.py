@@ -155,6 +155,7 @@ class World:
         if self.limits.told(points):
             self.notes.info(f"the account's tier is {self.limits.tier.name}: {points} points a "
                             "pair")
+        self.limits.begin()
 
     def count_cancel(self, instrument: int, handle: int) -> None:
         """The venue counts a cancel that no desk sent; -1 for an order without a row."""

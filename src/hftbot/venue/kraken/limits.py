@@ -9,10 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fastcore.lane.desk import KIND_AMEND, KIND_CANCEL, KIND_ORDER
 from fastcore.money.throttle import POINT, TokenBucket, TradingCounter
 from hftbot.words.ports import Clock
 
 AUTO, OFF = "auto", "off"
+# The dearest that a journaled request can have been.
+POINTS = {KIND_ORDER: 1, KIND_AMEND: 4, KIND_CANCEL: 8}
+COST_MAX = 10_000 * POINT
+SPENT_MAX = 4096
 CANCEL_SHARE = 4
 REST_HISTORY_COST = 4
 # The engine counts these itself, pair by pair.
@@ -103,6 +108,8 @@ class Limits:
         self._asked = tier
         self._clock = clock
         self.trading = TradingCounter(len(self.symbols), rows, 0, 0, 0, 0)
+        self._spent: Sequence[tuple[int, int, int]] = ()
+        self._open: Sequence[int] = ()
         self._use(self.tier)
         self.rest = RestCalls(self.tier)
 
@@ -122,6 +129,37 @@ class Limits:
             return False
         self._use(tier)
         return True
+
+    def resume(self, spent: Sequence[tuple[int, int, int]], open_orders: Sequence[int]) -> None:
+        """What an earlier run of the account sent: (wall us, pair, kind of row), oldest first.
+
+        ``open_orders`` has the pair of each order that it left: somebody may cancel it.
+        """
+        self._spent, self._open = tuple(spent), tuple(open_orders)
+
+    def begin(self) -> None:
+        """Count what was left by an earlier run, now that the tier is known; once.
+
+        If there were more than are kept, the counter was full before the oldest, at worst. The ages
+        of the orders are not known: all were young.
+        """
+        now_us, now_ns, tier = self._clock.now_us(), self._clock.mono_ns(), self.tier
+        full = tier.points * POINT if len(self._spent) >= SPENT_MAX else 0
+        for index in range(len(self.symbols)):
+            level, last_us = 0, 0
+            for at_us, pair, kind in self._spent:
+                if pair == index:
+                    level = self._decayed(level, at_us - last_us) if last_us else full
+                    level += POINTS.get(kind, 0) * POINT
+                    last_us = max(at_us, last_us)
+            if last_us:
+                level = self._decayed(level, now_us - last_us)
+            level += self._open.count(index) * POINTS[KIND_CANCEL] * POINT
+            self.trading.spend(index, min(level, COST_MAX), 0, now_ns)
+        self._spent = self._open = ()
+
+    def _decayed(self, level: int, passed_us: int) -> int:
+        return max(0, level - max(0, passed_us) * 1000 * self.tier.decay_e2)
 
     def left(self) -> dict[str, Any]:
         """Used and allowed, for people: points, calls, attempts and messages of a minute."""
