@@ -152,3 +152,10 @@ def test_limits_are_shown_a_line_for_each_pair() -> None:
                                     {"trading": {"X": {}}}, 7, None, []])
 def test_limits_of_a_strange_status_file_are_no_error(limits: object) -> None:
     assert "limits" in status.text({**CONTENT, "limits": limits}, True, NOW_US)
+
+
+def test_links_are_shown_with_their_silence() -> None:
+    links = {"market": {"up": True, "silent_s": 0.26}, "trading": {"up": False, "silent_s": None}}
+    text = status.text({**CONTENT, "links": links}, True, NOW_US)
+    assert "  links            market up (silent for 0.3 s), trading DOWN\n" in text
+    assert "  links            \n" in status.text({**CONTENT, "links": {"x": 1}}, True, NOW_US)

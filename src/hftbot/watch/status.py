@@ -81,6 +81,8 @@ def text(content: Mapping[str, Any], alive: bool, now_us: int) -> str:
     for name, value in content.items():
         if name == "limits" and isinstance(value, Mapping):
             lines += [f"  {'limits':<16} {line}" for line in limit_lines(value)]
+        elif name == "links" and isinstance(value, Mapping):
+            lines.append(f"  {'links':<16} {link_line(value)}")
         elif name not in ("pid", "updated_us", "state", "latency"):
             lines.append(f"  {name:<16} {_shown(value)}")
     latency = content.get("latency")
@@ -104,6 +106,16 @@ def limit_lines(limits: Mapping[str, Any]) -> list[str]:
         f"{name} {row.get('used')} of {row.get('max')}"
         for name, row in _rows(limits) if name != "trading"]))
     return lines
+
+
+def link_line(links: Mapping[str, Any]) -> str:
+    """Whether each connection lives, and for how long nothing came over it."""
+    parts = []
+    for name, row in _rows(links):
+        silent_s = row.get("silent_s")
+        heard = f" (silent for {silent_s:.1f} s)" if isinstance(silent_s, int | float) else ""
+        parts.append(f"{name} {'up' if row.get('up') else 'DOWN'}{heard}")
+    return ", ".join(parts)
 
 
 def _rows(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
