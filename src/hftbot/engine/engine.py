@@ -243,10 +243,7 @@ class Engine:
 
     def cancel_everything(self) -> int:
         """Ask the venue to cancel every order that is not done. Returns how many were asked."""
-        asked = 0
-        for handle in self.rows.open_handles():
-            asked += self.router.cancel(handle, urgent=True) == 0
-        return asked
+        return self.router.cancel_many(self.rows.open_handles())
 
     def _cancel_of_disabled(self) -> None:
         """A cancel may be lost or find no wire: those of disabled strategies are repeated."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from fastcore.lane.desk import KIND_CANCEL
 from fastcore.money.orders import FIELDS
 from fastcore.money.throttle import POINT
 from hftbot.engine.breaker import CLOSED, Breaker
+from hftbot.engine.guard import HALTED
 from hftbot.engine.ledger import Ledger
 from hftbot.errors import Disconnected
 from hftbot.words import crash_points
@@ -22,8 +24,16 @@ REDUCING = -int(Verdict.DENY_REDUCING)
 DUPLICATE = -int(Verdict.DENY_DUPLICATE)
 VENUE_RATE = -int(Verdict.DENY_VENUE_RATE)
 CANCEL_PENDING_NS = 1_000_000_000
+BATCH_MAX = 50
 WISH_TICKS, POST_ONLY = FIELDS["wish_ticks"], FIELDS["post_only"]
 Send = Callable[[memoryview], None]
+
+
+class CancelBatches(NamedTuple):
+    """How a venue cancels several orders with one message: 2 to BATCH_MAX of one instrument."""
+
+    frame: Callable[[Sequence[int], int], bytes]
+    sent: Callable[[int, Sequence[int], int], None]
 
 
 class Router:
@@ -49,6 +59,8 @@ class Router:
         self._send: Send | None = None
         self.breaker = breaker or Breaker()
         self._admit = False
+        # None for a venue that cancels one by one.
+        self.batches: CancelBatches | None = None
         # Whether orders may leave that do not lower a position: no outside TRADING_HOURS.
         self.entries = True
         # The door is open, the breaker closed, and it is time: one look on the hot path.
@@ -170,6 +182,54 @@ class Router:
         self._cancel_ns[self.table.client_id(handle)] = now_ns
         self._sent("cancel_order", self.table.client_id(handle), now_ns)
         return 0
+
+    def cancel_many(self, handles: Sequence[int]) -> int:
+        """Cancel all of these, whatever the venue's counter says. Returns how many were asked.
+
+        Two or more of one instrument leave together: one message instead of one each, for the same
+        points, and the venue takes a batch that overshoots its counter.
+        """
+        table, asked = self.table, 0
+        groups: dict[int, list[int]] = {}
+        for handle in handles:
+            if table.is_open(handle) and table.state(handle) != OrderState.NAMED:
+                groups.setdefault(table.instrument(handle), []).append(handle)
+        for instrument, group in groups.items():
+            for at in range(0, len(group), BATCH_MAX):
+                part = group[at:at + BATCH_MAX]
+                if len(part) == 1 or self.batches is None:
+                    asked += sum(self.cancel(handle, urgent=True) == 0 for handle in part)
+                else:
+                    asked += self._cancel_batch(instrument, part, self.batches)
+        return asked
+
+    def _cancel_batch(self, instrument: int, handles: list[int], batches: CancelBatches) -> int:
+        """One message for all of them: journaled, counted, sent. Returns how many were asked."""
+        send, table, desk = self._send, self.table, self.desks[instrument]
+        now_ns, now_us = self.clock.mono_ns(), self.clock.now_us()
+        if send is None or not desk.account.messages.take(1, now_ns, True):
+            return 0
+        request = int(table.next_request())
+        client_ids = [int(table.client_id(handle)) for handle in handles]
+        cost = 0
+        for handle, client_id in zip(handles, client_ids, strict=True):
+            cost += self.counter.cancel_cost(handle, now_ns)
+            flags = (instrument + (table.side(handle) << 16) + (table.tif(handle) << 20)
+                     + (table.strategy(handle) << 32))
+            if desk.journal.append_words(KIND_CANCEL, client_id, flags, request, 0, 0, 0, now_us,
+                                         0) < 0:
+                # As for a single one: it goes out even if the journal refuses.
+                desk.account.state = HALTED
+        self.counter.spend(instrument, cost, request, now_ns)
+        try:
+            send(memoryview(batches.frame(client_ids, request)))
+        except Disconnected:
+            self.detach()
+            return 0
+        self.cancels_sent += len(handles)
+        self._cancel_ns.update(dict.fromkeys(client_ids, now_ns))
+        batches.sent(request, client_ids, now_ns)
+        return len(handles)
 
     def replace(self, handle: int, ticks: int, lots: int, created_us: int, ttl_us: int) -> int:
         """Let a working order be ``lots`` at ``ticks``, the cheaper way that is legal.
