@@ -102,6 +102,22 @@ def test_counter_what_was_used_before_us(form):
 
 
 @forms
+def test_counter_follows_a_count_of_the_venue_that_is_higher(form):
+    """Somebody else trades on the same account; a count from before ours arrived is no news."""
+    counter, unit = make(form), point(form)
+    counter.spend(0, 5 * unit, 1, 0)
+    assert not counter.told(0, 3 * unit, 0)
+    assert not counter.told(0, 5 * unit + unit // 2, 0)
+    assert counter.used(0, 0) == 5 * unit
+    assert counter.told(0, 20 * unit, 0)
+    assert counter.used(0, 0) == 20 * unit
+    assert counter.used(0, 3 * SECOND) == 17 * unit, "theirs decays, ours is on its way"
+    assert not counter.told(0, 2**62, 0)
+    assert not counter.told(0, -1, 0)
+    assert not counter.told(9, 5 * unit - unit, 0)
+
+
+@forms
 def test_counter_five_thousand_requests_without_an_answer(form):
     """More than it has places for: the oldest count as arrived."""
     counter, unit = make(form, maximum=10**6), point(form)

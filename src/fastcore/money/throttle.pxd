@@ -97,6 +97,8 @@ cdef class TradingCounter:
                      int64_t now_ns) noexcept nogil
     @cython.locals(at=int64_t)
     cpdef void answered(self, int64_t request, int64_t now_ns) noexcept nogil
+    @cython.locals(missing=int64_t)
+    cpdef bint told(self, int64_t instrument, int64_t count, int64_t now_ns) noexcept nogil
     cpdef void confirmed(self, int64_t handle, int64_t now_ns) noexcept nogil
     cpdef void moving(self, int64_t handle) noexcept nogil
     cpdef void moved(self, int64_t handle, int64_t now_ns) noexcept nogil

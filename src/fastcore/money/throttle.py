@@ -342,6 +342,20 @@ class TradingCounter:
         if request > 0 and self.asked[at] == request:
             self._settle(at, now_ns)
 
+    def told(self, instrument: int, count: int, now_ns: int) -> bool:
+        """The venue told its own count. True if it is a point or more above ours, which follows.
+
+        Then somebody else trades on the same account and pair. A lower count is no news: our
+        requests may be on their way.
+        """
+        if instrument < 0 or instrument >= self.instruments or count < 0:
+            return False
+        missing = count - self.used(instrument, now_ns)
+        if missing < ADD_COST or missing > COST_MAX:
+            return False
+        self.spend(instrument, missing, 0, now_ns)
+        return True
+
     def confirmed(self, handle: int, now_ns: int) -> None:
         """The venue told of a new order: it is at least as old as this news."""
         if 0 <= handle < self.rows and self.touched_ns[handle] == NOT_PROVED:
