@@ -31,12 +31,13 @@ from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError, HftbotError, StoreError, TransportError
 from hftbot.live.carry_over import base_rows
 from hftbot.live.clock import SystemClock
-from hftbot.live.connect import TokenSource, discover
+from hftbot.live.connect import RestBudget, TokenSource, discover
 from hftbot.live.control import Control
 from hftbot.live.flatten import Flattener, Leaving
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.store.account_lock import AccountLock
+from hftbot.store.drain_file import DrainFile
 from hftbot.store.halt_file import KillFile
 from hftbot.store.journal_file import JournalFile, Row
 from hftbot.store.ledger_db import LedgerDb
@@ -155,7 +156,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         go_on = _follow_journal(journal, world)
         if job.strategy is not None:
             world.add_strategy(job.strategy)
-        tokens = _tokens(exchange, http, nonces, clock, logs)
+        tokens = _tokens(exchange, http, nonces, clock, logs, world.limits.rest)
         left, remarks = carried(state.journal, exchange.journal_account, journal.path, instruments)
         session = Session(world, tokens.fetch, settings.loop_interval_us,
                           settings.order_deadline_us, left)
@@ -175,6 +176,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
 
         session.on_tick, session.on_reconciled = tick, reporter.reconciled
         keeper = _keeper(session, exchange, state, logs)
+        session.drain_asked = DrainFile(state.path).take
         stop.attach(session)
         job.attach(session, leaving)
         control = control_of(state.path, reporter, logs)
@@ -215,12 +217,12 @@ def _keeper(session: Session, exchange: venues.OpenVenue, state: StateDir,
 
 
 def _tokens(exchange: venues.OpenVenue, http: HttpClient, nonces: NonceFile, clock: SystemClock,
-            logs: Logs) -> TokenSource:
+            logs: Logs, budget: RestBudget) -> TokenSource:
     """Where the session's tokens come from; no log ever shows one."""
     endpoint = exchange.endpoint
     return TokenSource(exchange.access.http(http, endpoint.rest_url), endpoint.rest_url,
                        endpoint.api_key, endpoint.api_secret, clock, logs.redactor.add_passing,
-                       Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn))
+                       Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn), budget)
 
 
 def _banner(settings: Settings, options: RunOptions, state: StateDir, exchange: venues.OpenVenue,
@@ -260,6 +262,8 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     """Keep both links up while the session lives."""
     rng = random.Random()
     budget = ConnectBudget()
+    session.world.limits.connects = lambda: (
+        budget.used(asyncio.get_running_loop().time()), budget.limit)
     poll = BusyPoll(settings.busy_poll)
 
     def public_frame(view: memoryview, padding: int, recv_ns: int) -> None:

@@ -31,6 +31,7 @@ from hftbot.words.ports import Store
 STATUS_US = 1_000_000
 SLOW_NS = 5_000_000
 TICKS_MAX = 1 << 60
+POST_ONLY = "post only"
 
 
 class Reporter:
@@ -101,6 +102,11 @@ class Reporter:
             "filled": grid.qty(table.filled_lots(handle)), "state": OrderState(state).name.lower(),
             "reason": self._redactor(reason) if reason else reason, "venue": grid.venue,
             "strategy": self._strategies.get(table.strategy(handle), "")})
+        if POST_ONLY in reason.lower() and state != OrderState.REJECTED:
+            self.world.engine.refusals.add(client_id, reason, self.world.clock.mono_ns())
+        if POST_ONLY in reason.lower() or state == OrderState.REJECTED:
+            # The engine tells it, and a burst of it in one line.
+            return
         self.world.notes.info(
             f"order {client_id} {OrderState(state).name} {reason}".rstrip()
             + f"; queue: {len(self.world.engine.rows.open_handles())} orders open")
@@ -179,7 +185,8 @@ class Reporter:
             "open_orders": totals.open_orders, "wakes_skipped": self.world.engine.wakes_skipped,
             "positions": [{"symbol": line.symbol, "size": line.size} for line in totals.positions],
             "pnl_usd": totals.pnl_usd, "fees_usd": totals.fees_usd,
-            **self.account,
+            **self.account, "limits": self.session.limits_left(),
+            "links": self._links(),
             "latency": self.world.trackers.statistics()}
 
     def _write_status(self, state: str) -> None:
@@ -194,6 +201,13 @@ class Reporter:
             if not self._blind:
                 self.world.notes.warn(str(error))
             self._blind = True
+
+    def _links(self) -> dict[str, dict[str, object]]:
+        """Whether each connection lives: any frame is a sign of life, however quiet the market."""
+        now_ns = self.world.clock.mono_ns()
+        return {name: {"up": wire is not None, "silent_s": None if wire is None else
+                       round((now_ns - getattr(wire, "last_recv_ns", now_ns)) / 1e9, 3)}
+                for name, wire in self.session.wires().items()}
 
     # --- figures -------------------------------------------------------------------------------
 
@@ -241,6 +255,7 @@ class Reporter:
     def finish(self, files: Sequence[str], json_wanted: bool, out: TextIO = sys.stdout) -> None:
         """The end of the run: last report, summary or JSON."""
         now_us = self.world.clock.now_us()
+        self.world.engine.refusals.tell_all(self.world.clock.mono_ns())
         totals = self._silent(self.totals())
         self._report_latency(now_us)
         self._latency_log.close(now_us)

@@ -167,6 +167,11 @@ def archive(state: StateDir) -> None:
     HaltFile(state.path).archive_own(moment)
 
 
+def _rate_tier(tier: str) -> Any:
+    """The embedded account's tier: that of most accounts, if none is asked for."""
+    return "intermediate" if tier == "auto" else tier
+
+
 def exchange_settings(settings: Settings, options: ExchangeOptions,
                       folder: Path) -> tuple[ExchangeSettings, Iterable[Any] | None]:
     """What the embedded exchange is told, and the events that it replays."""
@@ -181,6 +186,7 @@ def exchange_settings(settings: Settings, options: ExchangeOptions,
         state_dir=folder, port=options.port, mode="replay" if options.replay else "synthetic",
         seed=settings.seed, symbols=settings.symbols, listings=listings,
         fees=settings.fees,
+        rate_tier=_rate_tier(settings.kraken_tier),
         balances={"USD": settings.sim_balance_usd, "BTC": Decimal(0), "ETH": Decimal(0)},
         latency=Latency(
             network_us=settings.sim_network_us, network_jitter_us=settings.sim_network_jitter_us,

@@ -20,6 +20,7 @@ from hftbot.config.fee_schedules import NAMES as FEE_NAMES
 from hftbot.config.kinds import (
     Choice,
     Flag,
+    Hours,
     Kind,
     Money,
     Number,
@@ -98,6 +99,9 @@ class Settings:
     max_orders_per_min: int = _key(
         "MAX_ORDERS_PER_MIN", _number("2", "6000", "messages a minute"), "100", "run",
         "orders, amends and cancels together; cancels keep a reserved share")
+    trading_hours: tuple[tuple[int, int], ...] = _key(
+        "TRADING_HOURS", Hours(), "", "run",
+        "when entries are allowed, UTC; exits always are; empty: always")
     order_deadline_us: int = _key(
         "ORDER_DEADLINE_MS", _number("500", "60000", "ms", _US_PER_MS), "5000", "run",
         "the venue drops an order that reaches its engine later than this")
@@ -289,6 +293,9 @@ class Settings:
     kraken_ca_file: str = _key(
         "KRAKEN_CA_FILE", Text("the path of a file", optional=True), "", "kraken",
         "PEM certificates that prove the venue, instead of the system's")
+    kraken_tier: str = _key(
+        "KRAKEN_TIER", Choice(("auto", "starter", "intermediate", "pro", "off")), "auto", "kraken",
+        "tier of the account, for its rate limits; auto: what the venue tells; off: not counted")
     kraken_api_key: Secret = _key(
         "KRAKEN_API_KEY", SecretText(), "", "kraken", "key with query and trade rights, no more",
         aliases=("KRAKEN_SPOT_API_KEY",))

@@ -143,6 +143,20 @@ class StrategyDesk:
         verdict = self._router.amend(handle, ticks, lots)
         return self._rows.denied(verdict) if verdict < 0 else 0
 
+    def replace(self, client_id: int, ticks: int, lots: int) -> int:
+        """Let a working order be ``lots`` at ``ticks`` the way that costs the venue's limits least.
+
+        Returns the ClientId of the order that is to work: the same after an amend, a new one
+        after a cancel and a new order. Negative: the verdict.
+        """
+        handle = self._own(client_id)
+        if handle < 0:
+            return -1
+        found = self._router.replace(handle, ticks, lots, self._clock.now_us(), self.ttl_us)
+        if found < 0:
+            return self._rows.denied(found)
+        return int(self._table.client_id(found))
+
     def cancel(self, client_id: int) -> int:
         """Cancel a working order. Returns 0, or a negative number if there is nothing to do."""
         handle = self._own(client_id)

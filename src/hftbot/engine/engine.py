@@ -14,7 +14,9 @@ from fastcore.probe.clock import mono_ns
 from fastcore.probe.trackers import INTENT_GENERATION, LOOP_ITERATION
 from hftbot.engine.desk import OrderBookkeeping, StrategyDesk
 from hftbot.engine.guard import HALTED, REDUCING, STATE_NAMES, Guard
+from hftbot.engine.hours import HoursDoor, TradingHours
 from hftbot.engine.ledger import Ledger, fill_key
+from hftbot.engine.refusals import Refusals
 from hftbot.engine.router import Router
 from hftbot.errors import HftbotError
 from hftbot.words import crash_points
@@ -69,6 +71,9 @@ class Engine:
         self.forbids: Callable[[str], bool] = lambda code: False
         self.views: Views | None = None
         self.blind = True
+        self.refusals = Refusals(lambda text: self.notes.warn(text))
+        self.hours = HoursDoor(TradingHours(), router, rows,
+                               lambda text: self.notes.warn(text))
         # Accounted (law 8): each change of a trusted book woke the strategies, was superseded by
         # a newer one before they were woken, or waits in _postponed.
         self.wakes = self.wakes_skipped = 0
@@ -109,6 +114,7 @@ class Engine:
         self.trading = True
         self.guard.check_holdings(self.ledger)
         self.router.admit(self.guard.state != HALTED)
+        self.hours.tick(self.clock.now_us())
         for strategy, desk in self.voices:
             try:
                 strategy.on_start(desk)
@@ -203,6 +209,8 @@ class Engine:
         profit = self.profit_net()
         if self.marked:
             self.guard.check_loss(profit, now_us)
+        self.hours.tick(now_us)
+        self.refusals.tick(self.clock.mono_ns())
         self._check_short()
         self._check_venue()
         self._check_rows()
@@ -238,10 +246,7 @@ class Engine:
 
     def cancel_everything(self) -> int:
         """Ask the venue to cancel every order that is not done. Returns how many were asked."""
-        asked = 0
-        for handle in self.rows.open_handles():
-            asked += self.router.cancel(handle) == 0
-        return asked
+        return self.router.cancel_many(self.rows.open_handles())
 
     def _cancel_of_disabled(self) -> None:
         """A cancel may be lost or find no wire: those of disabled strategies are repeated."""
@@ -302,6 +307,7 @@ class Engine:
 
     def _answered(self, client_id: int, handle: int) -> None:
         """The venue took an order."""
+        self.router.counter.confirmed(handle, self.clock.mono_ns())
         if self.table.state(handle) == OrderState.SENT:
             self.guard.latency.answered(self.clock.mono_ns() - self.table.created_ns(handle))
         if self.router.breaker.succeeded(client_id):
@@ -351,7 +357,7 @@ class Engine:
     def _rejected(self, event: ev.OrderRejected) -> None:
         handle = self.table.find(event.client_id)
         self.rejects += 1
-        self.notes.warn(f"order {event.client_id} rejected: {event.code}")
+        self.refusals.add(event.client_id, event.code, self.clock.mono_ns())
         self._forbidden(event.code)
         if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
             return
@@ -422,6 +428,7 @@ class Engine:
             return
         desk = self.desks[self.table.instrument(handle)]
         desk.amended(handle, event.ticks, event.lots, self.clock.now_us())
+        self.router.counter.moved(handle, self.clock.mono_ns())
         self._tell_order(event, handle)
         self._finish_if_full(handle, event.client_id, event.ts_us)
 
@@ -438,6 +445,8 @@ class Engine:
         if event.state != OrderState.REJECTED:
             self._answered(event.client_id, handle)
         desk = self.desks[self.table.instrument(handle)]
+        if event.state == OrderState.CANCELED:
+            self.router.count_end(handle)
         desk.done(handle, int(event.state), self.clock.now_us())
         self._finish(handle, event, event.state, event.reason)
 

@@ -101,6 +101,7 @@ class Reconciler:
             keys = [*carried.keys[at:at + KEYS_A_ROW], 0, 0, 0][:KEYS_A_ROW]
             self._append(KIND_SEEN, *keys, now_us, 0)
         world.guard.carry_day(carried.day, carried.first_profit_e10)
+        world.limits.resume(carried.spent, [order.instrument for order in carried.orders])
 
     def _restore_order(self, order: ReplayedOrder, now_us: int) -> None:
         age_ns = max(0, now_us - order.created_us) * 1000
@@ -228,7 +229,7 @@ class Reconciler:
             return
         # No row for it: it has to be gone before we count as reconciled all the same.
         self.listed = False
-        if self.world.spend_cancel():
+        if self.world.spend_cancel(order.instrument):
             self._send([self.world.gateway.cancel_venue_frame(order.venue_id,
                                                               self.world.request_id())])
 
@@ -239,7 +240,7 @@ class Reconciler:
             handle = table.find(client_id)
             if table.state(handle) in (OrderState.LIVE, OrderState.PARTIAL) \
                     and not router.cancel_pending(client_id):
-                router.cancel(handle)
+                router.cancel(handle, urgent=True)
 
     # --- observer of the engine ----------------------------------------------------------------
 

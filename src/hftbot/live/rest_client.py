@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from hftbot.errors import BadFrame, BadNonce, TransportError, UnknownOutcome, VenueReject
@@ -23,15 +23,18 @@ class RestClient:
 
     ``nonces`` gives the next nonce of the key. Private calls wait for each other: two on their
     way at once may arrive in the other order, and the venue would refuse the later nonce.
+    ``hold`` waits until a private call of that name is no call too many.
     """
 
     def __init__(self, http: Http, rest_url: str, key: Secret, secret: Secret,
-                 nonces: Callable[[], int]) -> None:
+                 nonces: Callable[[], int],
+                 hold: Callable[[str], Awaitable[None]] | None = None) -> None:
         self._http = http
         self._rest_url = rest_url
         self._key = key
         self._secret = secret
         self._nonces = nonces
+        self._hold = hold
         self._turn = asyncio.Lock()
 
     async def ask(self, call: Call, read: Callable[[int, bytes], Answer],
@@ -62,6 +65,8 @@ class RestClient:
             return await self._http.request("GET", self._rest_url + call.target, AGENT, b"",
                                             deadline_s)
         async with self._turn:
+            if self._hold is not None:
+                await self._hold(call.path.rpartition("/")[2])
             path, headers, body = call.signed(self._key, self._secret, self._nonces())
             return await self._http.request("POST", self._rest_url + path, headers, body,
                                             deadline_s)

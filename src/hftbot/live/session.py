@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from fastcore.lane.lane import EVENT_BOOK, EVENT_RESYNC, EVENT_SNAPSHOT, EVENT_TRADE
-from hftbot.engine.guard import HALTED, REDUCING
+from hftbot.engine.guard import HALTED
 from hftbot.engine.reconcile import Reconciliation
 from hftbot.engine.recover import Carried
 from hftbot.errors import Disconnected, StoreError, Timeout
@@ -44,7 +44,8 @@ class Session:
     The links call public_* and private_*; ``run`` is the life from ready to verified stop.
     Uses no executor and no real clock, so it runs on virtual time unchanged. ``on_halt`` keeps a
     sticky halt (reason, wall us) and is called off the frame path, once unless it raises
-    StoreError; ``kill_asked`` says why a kill is asked for, or nothing. ``carried`` is what the
+    StoreError; ``kill_asked`` says why a kill is asked for, or nothing, ``drain_asked`` whether to
+    end in order. ``carried`` is what the
     last run of the account left; ``on_reconciled`` is told how that was found, before trading.
     """
 
@@ -80,6 +81,7 @@ class Session:
         self.on_tick: Callable[[int], None] = lambda now_us: None
         self.on_halt: Callable[[str, int], None] = lambda reason, now_us: None
         self.kill_asked: Callable[[], str] = lambda: ""
+        self.drain_asked: Callable[[], bool] = lambda: False
         self._public: Wire | None = None
         self._batch: Batch = _SINGLE
         self._private: Wire | None = None
@@ -200,6 +202,7 @@ class Session:
             return
         self.engine.blind = False
         self._sighted = True
+        self.world.threshold_told()
         self._refusals = 0
         self.engine.router.attach(self._private.send)
         self.reconciler.sight_restored(self.world.clock.mono_ns())
@@ -350,6 +353,8 @@ class Session:
         reason = self.kill_asked()
         if reason:
             self.world.guard.halt(reason)
+        elif not self.stop_asked.is_set() and self.drain_asked():
+            self.stop("drain file")
 
     def _tick(self) -> None:
         now_ns = self.world.clock.mono_ns()
@@ -439,6 +444,8 @@ class Session:
         if self._private is None:
             return
         for client_id in self.engine.open_client_ids():
+            handle = self.engine.table.find(client_id)
+            self.world.count_cancel(self.engine.table.instrument(handle), handle)
             self._send(self._private, [self.gateway.cancel_frame(client_id,
                                                                  self.world.request_id())])
 
@@ -500,6 +507,10 @@ class Session:
         if self._private is not None:
             self._send(self._private, frames)
 
-    def reducing(self) -> bool:
-        """True if only exits are allowed."""
-        return self.engine.guard.state == REDUCING
+    def limits_left(self) -> dict[str, Any]:
+        """How much of the venue's limits and of our own is used, for the status."""
+        return self.world.limits.left()
+
+    def wires(self) -> dict[str, Wire | None]:
+        """Both connections, None while one is down."""
+        return {"market": self._public, "trading": self._private}

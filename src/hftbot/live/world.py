@@ -25,6 +25,7 @@ from hftbot.engine.breaker import Breaker
 from hftbot.engine.desk import OrderBookkeeping
 from hftbot.engine.engine import Engine
 from hftbot.engine.guard import HALTED, Guard
+from hftbot.engine.hours import TradingHours
 from hftbot.engine.ledger import Ledger, opened_us
 from hftbot.engine.limits import BlindLimit, LatencyLimit
 from hftbot.engine.reconcile import PositionDiffered
@@ -34,6 +35,7 @@ from hftbot.venue.kraken import rules
 from hftbot.venue.kraken.feed import Feed
 from hftbot.venue.kraken.gateway import Gateway
 from hftbot.venue.kraken.level3 import Level3Feed
+from hftbot.venue.kraken.limits import Limits
 from hftbot.venue.kraken.summaries import Summaries
 from hftbot.venue.kraken.views import MarketViews
 from hftbot.words.events import E10
@@ -65,6 +67,8 @@ class World:
         self.table = OrderTable(ROWS)
         self.table.set_run(run)
         self.account = _account(settings)
+        self.limits = Limits([grid.symbol for grid in self.instruments], ROWS,
+                             settings.kraken_tier, clock, self.account.messages)
         self.on_halt: Callable[[], None] = lambda: None
         self.texts: list[Any] = []
         self.lanes: list[Any] = []
@@ -75,6 +79,7 @@ class World:
         self.ledger = Ledger(self.instruments, positions)
         self.ledger.leave_others = settings.venue == "live" and settings.holdings == "leave"
         self.gateway = Gateway(self.instruments, clock)
+        self.gateway.on_answer = self.limits.trading.answered
         self.feed = Feed(self.instruments, self.lanes, int(settings.book_depth),
                          settings.book_quiet_us * 1000, _summaries(settings, self.instruments))
         self.level3 = _level3(settings, self.instruments)
@@ -93,6 +98,7 @@ class World:
         self.engine.views = MarketViews(self.feed.summaries, self.level3, self.gateway.reports)
         self.engine.is_failure = rules.is_failure
         self.engine.forbids = rules.forbids
+        self.engine.hours.hours = TradingHours(settings.trading_hours)
 
     def _add(self, grid: Instrument) -> None:
         """The hot half of one instrument."""
@@ -108,7 +114,7 @@ class World:
         position = Position(grid.index)
         gate = _gate(grid, self.account, position, self.settings)
         desk = LaneDesk(grid.index, self.table, gate, self.account, position, book, text,
-                        self.journal, None, self.trackers)
+                        self.journal, self.limits.trading, self.trackers)
         desk.deadline_us = self.settings.order_deadline_us
         self.texts.append(text)
         self.desks.append(desk)
@@ -145,9 +151,26 @@ class World:
             return 0.0
         return self.instruments[index].price(book.best_bid() + book.best_ask()) / 2
 
-    def spend_cancel(self) -> bool:
+    def spend_cancel(self, instrument: int) -> bool:
         """Take one message for a cancel that no desk sends. False if the minute is used up."""
-        return bool(self.account.messages.take(1, self.clock.mono_ns(), True))
+        now_ns = self.clock.mono_ns()
+        if not self.account.messages.take(1, now_ns, True):
+            return False
+        self.count_cancel(instrument, -1)
+        return True
+
+    def threshold_told(self) -> None:
+        """The trading link told the account's threshold: keep to it."""
+        points = self.gateway.rate_threshold
+        if self.limits.told(points):
+            self.notes.info(f"the account's tier is {self.limits.tier.name}: {points} points a "
+                            "pair")
+        self.limits.begin()
+
+    def count_cancel(self, instrument: int, handle: int) -> None:
+        """The venue counts a cancel that no desk sent; -1 for an order without a row."""
+        counter, now_ns = self.limits.trading, self.clock.mono_ns()
+        counter.spend(instrument, counter.cancel_cost(handle, now_ns), 0, now_ns)
 
     def request_id(self) -> int:
         """An id for a request that is about no order of ours."""

@@ -61,6 +61,13 @@ class Desk(Protocol):
     def amend(self, client_id: int, ticks: int, lots: int) -> int:
         """Change a working order in place. Returns 0 or a negative verdict."""
 
+    def replace(self, client_id: int, ticks: int, lots: int) -> int:
+        """Move a working order the cheaper way. Returns the ClientId of what is to work then.
+
+        That is the same one after an amend, a new one after a cancel and a new order; negative
+        is a verdict.
+        """
+
     def cancel(self, client_id: int) -> int:
         """Cancel a working order. Returns 0, or -1 if there is nothing to cancel."""
 
