@@ -133,3 +133,10 @@ def test_a_damaged_latency_log(tmp_path: pathlib.Path) -> None:
     assert latency_log.read(path)["loop_iteration"]["count"] == 1
     with pytest.raises(StoreError, match="cannot write"):
         latency_log.LatencyLog(path / "below", trackers, NOW_US)
+
+
+def test_the_strategy_has_lines_of_its_own() -> None:
+    text = status.text({**CONTENT, "strategy": {"mine": {"trades": 3, "hints": ["rest"]}}}, True,
+                       NOW_US)
+    assert "Strategy   mine: trades 3" in text
+    assert "Hint       rest" in text

@@ -173,7 +173,7 @@ class Reporter:
             "open_orders": totals.open_orders, "wakes_skipped": self.world.engine.wakes_skipped,
             "positions": [{"symbol": line.symbol, "size": line.size} for line in totals.positions],
             "pnl_usd": totals.pnl_usd, "fees_usd": totals.fees_usd,
-            **self.account,
+            **self.account, "strategy": totals.strategy,
             "latency": self.world.trackers.statistics()}
         if state == "stopped":
             content["verified_none_open"] = self.session.open_at_exit == 0

@@ -166,11 +166,33 @@ def summary(totals: Totals, markouts: Sequence[Markout] = (), files: Sequence[st
     lines += _positions(totals)
     lines += _profit(totals, markouts)
     for name, counters in totals.strategy.items():
-        text = ", ".join(f"{key} {_plain(value)}" for key, value in counters.items() if value)
-        lines.append(f"Strategy   {name}: {text or 'all figures are zero'}")
+        lines += strategy_lines(name, counters)
     lines += [f"{'Files' if not index else '':<10} {file}" for index, file in enumerate(files)]
     lines.append("=" * 80)
     return "\n".join(lines)
+
+
+def strategy_lines(name: str, counters: Mapping[str, Any]) -> list[str]:
+    """What a strategy counted: one line of figures, one for each group of them, and its hints."""
+    groups = {key: value for key, value in counters.items() if _is_group(value)}
+    hints = counters.get("hints")
+    hints = [str(hint) for hint in hints] if isinstance(hints, list) else []
+    text = ", ".join(f"{key} {_plain(value)}" for key, value in counters.items()
+                     if value and key not in groups and key != "hints")
+    lines = [f"Strategy   {name}: {text or 'all figures are zero'}"]
+    for key, rows in groups.items():
+        lines += [f"           {key} {inner}: {_row(row)}" for inner, row in rows.items()
+                  if any(row.values())]
+    return [*lines, *(f"Hint       {hint}" for hint in hints)]
+
+
+def _is_group(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(
+        isinstance(row, Mapping) for row in value.values())
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {_plain(value)}" for key, value in row.items() if value)
 
 
 def _positions(totals: Totals) -> list[str]:

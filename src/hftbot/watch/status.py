@@ -10,6 +10,7 @@ from typing import Any
 
 from hftbot.errors import HftbotError, StoreError
 from hftbot.watch.logs import stamp
+from hftbot.watch.report import strategy_lines
 
 STATUS_FILE = "status.json"
 LATENCY_LOG = "latency.hlog"
@@ -79,7 +80,10 @@ def text(content: Mapping[str, Any], alive: bool, now_us: int) -> str:
     head = f"running, pid {content.get('pid')}" if alive else "not running"
     lines = [f"{head}; last state: {state}{when}"]
     for name, value in content.items():
-        if name not in ("pid", "updated_us", "state", "latency"):
+        if name == "strategy" and isinstance(value, Mapping):
+            lines += [f"  {line}" for own, counters in value.items()
+                      if isinstance(counters, Mapping) for line in strategy_lines(own, counters)]
+        elif name not in ("pid", "updated_us", "state", "latency"):
             lines.append(f"  {name:<16} {_shown(value)}")
     latency = content.get("latency")
     if isinstance(latency, Mapping):

@@ -302,7 +302,8 @@ class Gateway:
             found.append(OrderDoubt(call.client_id, code, ts_us))
         elif method == ADD:
             self.reports.dismiss(call.client_id)
-            found.append(OrderRejected(call.client_id, code, ts_us))
+            found.append(OrderRejected(call.client_id, code, ts_us,
+                                       rules.may_retry(code)))
         elif method in (AMEND, CANCEL) and call.client_id:
             found.append(CancelRejected(call.client_id, code, ts_us, method == AMEND))
 

@@ -148,6 +148,11 @@ def is_failure(code: str) -> bool:
                 or code.startswith(_MODE) or token_refused(code))
 
 
+def may_retry(code: str) -> bool:
+    """True if the same order may be taken a moment later: the venue was busy or too slow."""
+    return error_for(code).remedy == "retry" and not code.startswith(_MODE)
+
+
 def token_refused(code: str) -> bool:
     """True if a new WebSocket token is needed."""
     return code.startswith(_TOKEN)
