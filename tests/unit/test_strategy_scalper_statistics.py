@@ -134,3 +134,9 @@ def test_the_scalper_counts_its_executions_by_the_world_s_clock():
     assert counted["net"] == counted["gross"] > 0
     assert counted["hints"] == []
     json.dumps(counted)
+
+
+def test_it_can_be_asked_before_it_began():
+    counted = MicroScalper(target_day=100).statistics()
+    assert counted["trades"] == counted["entries"] == counted["pace"]["opened_hour"] == 0
+    json.dumps(counted)

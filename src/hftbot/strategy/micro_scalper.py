@@ -451,7 +451,8 @@ class MicroScalper(Strategy):
         after them. Adopted positions count from their cost if the desk knows it, else from the
         first mid that was seen (``adopted`` names them and says which).
         """
-        now_us = self.desk.now_us()
+        # Before trading begins there is no desk to ask.
+        now_us = self.desk.now_us() if self._markets else 0
         figures, total = self.figures, self.figures.all
         counted: dict[str, Any] = {
             "trades": total.trades, "wins": total.wins, "gross": total.gross_e10 / 1e10,
