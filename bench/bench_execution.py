@@ -45,8 +45,8 @@ def test_signal_to_final_state_with_five_in_flight(gate: Gate, tmp_path: Path) -
 def test_three_threads_beside_one(gate: Gate, tmp_path: Path) -> None:
     """Published: how long a signal waits until its order is written, on one thread and on three.
 
-    The feed thread goes on decoding, twenty small frames a signal, while the three workers wait on a priority queue, as
-    the design of the seed has it; one interpreter lock serves them all.
+    The feed thread goes on decoding, twenty small frames a signal, while the three workers wait on
+    a priority queue, as the design of the seed has it; one interpreter lock serves them all.
     """
     bot = Bot(tmp_path)
     alone: list[int] = []

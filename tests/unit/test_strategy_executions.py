@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hftbot.strategy.micro_scalper import MicroScalper
 from hftbot.strategy.position_cycler import ExitRules
@@ -307,3 +309,50 @@ def test_a_post_only_entry_that_filled_in_part_leaves_as_a_whole():
     assert desk.cancelled == [0]
     assert desk.placed[1].side == Side.SELL
     assert (desk.placed[1].tif, desk.held[0]) == (Tif.IOC, 0)
+
+
+# -- whatever happens
+
+STEPS = st.lists(st.tuples(
+    st.integers(0, 2), st.integers(-900, 900), st.sampled_from([10**6, 10**8, 10**9]),
+    st.integers(1_000, 40 * SECOND)), max_size=60)
+ANSWERS = st.lists(st.sampled_from(["fill", "part", "none", "reject", "busy", "deny", "large",
+                                    "sudden", "doubt", "silent", "rest"]), max_size=30)
+
+
+def resolve_all(desk):
+    """End what no answer is on its way for."""
+    answered = {row[1] for row in desk.waiting}
+    for client_id in [one for one in desk.open if one not in answered]:
+        desk.resolve(client_id, "none")
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=STEPS, answers=ANSWERS, delay_us=st.integers(1, 2 * SECOND), rapid=st.booleans(),
+       post_only=st.booleans(), target_day=st.sampled_from([0, 3, 100]))
+def test_whatever_happens_its_limits_hold_and_it_gets_out(steps, answers, delay_us, rapid,
+                                                          post_only, target_day):
+    """ScriptedDesk.check holds for every order, never more than three entries are on their way,
+    and at the end there is nothing left to sell."""
+    desk = begin(3, (*answers, "fill"), delay_us, rapid_fire=rapid, post_only=post_only,
+                 target_day=target_day, cooldown_us=SECOND,
+                 rules=ExitRules(trailing_stop_e6=500))
+    bids = [BID] * 3
+    for index, move, bid_lots, wait_us in steps:
+        bids[index] = max(BID // 2, bids[index] + move)
+        desk.show(bids[index], bids[index] + 1, bid_lots, 10**7, index)
+        assert sum(order.side == Side.BUY for order in desk.open.values()) <= 3
+        assert desk.strategy.flight.entries <= 3
+        desk.run(wait_us)
+    desk.answers = ["fill"]
+    for _ in range(60):
+        desk.run(max(delay_us, 6 * SECOND))
+        resolve_all(desk)
+        for index in range(3):
+            calm(desk, bids[index], index)
+    assert all(lots < 5_000 for lots in desk.held.values())
+    assert desk.strategy.flight.entries == len(desk.strategy.flight) == len(desk.open) == 0
+    counted = desk.strategy.statistics()
+    assert counted["trades"] == sum(row["trades"] for row in counted["exits_by"].values())
+    if target_day:
+        assert counted["pace"]["opened_day"] <= max(3, target_day)

@@ -475,7 +475,8 @@ class MicroScalper(Strategy):
             counted["pace"] = {"target_day": self.pace.target_day,
                                "opened_day": self.pace.opened_day,
                                "opened_hour": self.pace.opened_hour(now_us),
-                               "share_pct": self.pace.share_pct, "why": self.pace.text(now_us)}
+                               "share_pct": self.pace.share_pct}
+            counted["throttled"] = self.pace.text(now_us)
         counted.update(figures.content(now_us))
         counted["hints"] = figures.hints(self._counts, self.flight.late)
         return counted
