@@ -44,10 +44,11 @@ def _constant(token: str) -> NoReturn:
     raise ValueError(f"{token} is not a number")
 
 
-def parse(frame: bytes | bytearray | memoryview) -> dict[str, Any]:
+def parse(frame: bytes | bytearray | memoryview,
+          bytes_max: int = FRAME_BYTES_MAX) -> dict[str, Any]:
     """One text frame as an object, numbers exact. Raises BadFrame."""
-    if len(frame) > FRAME_BYTES_MAX:
-        raise BadFrame(f"frame of {len(frame)} bytes, the limit is {FRAME_BYTES_MAX}")
+    if len(frame) > bytes_max:
+        raise BadFrame(f"frame of {len(frame)} bytes, the limit is {bytes_max}")
     try:
         message = json.loads(str(frame, "utf-8"), parse_float=Number, parse_constant=_constant)
     except (ValueError, RecursionError) as error:

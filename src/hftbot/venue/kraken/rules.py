@@ -28,6 +28,8 @@ VENUE = "kraken"
 TOKEN_PATH = "/0/private/GetWebSocketsToken"
 FEES_PATH = "/0/private/TradeVolume"
 PRECISION_MAX = 15
+# AssetPairs of all pairs is larger than any frame of the stream.
+ANSWER_BYTES_MAX = 16 << 20
 
 # Kraken's own words. A longer text is cut at colons, blanks and dots until it matches.
 ERRORS: dict[str, type[VenueReject]] = {
@@ -297,7 +299,7 @@ def answer_of(status: int, body: bytes) -> dict[str, Any]:
         raise TransportError(f"HTTP {status}: the request did not reach the API")
     if status != 200:
         raise VenueReject(f"HTTP {status}")
-    message = codec.parse(body)
+    message = codec.parse(body, ANSWER_BYTES_MAX)
     errors = message.get("error")
     if not isinstance(errors, list):
         raise BadFrame("the answer has no error list")
