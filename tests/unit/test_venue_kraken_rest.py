@@ -200,7 +200,28 @@ def test_time_and_mode():
     assert (mode, ts_us) == (VenueMode.POST_ONLY, 1762820230000000)
 
 
+def test_the_token_and_that_its_request_is_signed():
+    path, headers, body = rest.websockets_token().signed(KEY, SECRET, 1616492376594)
+    assert path == "/0/private/GetWebSocketsToken"
+    assert body == b"nonce=1616492376594"
+    assert len(headers["API-Sign"]) == 88
+    assert headers["User-Agent"]
+    token = rest.websockets_token_answer(200, answered({"token": "abc", "expires": 900}))
+    assert token.reveal() == "abc"
+    for result in ({}, {"token": ""}, {"token": 5}):
+        with pytest.raises(errors.BadFrame):
+            rest.websockets_token_answer(200, answered(result))
+
+
+def test_a_warning_is_not_an_error():
+    body = b'{"error":["WGeneral:be careful"],"result":{"token":"abc"}}'
+    assert rest.websockets_token_answer(200, body).reveal() == "abc"
+
+
 @pytest.mark.parametrize(("status", "body", "error"), [
+    (200, b'{"error":["EAPI:Invalid key"]}', errors.Denied),
+    (200, b'{"error":[1]}', errors.VenueReject), (404, b"", errors.VenueReject),
+    (401, b"", errors.Denied),
     (200, b'{"error":["EAPI:Invalid nonce"]}', errors.BadNonce),
     (200, b'{"error":["EAPI:Rate limit exceeded"]}', errors.RateLimited),
     (200, b'{"error":["EGeneral:Permission denied"]}', errors.Denied),
@@ -233,7 +254,7 @@ READ = {
     "balance": ("asyncrs_account_balance.json", "*Account_GetBalances.txt"),
     "extended_balance": ("*extended_balance.json", "*GetAvailableBalances.txt"),
     "trade_volume": ("*trade_volume*.json", "*GetTradeVolume.txt"),
-    "api_key_info": ("*GetApiKeyInfo.txt",),
+    "api_key_info": ("*GetApiKeyInfo.txt",), "websockets_token": ("*_websockets_token.json",),
     "open_orders": ("*_open_orders.json", "*GetOpenOrders.txt"),
     "closed_orders": ("*_closed_orders.json", "*GetClosedOrders.txt"),
     "query_orders": ("*query_order_info.json", "*GetOrders.txt", "*GetOrders2.txt"),

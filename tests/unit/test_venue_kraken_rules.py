@@ -105,49 +105,6 @@ def test_other_messages_are_not_instruments():
             rules.instruments_from(codec.parse(frame))
 
 
-def test_the_token_request_is_signed_and_its_body_holds_the_nonce():
-    path, headers, body = rules.token_request(KEY, SECRET, 1616492376594)
-    assert path == "/0/private/GetWebSocketsToken"
-    assert body == b"nonce=1616492376594"
-    assert headers["API-Key"] == "the-key"
-    assert len(headers["API-Sign"]) == 88
-    assert headers["User-Agent"]
-
-
-def test_the_token_response():
-    token = rules.token_response(200, b'{"error":[],"result":{"token":"abc","expires":900}}')
-    assert token.reveal() == "abc"
-
-
-@pytest.mark.parametrize(("status", "body", "error"), [
-    (200, b'{"error":["EAPI:Invalid key"]}', errors.Denied),
-    (200, b'{"error":["EAPI:Invalid nonce"]}', errors.BadNonce),
-    (200, b'{"error":["EGeneral:Permission denied"]}', errors.Denied),
-    (200, b'{"error":["EAPI:Rate limit exceeded"]}', errors.RateLimited),
-    (200, b'{"error":[1]}', errors.VenueReject),
-    (200, b'{"error":[],"result":{}}', errors.BadFrame),
-    (200, b'{"error":[],"result":{"token":""}}', errors.BadFrame),
-    (200, b'{"error":[]}', errors.BadFrame), (200, b"{}", errors.BadFrame),
-    (200, b"<html>", errors.BadFrame), (502, b"bad gateway", errors.TransportError),
-    (429, b"", errors.RateLimited), (404, b"", errors.VenueReject)])
-def test_bad_answers_raise_the_error_tree(status, body, error):
-    with pytest.raises(error):
-        rules.token_response(status, body)
-
-
-def test_a_warning_is_not_an_error():
-    body = b'{"error":["WGeneral:be careful"],"result":{"token":"abc"}}'
-    assert rules.token_response(200, body).reveal() == "abc"
-
-
-def test_the_accounts_own_fees():
-    path, _, body = rules.fees_request(KEY, SECRET, 5, ("BTC/USD", "ETH/USD"))
-    assert (path, body) == ("/0/private/TradeVolume", b"nonce=5&pair=BTC%2FUSD%2CETH%2FUSD")
-    answer = (b'{"error":[],"result":{"currency":"ZUSD","volume":"1.0","fees":{"XXBTZUSD":{"fee":'
-              b'"0.4000"}},"fees_maker":{"XXBTZUSD":{"fee":"0.2500"}}}}')
-    assert rules.fees_response(200, answer) == [("XXBTZUSD", 2500, 4000)]
-
-
 @needs_fixtures
 def test_recorded_instruments_are_read():
     frames = [codec.parse(line) for line in fixture_lines(
@@ -169,11 +126,3 @@ def test_recorded_errors_are_mapped():
         code = error if isinstance(error, str) else error[0]
         if "number_float" not in code:
             assert any(code.startswith(known) for known in rules.ERRORS), code
-
-
-@needs_fixtures
-def test_recorded_rest_answers():
-    token = (FIXTURES / "rest/asyncrs_websockets_token.json").read_bytes()
-    assert rules.token_response(200, token).reveal().startswith("nmc39w")
-    volume = (FIXTURES / "rest/krakennet_Account_GetTradeVolume.txt").read_bytes()
-    assert rules.fees_response(200, volume[volume.index(b"{"):]) == [("XXBTZUSD", 0, 1000)]

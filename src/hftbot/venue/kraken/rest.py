@@ -36,6 +36,7 @@ BATCH_MIN = 2
 BATCH_MAX = 15
 CANCELS_MAX = 50
 PAGE = 50
+PLACING = frozenset((PRIVATE + "AddOrder", PRIVATE + "AddOrderBatch"))
 
 Signed = tuple[str, dict[str, str], bytes]
 
@@ -51,6 +52,11 @@ class Call:
     def private(self) -> bool:
         """True if it has to be signed and posted."""
         return self.path.startswith(PRIVATE)
+
+    @property
+    def places_orders(self) -> bool:
+        """True if a lost answer leaves open whether orders exist: ask, never send again."""
+        return self.path in PLACING
 
     @property
     def target(self) -> str:
@@ -156,6 +162,19 @@ def api_key_info() -> Call:
 def api_key_info_answer(status: int, body: bytes) -> ApiKey:
     """Name and rights of the key."""
     return rest_rows.api_key(rules.answer_of(status, body))
+
+
+def websockets_token() -> Call:
+    """A token for the private stream."""
+    return Call(PRIVATE + "GetWebSocketsToken")
+
+
+def websockets_token_answer(status: int, body: bytes) -> Secret:
+    """The token: it must be used within 15 minutes."""
+    token = codec.text(rules.answer_of(status, body), "token")
+    if not token:
+        raise BadFrame("the token is empty")
+    return Secret(token)
 
 
 # --- orders and trades of the account ------------------------------------------------------------

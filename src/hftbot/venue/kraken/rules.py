@@ -1,4 +1,4 @@
-"""What Kraken's words mean: error strings, modes, grids, the token request."""
+"""What Kraken's words mean: error strings, modes, grids, signed requests."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ from hftbot.words.market import VenueMode
 from hftbot.words.secret import Secret
 
 VENUE = "kraken"
-TOKEN_PATH = "/0/private/GetWebSocketsToken"
-FEES_PATH = "/0/private/TradeVolume"
 PRECISION_MAX = 15
 # AssetPairs of all pairs is larger than any frame of the stream.
 ANSWER_BYTES_MAX = 16 << 20
@@ -247,46 +245,6 @@ def private_request(path: str, params: dict[str, str], key: Secret, secret: Secr
                "Content-Type": "application/x-www-form-urlencoded",
                "User-Agent": "hftbot"}
     return path, headers, body
-
-
-def token_request(key: Secret, secret: Secret,
-                  nonce: int) -> tuple[str, dict[str, str], bytes]:
-    """(path, headers, body) of the request for a WebSocket token."""
-    return private_request(TOKEN_PATH, {}, key, secret, nonce)
-
-
-def token_response(status: int, body: bytes) -> Secret:
-    """The token in the answer.
-
-    Raises the mapped VenueReject, TransportError if the API was not reached, BadFrame.
-    """
-    token = codec.text(answer_of(status, body), "token")
-    if not token:
-        raise BadFrame("the token is empty")
-    return Secret(token)
-
-
-def fees_request(key: Secret, secret: Secret, nonce: int,
-                 symbols: tuple[str, ...]) -> tuple[str, dict[str, str], bytes]:
-    """(path, headers, body) of the request for the account's own fees (TradeVolume)."""
-    return private_request(FEES_PATH, {"pair": ",".join(symbols)}, key, secret, nonce)
-
-
-def fees_response(status: int, body: bytes) -> list[tuple[str, int, int]]:
-    """(REST pair name, maker, taker) in millionths of the traded value. Raises as token_response.
-
-    Kraken names pairs here by their REST names (XXBTZUSD), not by their symbols.
-    """
-    result = answer_of(status, body)
-    taker = codec.inner(result, "fees")
-    maker = codec.inner(result, "fees_maker") if result.get("fees_maker") else taker
-    return [(name, _percent_e6(maker, name), _percent_e6(taker, name)) for name in taker]
-
-
-def _percent_e6(fees: dict[str, Any], name: str) -> int:
-    percent = codec.text(codec.inner(fees, name), "fee")
-    # Percent with four decimals are millionths.
-    return codec.units(codec.Number(percent), 4)
 
 
 def answer_of(status: int, body: bytes) -> dict[str, Any]:
