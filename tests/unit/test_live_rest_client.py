@@ -74,7 +74,8 @@ def test_a_refused_nonce_is_asked_with_once_more(call):
 
 
 @pytest.mark.parametrize("answer", [
-    errors.Timeout("no answer"), errors.Disconnected("gone"), b"<html>", REFUSED % b"EService:Unavailable",
+    errors.Timeout("no answer"), errors.Disconnected("gone"), b"<html>",
+    REFUSED % b"EService:Unavailable",
     REFUSED % b"EService:Timeout", REFUSED % b"EService:Busy",
     REFUSED % b"EGeneral:Internal error:17"])
 def test_an_order_whose_answer_is_lost_is_unknown_and_sent_once(answer):
