@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hftbot import __version__
 from hftbot.app import crash, dying, halting, hardening, ledger
 from hftbot.app import venue as venues
 from hftbot.app.children import Endpoint, ExchangeChild
+from hftbot.app.fees import ask_fees, base_text
 from hftbot.app.guarding import Guarding
 from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.app.recovery import SCHEMA, carried
@@ -119,7 +121,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     say = _printer(options.json, logs.redactor)
     clock = SystemClock()
     endpoint = exchange.endpoint
-    instruments = await _instruments(settings, exchange)
+    instruments = await _instruments(settings, exchange, state, logs)
     strategy = build_strategy(settings)
     run_number = state.next_run()
     journal = JournalFile(state, run_number, JOURNAL_BYTES,
@@ -158,8 +160,8 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         banner = report.banner(settings, report.BannerFacts(
             mode=exchange.mode, market=exchange.market, latency=exchange.latency,
             state_dir=str(state.path), origin=options.origin, journal=journal.places,
-            guardian=guarding.described(endpoint),
-            urls=(endpoint.rest_url, endpoint.ws_url),
+            guardian=guarding.described(endpoint), urls=(endpoint.rest_url, endpoint.ws_url),
+            fees=exchange.fees_from, base_fees=base_text(settings, exchange.fees_e6),
             notes=(*options.notes, *exchange.notes, *journal.notes, *remarks, *rebuilt),
             core="compiled" if fastcore.compiled else "interpreted (slow)"))
         say(banner)
@@ -185,11 +187,17 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
             logs.error(f"{journal.failed}; what it lacks is kept in {journal.hot or journal.path}")
 
 
-async def _instruments(settings: Settings, exchange: venues.OpenVenue) -> list[Instrument]:
-    """The grids of the run's symbols, as the venue tells them."""
-    maker, taker = rates_e6(exchange.fees, settings.symbols[0])
+async def _instruments(settings: Settings, exchange: venues.OpenVenue, state: StateDir,
+                       logs: Logs) -> list[Instrument]:
+    """The grids of the run's symbols, as the venue tells them, with the account's fees."""
+    if not exchange.fees_e6:
+        exchange.fees_e6, exchange.fees_from = await ask_fees(
+            exchange.endpoint, settings.symbols, state.path, rates_e6(exchange.fees, settings.symbols[0]), logs.warn)
+    fees = exchange.fees_e6
     try:
-        return await discover(exchange.endpoint.ws_url, ws.connect, settings.symbols, maker, taker)
+        grids = await discover(exchange.endpoint.ws_url, ws.connect, settings.symbols, 0, 0)
+        return [replace(grid, maker_fee_e6=fees[grid.symbol][0], taker_fee_e6=fees[grid.symbol][1])
+                for grid in grids]
     except TransportError as error:
         raise exchange.explained(error) from None
 

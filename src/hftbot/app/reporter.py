@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
+from hftbot.app.fees import base_rates
 from hftbot.config.schema import Settings
 from hftbot.engine.guard import HALTED, STATE_NAMES
 from hftbot.engine.reconcile import Reconciliation
@@ -17,6 +18,7 @@ from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.timing import latency_report
 from hftbot.watch import reconciliation, report, status
+from hftbot.watch.base_fees import BaseFees
 from hftbot.watch.latency_log import LatencyLog
 from hftbot.watch.logs import stamp
 from hftbot.watch.markouts import Markouts
@@ -50,6 +52,7 @@ class Reporter:
         self.state_dir = state_dir
         self.account: dict[str, object] = {}
         self.markouts = Markouts()
+        self.base_fees = BaseFees(base_rates)
         self._redactor = redactor
         self._say = say
         self._start_us = self.world.clock.now_us()
@@ -73,6 +76,7 @@ class Reporter:
         # An empty side shows 0 for bids and the largest integer for asks.
         mid = grid.price(bid + ask) / 2 if bid and ask <= TICKS_MAX else 0.0
         self.markouts.add_fill(fill.instrument, fill.side, price, size, mid, fill.seen_us)
+        self.base_fees.add_fill(grid.symbol, price * size, fill.maker)
         owner = self._strategies.get(client_id_parts(fill.client_id).strategy, "")
         side = Side(fill.side).name
         self.store.fill({
@@ -217,7 +221,8 @@ class Reporter:
             orders_sent=engine.router.orders_sent, fills=engine.ledger.fills,
             rejects=engine.rejects, doubts=engine.doubts, denied=dict(engine.rows.denials),
             positions=tuple(lines), realised_usd=realised, unrealised_usd=unrealised,
-            fees_usd=engine.ledger.fees(), open_orders=open_orders,
+            fees_usd=engine.ledger.fees(), base_fees_usd=self.base_fees.fees_usd,
+            open_orders=open_orders,
             halted=guard.reason if guard.state == HALTED else "", ended=ended,
             strategy={strategy.name: strategy.statistics() for strategy, _ in engine.voices})
 
@@ -243,6 +248,8 @@ class Reporter:
         if json_wanted:
             extra = {"ended": totals.ended, "denied": dict(totals.denied),
                      "verified_none_open": self.session.open_at_exit == 0,
+                     "base_fees_usd": totals.base_fees_usd,
+                     "pnl_usd_at_base_fees": totals.pnl_usd_at_base_fees,
                      "wakes": self.world.engine.wakes,
                      "wakes_skipped": self.world.engine.wakes_skipped,
                      "frames": self.world.feed.statistics(), "strategy": totals.strategy,

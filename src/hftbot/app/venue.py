@@ -35,7 +35,8 @@ STOP_S = 10.0
 class OpenVenue:
     """A venue that answers, and what the banner says of it.
 
-    ``own``: its account lives in the state directory of this run.
+    ``own``: its account lives in the state directory of this run. ``fees_e6`` are the account's
+    own fees by symbol, (maker, taker), and ``fees_from`` says in one line where they are from.
     """
 
     endpoint: Endpoint
@@ -46,6 +47,8 @@ class OpenVenue:
     own: bool = False
     child: ExchangeChild | None = None
     notes: list[str] = field(default_factory=list)
+    fees_e6: dict[str, tuple[int, int]] = field(default_factory=dict)
+    fees_from: str = ""
 
     def explained(self, error: TransportError) -> HftbotError:
         """The error, or why the exchange that we started is gone, if that is the cause."""

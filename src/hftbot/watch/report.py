@@ -32,7 +32,8 @@ class BannerFacts:
 
     ``mode`` one of the MODE_ words; ``market`` one line on where prices come from; ``urls`` the
     venue's addresses; ``latency`` one line on the latency model; ``journal`` where the hot journal
-    lies; ``guardian`` what it does, or that there is none; ``core`` compiled or interpreted.
+    lies; ``guardian`` what it does, or that there is none; ``core`` compiled or interpreted;
+    ``fees`` the account's own and where they are from, ``base_fees`` what base fees would mean.
     """
 
     mode: str
@@ -41,6 +42,8 @@ class BannerFacts:
     state_dir: str
     origin: str = "defaults"
     urls: tuple[str, ...] = ()
+    fees: str = ""
+    base_fees: str = ""
     journal: str = ""
     guardian: str = ""
     core: str = "compiled"
@@ -74,6 +77,7 @@ class Totals:
     realised_usd: float = 0.0
     unrealised_usd: float = 0.0
     fees_usd: float = 0.0
+    base_fees_usd: float = 0.0  # what the same fills would cost at the venue's base fees
     open_orders: int = 0
     halted: str = ""  # why the guard halted, if it did
     ended: str = ""  # why the run ended
@@ -86,6 +90,11 @@ class Totals:
         return self.realised_usd + self.unrealised_usd - self.fees_usd
 
     @property
+    def pnl_usd_at_base_fees(self) -> float:
+        """The same trades' result, had they paid the venue's base fees."""
+        return self.realised_usd + self.unrealised_usd - self.base_fees_usd
+
+    @property
     def synthetic(self) -> bool:
         """True if no real money was involved."""
         return self.mode != MODE_LIVE
@@ -94,7 +103,8 @@ class Totals:
 def banner(settings: Settings, facts: BannerFacts) -> str:
     """The first thing a user sees: what is real here and what is not."""
     rows = [("market", facts.market), ("addresses", " ".join(facts.urls)),
-            ("fees", _fees(settings, facts.mode)), ("latency", facts.latency),
+            ("fees", "; ".join(filter(None, (_fees(settings, facts.mode), facts.fees)))),
+            ("base fees", facts.base_fees), ("latency", facts.latency),
             ("strategy", f"{settings.strategy} on {', '.join(settings.symbols)}"),
             ("limits", _limits(settings)), ("settings", f"{facts.origin} ({settings.digest()})"),
             ("state", facts.state_dir), ("journal", facts.journal),
@@ -210,6 +220,9 @@ def _profit(totals: Totals, markouts: Sequence[Markout]) -> list[str]:
     lines = [f"Profit     {_money(totals.pnl_usd)} USD net of fees{kind}",
              f"           realised {_money(totals.realised_usd)}, unrealised at mid "
              f"{_money(totals.unrealised_usd)}, fees {totals.fees_usd:.6f}"]
+    if totals.fills and abs(totals.base_fees_usd - totals.fees_usd) > 1e-9:
+        lines.append(f"Base fees  {_money(totals.pnl_usd_at_base_fees)} USD net would be left of "
+                     f"the same trades at the venue's base fees, {totals.base_fees_usd:.6f} in all")
     for row in markouts:
         if row.horizon_s == 0:
             when = "at the fill"
