@@ -122,7 +122,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     clock = SystemClock()
     endpoint = exchange.endpoint
     instruments = await _instruments(settings, exchange, state, logs)
-    strategy = build_strategy(settings)
+    strategy = build_strategy(settings, state.database)
     run_number = state.next_run()
     journal = JournalFile(state, run_number, JOURNAL_BYTES,
                           _header(settings, run_number, instruments, exchange.account,

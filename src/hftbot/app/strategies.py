@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hftbot.app.openings import openings_us
 from hftbot.app.strategy_file import BUILT_IN, load
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError
+from hftbot.live.clock import SystemClock
 from hftbot.words.ports import Strategy
 
+if TYPE_CHECKING:
+    from hftbot.strategy.micro_scalper import MicroScalper
 
-def build_strategy(settings: Settings) -> Strategy:
+DAY_US = 86_400_000_000
+
+
+def build_strategy(settings: Settings, database: Path | None = None) -> Strategy:
     """The strategy that STRATEGY names.
 
-    A user's class is made without arguments. Raises ConfigError.
+    A user's class is made without arguments. ``database`` is what earlier runs left: positions
+    that the scalper opened today count towards its pace. Raises ConfigError.
     """
     found = load(settings.strategy)
     if settings.strategy.strip() in BUILT_IN:
-        return _micro_scalper(settings)
+        scalper = _micro_scalper(settings)
+        if database is not None:
+            now_us = SystemClock().now_us()
+            scalper.pace.carry(openings_us(database.absolute(), scalper.name,
+                                           now_us - now_us % DAY_US), now_us)
+        return scalper
     try:
         return found()
     except TypeError as error:
@@ -23,7 +39,7 @@ def build_strategy(settings: Settings) -> Strategy:
                           f"arguments: {error}") from None
 
 
-def _micro_scalper(settings: Settings) -> Strategy:
+def _micro_scalper(settings: Settings) -> MicroScalper:
     from hftbot.strategy.micro_scalper import MicroScalper
     from hftbot.strategy.order_size import SizeRule
     from hftbot.strategy.position_cycler import ExitRules

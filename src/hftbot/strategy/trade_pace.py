@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from hftbot.errors import ConfigError
 
@@ -56,6 +57,13 @@ class TradePace:
         self._turn(now_us)
         self.opened_day += 1
         self._hour.append(now_us)
+
+    def carry(self, opened_us: Sequence[int], now_us: int) -> None:
+        """Positions that earlier runs opened today, oldest first, count as well."""
+        self._turn(now_us)
+        self.opened_day += len(opened_us)
+        self._hour.extend(opened_us)
+        self._turn(now_us)
 
     def closed(self, net_e10: int, now_us: int) -> None:
         """A trade ended with so much, fees taken off, in 1e-10 quote units."""
