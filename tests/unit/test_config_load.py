@@ -389,3 +389,18 @@ def test_no_file_brings_the_loader_down(tmp_path_factory: pytest.TempPathFactory
         with contextlib.suppress(ConfigError):
             read(here, config=None if name == ".env" else str(path))
         path.unlink()
+
+
+def test_a_size_beyond_its_caps_is_said_and_not_refused(tmp_path: pathlib.Path) -> None:
+    write(tmp_path / ".env", "ORDER_SIZE_USD=500\nMAX_POSITION_SIZE_USD=50\nCAPITAL_USD=400\n")
+    assert read(tmp_path).notes == (
+        "ORDER_SIZE_USD=500 is more than MAX_POSITION_SIZE_USD=50, which caps it",
+        "ORDER_SIZE_USD=500 is more than CAPITAL_USD=400, which caps it")
+    write(tmp_path / ".env", "ORDER_SIZE_PCT=10\nMAX_POSITION_SIZE_USD=50\n")
+    assert read(tmp_path).notes == ()
+    write(tmp_path / ".env", "ORDER_SIZE_PCT=10\nORDER_SIZE_USD=50\n")
+    told = refusal(tmp_path)
+    assert "ORDER_SIZE_USD=50 (.env:2)" in told
+    assert "ORDER_SIZE_PCT=10" in told
+    write(tmp_path / ".env", "ENTRIES_IN_FLIGHT=6\n")
+    assert "ENTRIES_IN_FLIGHT=6" in refusal(tmp_path)

@@ -1,4 +1,4 @@
-"""The scalper on the embedded exchange in virtual time: resting entries, rapid fire, two markets."""
+"""The scalper on the embedded exchange: resting entries, rapid fire, two markets at once."""
 
 from __future__ import annotations
 

@@ -107,7 +107,18 @@ def load(*, profile: str | None = None, config: str | None = None,
     settings = Settings(**values, secrets_later=tuple(reader.secrets_later))
     sources = {name: found[name].source if name in found else "default" for name in keys()}
     check(settings, sources)
+    reader.notes += capped(settings)
     return Loaded(settings, sources, tuple(reader.files), tuple(reader.notes))
+
+
+def capped(settings: Settings) -> list[str]:
+    """Caps that make every entry smaller than its rule says."""
+    if settings.order_size_pct_e6:
+        return []
+    return [f"ORDER_SIZE_USD={settings.order_size_usd} is more than {name}={cap}, which caps it"
+            for name, cap in (("MAX_POSITION_SIZE_USD", settings.position_size_usd_max),
+                              ("CAPITAL_USD", settings.capital_usd))
+            if settings.order_size_usd > cap]
 
 
 def _settle_secrets(found: dict[str, Entry], files: Mapping[str, Entry], reader: _Reader,
