@@ -17,8 +17,8 @@ from hftbot.errors import ConfigError
 # day, three entries and five orders in flight. The venue's own deadline may not be below 500 ms
 # when it arrives there, so the order carries one second and our clock ends the execution at 500 ms.
 # Its guard on Kraken: an entry and an exit are two messages and one fill each, so fifty fills that
-# only add are a defect; the same order within 50 ms is one, too, and an entry is tried again after
-# twice 20 ms at the earliest at a price of its own; a heartbeat comes each second.
+# only add are a defect; the same order within 50 ms is one, too (an order of which nothing traded
+# does not count there, so an entry may be tried again); a heartbeat comes each second.
 MICRO_SCALPER = MappingProxyType({
     "PROFIT_TARGET_PCT": "0.2",
     "STOP_LOSS_PCT": "0.1",
