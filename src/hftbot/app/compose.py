@@ -192,7 +192,8 @@ async def _instruments(settings: Settings, exchange: venues.OpenVenue, state: St
     """The grids of the run's symbols, as the venue tells them, with the account's fees."""
     if not exchange.fees_e6:
         exchange.fees_e6, exchange.fees_from = await ask_fees(
-            exchange.endpoint, settings.symbols, state.path, rates_e6(exchange.fees, settings.symbols[0]), logs.warn)
+            exchange.endpoint, settings.symbols, state.path,
+            lambda symbol: rates_e6(exchange.fees, symbol), logs.warn)
     fees = exchange.fees_e6
     try:
         grids = await discover(exchange.endpoint.ws_url, ws.connect, settings.symbols, 0, 0)

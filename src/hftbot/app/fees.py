@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from hftbot.app.children import Endpoint
+from hftbot.config.fee_schedules import rates_e6
 from hftbot.config.schema import Settings
 from hftbot.errors import VenueError
 from hftbot.live.clock import SystemClock
@@ -16,11 +17,12 @@ from hftbot.store.nonce_file import NonceFile, Nonces
 from hftbot.wire.http import HttpClient
 
 Rates = tuple[int, int]
-BASE_E6: Rates = (2500, 4000)
+BASE = "kraken"
 
 
 async def ask_fees(endpoint: Endpoint, symbols: Sequence[str], folder: Path,
-                   configured: Rates, warn: Callable[[str], None]) -> tuple[dict[str, Rates], str]:
+                   configured: Callable[[str], Rates],
+                   warn: Callable[[str], None]) -> tuple[dict[str, Rates], str]:
     """Symbol to (maker, taker) in millionths, and one line that says where they are from.
 
     What the venue does not tell is taken from the configuration, with a warning.
@@ -35,7 +37,7 @@ async def ask_fees(endpoint: Endpoint, symbols: Sequence[str], folder: Path,
         return fees, f"the venue tells {rates_text(fees)}"
     except VenueError as error:
         warn(f"the account's fees are taken from the configuration: {error}")
-        fees = dict.fromkeys(symbols, configured)
+        fees = {symbol: configured(symbol) for symbol in symbols}
         return fees, f"not told by the venue ({error}), so FEES counts: {rates_text(fees)}"
     finally:
         nonces.close()
@@ -55,7 +57,7 @@ def rates_text(fees: Mapping[str, Rates]) -> str:
 
 def base_rates(symbol: str) -> Rates:
     """Maker and taker fee of a new account by the venue's public schedule, in millionths."""
-    return BASE_E6
+    return rates_e6(BASE, symbol)
 
 
 def base_text(settings: Settings, fees: Mapping[str, Rates]) -> str:
