@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from decimal import Decimal
 from typing import Any
 
@@ -151,6 +152,6 @@ def test_livetest_takes_the_smallest_order_that_the_venue_allows(ticks: int, lot
 
 def test_each_job_is_what_the_command_asked_for() -> None:
     settings = Settings()
-    assert isinstance(job_of(settings, RunOptions()), TradeJob)
-    assert isinstance(job_of(settings, RunOptions(job=FLATTEN)), FlattenJob)
-    assert isinstance(job_of(settings, RunOptions(job=LIVETEST)), LiveTestJob)
+    assert isinstance(job_of(settings, RunOptions(), pathlib.Path()), TradeJob)
+    assert isinstance(job_of(settings, RunOptions(job=FLATTEN), pathlib.Path()), FlattenJob)
+    assert isinstance(job_of(settings, RunOptions(job=LIVETEST), pathlib.Path()), LiveTestJob)

@@ -159,3 +159,8 @@ def test_links_are_shown_with_their_silence() -> None:
     text = status.text({**CONTENT, "links": links}, True, NOW_US)
     assert "  links            market up (silent for 0.3 s), trading DOWN\n" in text
     assert "  links            \n" in status.text({**CONTENT, "links": {"x": 1}}, True, NOW_US)
+def test_the_strategy_has_lines_of_its_own() -> None:
+    text = status.text({**CONTENT, "strategy": {"mine": {"trades": 3, "hints": ["rest"]}}}, True,
+                       NOW_US)
+    assert "Strategy   mine: trades 3" in text
+    assert "Hint       rest" in text

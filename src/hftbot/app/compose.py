@@ -21,6 +21,7 @@ from hftbot.app import venue as venues
 from hftbot.app.access import serving_context
 from hftbot.app.answering import control_of
 from hftbot.app.children import Endpoint, ExchangeChild
+from hftbot.app.fees import ask_fees, base_text
 from hftbot.app.guarding import Guarding
 from hftbot.app.jobs import job_of
 from hftbot.app.options import FLATTEN, TRADE, ExchangeOptions, RunOptions
@@ -139,8 +140,8 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     say = _printer(options.json, logs.redactor)
     clock = SystemClock()
     endpoint = exchange.endpoint
-    instruments = await _instruments(settings, exchange)
-    job = job_of(settings, options)
+    instruments = await _instruments(settings, exchange, state, logs)
+    job = job_of(settings, options, state.database)
     run_number = state.next_run()
     journal = JournalFile(state, run_number, JOURNAL_BYTES,
                           _header(settings, run_number, instruments, exchange.journal_account,
@@ -233,19 +234,24 @@ def _banner(settings: Settings, options: RunOptions, state: StateDir, exchange: 
         mode=exchange.mode, market=exchange.market, latency=exchange.latency,
         state_dir=str(state.path), origin=options.origin, journal=journal.places,
         guardian=guardian, urls=(endpoint.rest_url, endpoint.ws_url),
+        fees=exchange.fees_from, base_fees=base_text(settings, exchange.fees_e6),
         notes=(*options.notes, *exchange.notes, *journal.notes, *remarks),
         core="compiled" if fastcore.compiled else "interpreted (slow)"))
 
 
-async def _instruments(settings: Settings, exchange: venues.OpenVenue) -> list[Instrument]:
-    """The grids of the run's symbols, as the venue tells them."""
-    maker, taker = (0, 0) if exchange.fees_e6 else rates_e6(exchange.fees, settings.symbols[0])
+async def _instruments(settings: Settings, exchange: venues.OpenVenue, state: StateDir,
+                       logs: Logs) -> list[Instrument]:
+    """The grids of the run's symbols, as the venue tells them, with the account's fees."""
+    if not exchange.fees_e6:
+        exchange.fees_e6, exchange.fees_from = await ask_fees(
+            exchange.endpoint, settings.symbols, state.path,
+            lambda symbol: rates_e6(exchange.fees, symbol), logs.warn)
+    fees = exchange.fees_e6
     try:
         grids = await discover(exchange.endpoint.ws_url, exchange.access.connect(),
-                               settings.symbols, maker, taker)
-        return [replace(grid, maker_fee_e6=exchange.fees_e6[grid.symbol][0],
-                        taker_fee_e6=exchange.fees_e6[grid.symbol][1])
-                if exchange.fees_e6 else grid for grid in grids]
+                               settings.symbols, 0, 0)
+        return [replace(grid, maker_fee_e6=fees[grid.symbol][0], taker_fee_e6=fees[grid.symbol][1])
+                for grid in grids]
     except TransportError as error:
         raise exchange.explained(error) from None
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Protocol
 
 from hftbot.app.livetest import LiveTest
@@ -35,13 +36,16 @@ class Job(Protocol):
         """After it: print what is to be said, and the exit code for one that ended with code."""
 
 
-def job_of(settings: Settings, options: RunOptions) -> Job:
-    """The job that the command asked for. Raises ConfigError."""
+def job_of(settings: Settings, options: RunOptions, database: Path) -> Job:
+    """The job that the command asked for; a strategy may look back in ``database``.
+
+    Raises ConfigError.
+    """
     if options.job == FLATTEN:
         return FlattenJob(options.only)
     if options.job == LIVETEST:
         return LiveTestJob(settings)
-    return TradeJob(build_strategy(settings))
+    return TradeJob(build_strategy(settings, database))
 
 
 class TradeJob:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from hftbot.app import halting
 from hftbot.app.access import Access, tls_context
 from hftbot.app.children import Endpoint
+from hftbot.app.fees import rates_text
 from hftbot.app.venue import OpenVenue
 from hftbot.config.kinds import is_loopback
 from hftbot.config.schema import Settings
@@ -123,7 +124,8 @@ async def open_live(settings: Settings, folder: Path, tell: Say,
     venue = OpenVenue(
         endpoint_of(settings), report.MODE_DRY if dry else report.MODE_LIVE,
         f"{host}: real prices, " + ("no order of ours among them" if dry else "real orders"),
-        "as it is, measured", PRODUCTION, access=access, fees_e6=found.fees_e6)
+        "as it is, measured", PRODUCTION, access=access, fees_e6=found.fees_e6,
+        fees_from=f"the venue tells {rates_text(found.fees_e6)}")
     venue.lock = account
     venue.ledger = account if dry is None else halting.account_name("dry", settings.kraken_api_key)
     venue.notes += notes(settings, found.findings)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
+from hftbot.app.fees import base_rates
 from hftbot.config.schema import Settings
 from hftbot.engine.guard import HALTED, STATE_NAMES
 from hftbot.engine.reconcile import Reconciliation
@@ -18,6 +19,7 @@ from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.timing import latency_report
 from hftbot.watch import reconciliation, report, status
+from hftbot.watch.base_fees import BaseFees
 from hftbot.watch.latency_log import LatencyLog
 from hftbot.watch.logs import stamp
 from hftbot.watch.markouts import Markouts
@@ -53,6 +55,7 @@ class Reporter:
         self.account: dict[str, object] = {}
         self.leaving: Leaving | None = None
         self.markouts = Markouts()
+        self.base_fees = BaseFees(base_rates)
         self._redactor = redactor
         self._say = say
         self._start_us = self.world.clock.now_us()
@@ -76,6 +79,7 @@ class Reporter:
         # An empty side shows 0 for bids and the largest integer for asks.
         mid = grid.price(bid + ask) / 2 if bid and ask <= TICKS_MAX else 0.0
         self.markouts.add_fill(fill.instrument, fill.side, price, size, mid, fill.seen_us)
+        self.base_fees.add_fill(grid.symbol, price * size, fill.maker)
         owner = self._strategies.get(client_id_parts(fill.client_id).strategy, "")
         side = Side(fill.side).name
         self.store.fill({
@@ -186,7 +190,7 @@ class Reporter:
             "positions": [{"symbol": line.symbol, "size": line.size} for line in totals.positions],
             "pnl_usd": totals.pnl_usd, "fees_usd": totals.fees_usd,
             **self.account, "limits": self.session.limits_left(),
-            "links": self._links(),
+            "links": self._links(), "strategy": totals.strategy,
             "latency": self.world.trackers.statistics()}
 
     def _write_status(self, state: str) -> None:
@@ -241,7 +245,8 @@ class Reporter:
             orders_sent=0 if dry else sent, dry=sent if dry else 0, fills=engine.ledger.fills,
             rejects=engine.rejects, doubts=engine.doubts, denied=dict(engine.rows.denials),
             positions=tuple(lines), realised_usd=realised, unrealised_usd=unrealised,
-            fees_usd=engine.ledger.fees(), open_orders=open_orders,
+            fees_usd=engine.ledger.fees(), base_fees_usd=self.base_fees.fees_usd,
+            open_orders=open_orders,
             closed=self.leaving.lines() if self.leaving else (),
             halted=guard.reason if guard.state == HALTED else "", ended=ended,
             strategy={strategy.name: strategy.statistics() for strategy, _ in engine.voices})
@@ -270,6 +275,8 @@ class Reporter:
             extra = {"orders_dry": totals.dry, "closed": list(totals.closed),
                      "ended": totals.ended, "denied": dict(totals.denied),
                      "verified_none_open": self.session.open_at_exit == 0,
+                     "base_fees_usd": totals.base_fees_usd,
+                     "pnl_usd_at_base_fees": totals.pnl_usd_at_base_fees,
                      "wakes": self.world.engine.wakes,
                      "wakes_skipped": self.world.engine.wakes_skipped,
                      "frames": self.world.feed.statistics(),

@@ -37,8 +37,9 @@ class OpenVenue:
     """A venue that answers, and what the banner says of it.
 
     ``own``: its account lives in the state directory of this run. ``fees_e6`` are the account's
-    own fees by symbol, (maker, taker), where the venue told them. ``lock`` and ``ledger`` name the
-    account for halts and locks, and for the journal; they differ in a dry run only.
+    own fees by symbol, (maker, taker), and ``fees_from`` says in one line where they are from.
+    ``lock`` and ``ledger`` name the account for halts and locks, and for the journal; they differ
+    in a dry run only.
     """
 
     endpoint: Endpoint
@@ -51,6 +52,7 @@ class OpenVenue:
     notes: list[str] = field(default_factory=list)
     access: Access = field(default_factory=Access)
     fees_e6: dict[str, tuple[int, int]] = field(default_factory=dict)
+    fees_from: str = ""
     lock: str = ""
     ledger: str = ""
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from fastcore.lane.desk import KIND_CANCEL
 from fastcore.money.orders import FIELDS
 from fastcore.money.throttle import POINT
+from hftbot.engine import guard as guards
 from hftbot.engine.breaker import CLOSED, Breaker
-from hftbot.engine.guard import HALTED, REDUCING
+from hftbot.engine.guard import HALTED
 from hftbot.engine.ledger import Ledger
 from hftbot.errors import Disconnected
 from hftbot.words import crash_points
@@ -141,7 +142,7 @@ class Router:
         if not gate.reduces(side, lots):
             return INVALID
         account, state = gate.account, gate.account.state
-        account.state = min(state, REDUCING)
+        account.state = min(state, guards.REDUCING)
         self._clear = True
         try:
             return self.place(strategy, instrument, side, ticks, lots, int(Tif.IOC), False,

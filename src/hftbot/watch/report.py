@@ -32,7 +32,8 @@ class BannerFacts:
 
     ``mode`` one of the MODE_ words; ``market`` one line on where prices come from; ``urls`` the
     venue's addresses; ``latency`` one line on the latency model; ``journal`` where the hot journal
-    lies; ``guardian`` what it does, or that there is none; ``core`` compiled or interpreted.
+    lies; ``guardian`` what it does, or that there is none; ``core`` compiled or interpreted;
+    ``fees`` the account's own and where they are from, ``base_fees`` what base fees would mean.
     """
 
     mode: str
@@ -41,6 +42,8 @@ class BannerFacts:
     state_dir: str
     origin: str = "defaults"
     urls: tuple[str, ...] = ()
+    fees: str = ""
+    base_fees: str = ""
     journal: str = ""
     guardian: str = ""
     core: str = "compiled"
@@ -74,6 +77,7 @@ class Totals:
     realised_usd: float = 0.0
     unrealised_usd: float = 0.0
     fees_usd: float = 0.0
+    base_fees_usd: float = 0.0  # what the same fills would cost at the venue's base fees
     open_orders: int = 0
     halted: str = ""  # why the guard halted, if it did
     ended: str = ""  # why the run ended
@@ -88,6 +92,11 @@ class Totals:
         return self.realised_usd + self.unrealised_usd - self.fees_usd
 
     @property
+    def pnl_usd_at_base_fees(self) -> float:
+        """The same trades' result, had they paid the venue's base fees."""
+        return self.realised_usd + self.unrealised_usd - self.base_fees_usd
+
+    @property
     def synthetic(self) -> bool:
         """True if no real money was involved."""
         return self.mode != MODE_LIVE
@@ -96,7 +105,8 @@ class Totals:
 def banner(settings: Settings, facts: BannerFacts) -> str:
     """The first thing a user sees: what is real here and what is not."""
     rows = [("market", facts.market), ("addresses", " ".join(facts.urls)),
-            ("fees", _fees(settings, facts.mode)), ("latency", facts.latency),
+            ("fees", "; ".join(filter(None, (_fees(settings, facts.mode), facts.fees)))),
+            ("base fees", facts.base_fees), ("latency", facts.latency),
             ("strategy", f"{settings.strategy} on {', '.join(settings.symbols)}"),
             ("limits", _limits(settings)), ("at the end", _ending(settings)),
             ("settings", f"{facts.origin} ({settings.digest()})"),
@@ -182,11 +192,33 @@ def summary(totals: Totals, markouts: Sequence[Markout] = (), files: Sequence[st
     lines += _positions(totals)
     lines += _profit(totals, markouts)
     for name, counters in totals.strategy.items():
-        text = ", ".join(f"{key} {_plain(value)}" for key, value in counters.items() if value)
-        lines.append(f"Strategy   {name}: {text or 'all figures are zero'}")
+        lines += strategy_lines(name, counters)
     lines += [f"{'Files' if not index else '':<10} {file}" for index, file in enumerate(files)]
     lines.append("=" * 80)
     return "\n".join(lines)
+
+
+def strategy_lines(name: str, counters: Mapping[str, Any]) -> list[str]:
+    """What a strategy counted: one line of figures, one for each group of them, and its hints."""
+    groups = {key: value for key, value in counters.items() if _is_group(value)}
+    hints = counters.get("hints")
+    hints = [str(hint) for hint in hints] if isinstance(hints, list) else []
+    text = ", ".join(f"{key} {_plain(value)}" for key, value in counters.items()
+                     if value and key not in groups and key != "hints")
+    lines = [f"Strategy   {name}: {text or 'all figures are zero'}"]
+    for key, rows in groups.items():
+        lines += [f"           {key} {inner}: {_row(row)}" for inner, row in rows.items()
+                  if any(row.values())]
+    return [*lines, *(f"Hint       {hint}" for hint in hints)]
+
+
+def _is_group(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(
+        isinstance(row, Mapping) for row in value.values())
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {_plain(value)}" for key, value in row.items() if value)
 
 
 def _positions(totals: Totals) -> list[str]:
@@ -210,6 +242,10 @@ def _profit(totals: Totals, markouts: Sequence[Markout]) -> list[str]:
     lines = [f"Profit     {_money(totals.pnl_usd)} USD net of fees{kind}",
              f"           realised {_money(totals.realised_usd)}, unrealised at mid "
              f"{_money(totals.unrealised_usd)}, fees {totals.fees_usd:.6f}"]
+    # The venue rounds each fee: a difference of less than a hundredth is none.
+    if totals.fills and abs(totals.base_fees_usd - totals.fees_usd) > totals.base_fees_usd / 100:
+        lines.append(f"Base fees  {_money(totals.pnl_usd_at_base_fees)} USD net would be left of "
+                     f"the same trades at the venue's base fees, {totals.base_fees_usd:.6f} in all")
     for row in markouts:
         if row.horizon_s == 0:
             when = "at the fill"

@@ -10,6 +10,7 @@ from typing import Any
 
 from hftbot.errors import HftbotError, StoreError
 from hftbot.watch.logs import stamp
+from hftbot.watch.report import strategy_lines
 
 STATUS_FILE = "status.json"
 LATENCY_LOG = "latency.hlog"
@@ -83,6 +84,9 @@ def text(content: Mapping[str, Any], alive: bool, now_us: int) -> str:
             lines += [f"  {'limits':<16} {line}" for line in limit_lines(value)]
         elif name == "links" and isinstance(value, Mapping):
             lines.append(f"  {'links':<16} {link_line(value)}")
+        elif name == "strategy" and isinstance(value, Mapping):
+            lines += [f"  {line}" for own, counters in value.items()
+                      if isinstance(counters, Mapping) for line in strategy_lines(own, counters)]
         elif name not in ("pid", "updated_us", "state", "latency"):
             lines.append(f"  {name:<16} {_shown(value)}")
     latency = content.get("latency")
