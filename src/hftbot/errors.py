@@ -24,6 +24,7 @@
     |- UnknownOutcome           ask, never resend
     |- DataError                refuse the file
     |- Halted                   refuse to start until a human resumes
+    |- NoBot                    say so, or do it without one
     `- StoreError               halt
        `- InUse                 refuse: another process holds it
 """
@@ -156,6 +157,12 @@ class StoreError(HftbotError):
 
 class InUse(StoreError):
     """Another process holds the state directory."""
+
+    remedy: ClassVar[Remedy] = "refuse"
+
+
+class NoBot(HftbotError):
+    """No bot runs on this state directory."""
 
     remedy: ClassVar[Remedy] = "refuse"
 

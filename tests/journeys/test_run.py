@@ -13,6 +13,8 @@ import subprocess
 
 import pytest
 
+from hftbot.errors import NoBot
+from hftbot.live.control import ask
 from journeys.bot import (
     clean_up,
     endpoint,
@@ -91,6 +93,21 @@ def test_run_twice_killed_then_again_on_one_directory(tmp_path) -> None:
         assert endpoint(state)["pid"] == first
     finally:
         stop_exchange(state)
+
+
+def test_run_answers_on_its_control_socket_and_takes_it_along(tmp_path) -> None:
+    state = tmp_path / "hftbot-state"
+    bot = start(tmp_path, "run", "--profile", "hft", "--json")
+    told = wait_condition(lambda: ask(state / "control.sock", {"do": "status"})["fills"] > 0
+                          and ask(state / "control.sock", {"do": "status"}))
+    assert told["pid"] == bot.pid
+    assert told["state"] == "running"
+    assert (state / "control.sock").stat().st_mode & 0o777 == 0o600
+    _, err = finish(bot)
+    assert bot.returncode == 0, err
+    with pytest.raises(NoBot):
+        ask(state / "control.sock", {"do": "status"})
+    assert not (state / "control.sock").exists()
 
 
 def test_run_attached_to_an_exchange_started_by_hand(tmp_path) -> None:

@@ -17,6 +17,7 @@ import fastcore
 from hftbot import __version__
 from hftbot.app import crash, dying, halting, hardening, ledger
 from hftbot.app import venue as venues
+from hftbot.app.answering import control_of
 from hftbot.app.children import Endpoint, ExchangeChild
 from hftbot.app.guarding import Guarding
 from hftbot.app.options import ExchangeOptions, RunOptions
@@ -29,6 +30,7 @@ from hftbot.errors import ConfigError, HftbotError, StoreError, TransportError
 from hftbot.live.carry_over import base_rows
 from hftbot.live.clock import SystemClock
 from hftbot.live.connect import TokenSource, discover
+from hftbot.live.control import Control
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.store.account_lock import AccountLock
@@ -129,6 +131,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     store = LedgerDb(state.database)
     http = HttpClient()
     nonces = NonceFile(state.path, endpoint.api_key)
+    control: Control | None = None
     try:
         world = World(settings, instruments, clock, logs, journal.journal, run_number,
                       LATENCY_TRACKERS.trackers)
@@ -155,13 +158,10 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         keeper = halting.HaltKeeper(state.path, exchange.account, exchange.own, logs.redactor)
         session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
         stop.attach(session)
-        banner = report.banner(settings, report.BannerFacts(
-            mode=exchange.mode, market=exchange.market, latency=exchange.latency,
-            state_dir=str(state.path), origin=options.origin, journal=journal.places,
-            guardian=guarding.described(endpoint),
-            urls=(endpoint.rest_url, endpoint.ws_url),
-            notes=(*options.notes, *exchange.notes, *journal.notes, *remarks, *rebuilt),
-            core="compiled" if fastcore.compiled else "interpreted (slow)"))
+        control = control_of(state.path, reporter, logs)
+        await control.start()
+        banner = _banner(settings, options, state, exchange, journal,
+                         guarding.described(endpoint), (*remarks, *rebuilt))
         say(banner)
         logs.info(f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, "
                   f"settings {settings.digest()}")
@@ -177,12 +177,25 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
             say(_halt_text(keeper.kept, state))
         return _exit_code(session)
     finally:
+        if control is not None:
+            await control.close()
         await http.close()
         nonces.close()
         store.close()
         journal.close()
         if journal.failed:
             logs.error(f"{journal.failed}; what it lacks is kept in {journal.hot or journal.path}")
+
+
+def _banner(settings: Settings, options: RunOptions, state: StateDir, exchange: venues.OpenVenue,
+            journal: JournalFile, guardian: str, remarks: Sequence[str]) -> str:
+    endpoint = exchange.endpoint
+    return report.banner(settings, report.BannerFacts(
+        mode=exchange.mode, market=exchange.market, latency=exchange.latency,
+        state_dir=str(state.path), origin=options.origin, journal=journal.places,
+        guardian=guardian, urls=(endpoint.rest_url, endpoint.ws_url),
+        notes=(*options.notes, *exchange.notes, *journal.notes, *remarks),
+        core="compiled" if fastcore.compiled else "interpreted (slow)"))
 
 
 async def _instruments(settings: Settings, exchange: venues.OpenVenue) -> list[Instrument]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from hftbot.config.schema import Settings
 from hftbot.engine.guard import HALTED, STATE_NAMES
@@ -124,7 +124,7 @@ class Reporter:
                 self.markouts.on_mid(index, mid, now_us)
         if now_us >= self._next_status_us:
             self._next_status_us = now_us + STATUS_US
-            self._write_status("running", now_us)
+            self._write_status("running")
             self._warn_if_slow()
         if now_us >= self._next_progress_us:
             self._next_progress_us = now_us + self.settings.progress_interval_us
@@ -160,10 +160,14 @@ class Reporter:
                              grid.price_text(book.best_ask())))
         return rows
 
-    def _write_status(self, state: str, now_us: int) -> None:
+    def content(self, state: str = "") -> dict[str, Any]:
+        """What status.json says, as of now; ``state`` empty: running, or stopping once asked."""
         totals = self.totals()
         guard = self.world.guard
-        content = {
+        now_us = self.world.clock.now_us()
+        if not state:
+            state = "stopping" if self.session.stop_asked.is_set() else "running"
+        return {
             "pid": os.getpid(), "updated_us": now_us, "state": state, "mode": totals.mode,
             "guard": STATE_NAMES[guard.state] + (f": {guard.reason}" if guard.reason else ""),
             "breaker": self.world.router.breaker.text(),
@@ -175,6 +179,9 @@ class Reporter:
             "pnl_usd": totals.pnl_usd, "fees_usd": totals.fees_usd,
             **self.account,
             "latency": self.world.trackers.statistics()}
+
+    def _write_status(self, state: str) -> None:
+        content = self.content(state)
         if state == "stopped":
             content["verified_none_open"] = self.session.open_at_exit == 0
         try:
@@ -233,7 +240,7 @@ class Reporter:
         totals = self._silent(self.totals())
         self._report_latency(now_us)
         self._latency_log.close(now_us)
-        self._write_status("stopped", now_us)
+        self._write_status("stopped")
         markouts = self.markouts.results()
         text = report.summary(totals, markouts, files)
         self._say(text)
