@@ -23,8 +23,10 @@ from hftbot.app.guarding import Guarding
 from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
+from hftbot.app.screening import Screening
 from hftbot.app.strategies import build_strategy
 from hftbot.config.fee_schedules import rates_e6
+from hftbot.app.view import View
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError, HftbotError, StoreError, TransportError
 from hftbot.live.carry_over import base_rows
@@ -43,6 +45,7 @@ from hftbot.timing import LATENCY_TRACKERS
 from hftbot.watch import logs as logging_room
 from hftbot.watch import report
 from hftbot.watch.logs import Logs
+from hftbot.watch.recent import RecentNotes
 from hftbot.wire import ws
 from hftbot.wire.http import HttpClient
 from hftbot.wire.link import ConnectBudget, Link
@@ -118,7 +121,9 @@ async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: L
 async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs: Logs,
                  exchange: venues.OpenVenue, stop: _StopRequest, guarding: Guarding) -> int:
     """One session on an exchange that is already there."""
-    say = _printer(options.json, logs.redactor)
+    screen = Screening(state.path, _printer(options.json, logs.redactor),
+                       wanted=not (options.json or options.plain))
+    say = screen.say
     clock = SystemClock()
     endpoint = exchange.endpoint
     instruments = await _instruments(settings, exchange)
@@ -133,7 +138,8 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     nonces = NonceFile(state.path, endpoint.api_key)
     control: Control | None = None
     try:
-        world = World(settings, instruments, clock, logs, journal.journal, run_number,
+        recent = RecentNotes(logs, clock.now_us, logs.redactor)
+        world = World(settings, instruments, clock, recent, journal.journal, run_number,
                       LATENCY_TRACKERS.trackers)
         go_on = _follow_journal(journal, world)
         world.add_strategy(strategy)
@@ -143,11 +149,9 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         left, remarks = carried(state.journal, exchange.account, journal.path, instruments)
         session = Session(world, tokens.fetch, settings.loop_interval_us,
                           settings.order_deadline_us, left)
-        reporter = Reporter(settings, exchange.mode, session, store, state.path, say,
-                            logs.redactor)
-        reporter.account = {"account": exchange.account, "account_own": exchange.own}
-        world.engine.observers.append(reporter)
-        guarding.attach(session, endpoint, exchange.own, logs)
+        reporter, control = _onlookers(settings, state, exchange, session, store, recent, logs,
+                                       screen)
+        guarding.attach(session, endpoint, exchange.own, recent)
 
         def tick(now_us: int) -> None:
             guarding.tick()
@@ -158,7 +162,6 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         keeper = halting.HaltKeeper(state.path, exchange.account, exchange.own, logs.redactor)
         session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
         stop.attach(session)
-        control = control_of(state.path, reporter, logs)
         await control.start()
         banner = _banner(settings, options, state, exchange, journal,
                          guarding.described(endpoint), (*remarks, *rebuilt))
@@ -168,7 +171,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         for note in journal.notes:
             logs.info(note)
         try:
-            await _with_links(settings, session, endpoint, options, exchange, say)
+            await _with_links(settings, session, endpoint, options, exchange, screen)
         finally:
             await guarding.leave()
         reporter.finish([str(state.database), str(state.log), str(state.latency_log),
@@ -185,6 +188,19 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         journal.close()
         if journal.failed:
             logs.error(f"{journal.failed}; what it lacks is kept in {journal.hot or journal.path}")
+
+
+def _onlookers(settings: Settings, state: StateDir, exchange: venues.OpenVenue, session: Session,
+               store: LedgerDb, recent: RecentNotes, logs: Logs,
+               screen: Screening) -> tuple[Reporter, Control]:
+    """Who watches the session and tells people, in lines, files, a view, and when asked."""
+    reporter = Reporter(settings, exchange.mode, session, store, state.path, screen.say,
+                        logs.redactor)
+    reporter.account = {"account": exchange.account, "account_own": exchange.own}
+    reporter.routine, reporter.chat = logs.info, screen.chat
+    view = View(session, reporter, recent, logs.redactor)
+    session.world.engine.observers += (reporter, view)
+    return reporter, control_of(state.path, reporter, view, logs)
 
 
 def _banner(settings: Settings, options: RunOptions, state: StateDir, exchange: venues.OpenVenue,
@@ -215,8 +231,8 @@ def _halt_text(kept: bool, state: StateDir) -> str:
 
 async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
                       options: RunOptions, exchange: venues.OpenVenue,
-                      say: Callable[[str], None]) -> None:
-    """Keep both links up while the session lives."""
+                      screen: Screening) -> None:
+    """Keep both links up, and the view, while the session lives."""
     rng = random.Random()
     budget = ConnectBudget()
     poll = BusyPoll(settings.busy_poll)
@@ -234,7 +250,8 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     level3 = _level3_link(session, endpoint, rng, budget)
     note = poll.start()
     if note:
-        say(note)
+        screen.say(note)
+    await screen.start()
     links = [asyncio.ensure_future(_keep(link, session)) for link in (public, private)]
     if session.level3 is not None and level3 is not None:
         links.append(asyncio.ensure_future(session.level3.keep(level3)))
@@ -249,6 +266,7 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     try:
         await session.run(options.duration_s)
     finally:
+        await screen.close()
         poll.stop()
         public.stop()
         private.stop()

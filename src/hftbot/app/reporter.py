@@ -50,6 +50,10 @@ class Reporter:
         self.state_dir = state_dir
         self.account: dict[str, object] = {}
         self.markouts = Markouts()
+        # What the log alone needs to know; a screen shows the same in its own way.
+        self.routine: Callable[[str], None] = self.world.notes.info
+        # For lines that come again and again; a screen has no room for them.
+        self.chat = say
         self._redactor = redactor
         self._say = say
         self._start_us = self.world.clock.now_us()
@@ -81,7 +85,7 @@ class Reporter:
             "fill_id": fill.fill_id, "venue": grid.venue, "maker": int(fill.maker),
             "strategy": owner})
         wait_us = fill.seen_us - fill.ts_us
-        self.world.notes.info(
+        self.routine(
             f"fill {side} {grid.qty_text(fill.lots)} {grid.symbol} at "
             f"{grid.price_text(fill.ticks)} latency {wait_us}µs "
             f"(order {fill.client_id}, fill {fill.fill_id})")
@@ -99,7 +103,7 @@ class Reporter:
             "filled": grid.qty(table.filled_lots(handle)), "state": OrderState(state).name.lower(),
             "reason": self._redactor(reason) if reason else reason, "venue": grid.venue,
             "strategy": self._strategies.get(table.strategy(handle), "")})
-        self.world.notes.info(
+        self.routine(
             f"order {client_id} {OrderState(state).name} {reason}".rstrip()
             + f"; queue: {len(self.world.engine.rows.open_handles())} orders open")
 
@@ -130,21 +134,22 @@ class Reporter:
             self._next_progress_us = now_us + self.settings.progress_interval_us
             latency = self.world.trackers.statistics()
             line = report.progress_line(now_us, self.totals(), self._tops(), latency)
-            self._say(line)
-            self.world.notes.info(line)
+            self.chat(line)
+            self.routine(line)
         if now_us >= self._next_report_us:
             self._next_report_us = now_us + self.settings.report_interval_us
-            self._report_latency(now_us)
+            self.chat(self._report_latency(now_us))
 
-    def _report_latency(self, now_us: int) -> None:
+    def _report_latency(self, now_us: int) -> str:
+        """Write the latencies to the log and to latency.hlog; the report as text."""
         latency = self.world.trackers.statistics()
-        self._say(latency_report(latency))
         for name, row in latency.items():
             if row["count"]:
-                self.world.notes.info(
+                self.routine(
                     f"latency {name} p50 {row['p50_us']:.2f}µs p95 {row['p95_us']:.2f}µs "
                     f"p99 {row['p99_us']:.2f}µs max {row['max_us']:.2f}µs")
         self._latency_log.append(now_us)
+        return latency_report(latency)
 
     def _warn_if_slow(self) -> None:
         slowest_ns = self.world.trackers.get("loop_iteration").max
@@ -238,7 +243,7 @@ class Reporter:
         """The end of the run: last report, summary or JSON."""
         now_us = self.world.clock.now_us()
         totals = self._silent(self.totals())
-        self._report_latency(now_us)
+        self._say(self._report_latency(now_us))
         self._latency_log.close(now_us)
         self._write_status("stopped")
         markouts = self.markouts.results()

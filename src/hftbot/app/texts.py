@@ -115,6 +115,21 @@ examples:
   hftbot status --json""",
 )
 
+TOP = (
+    "the live view of a running bot",
+    """\
+Draws what the bot of a state directory does, four times a second: prices and own quotes,
+positions, orders, profit net of fees, latencies by stage, limits, and what happened last. What
+needs a hand (halt, distrust, doubt, a bot that does not answer) is a white bar on red on top.
+q or Ctrl-C leaves; the bot runs on. Without a terminal it prints one frame as text.
+`hftbot run` shows the same on a terminal, unless --plain or --json is given.""",
+    """\
+examples:
+  hftbot top
+  hftbot top --state other-state
+  hftbot top | cat                               one frame as text""",
+)
+
 DOCTOR = (
     "is this machine ready?",
     "Checks the compiled core, packages, clock, disk, permissions, shared memory and sockets.",

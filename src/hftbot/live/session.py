@@ -73,7 +73,7 @@ class Session:
         self.on_reconciled: Callable[[Reconciliation], None] = lambda report: None
         self.gap_ns = GAP_NS + loop_interval_us * 1000
         self._fresh_until_ns = 1 << 63
-        self._guarded = True
+        self.guarded = True
         self.before_trading: Callable[[], Awaitable[None]] | None = None
         self.on_tick: Callable[[int], None] = lambda now_us: None
         self.on_halt: Callable[[str, int], None] = lambda reason, now_us: None
@@ -216,11 +216,11 @@ class Session:
 
     def set_guarded(self, guarded: bool) -> None:
         """Without a guardian no order leaves; cancels do."""
-        self._guarded = guarded
+        self.guarded = guarded
         self._admit()
 
     def _admit(self) -> None:
-        self.engine.router.admit(self._guarded and self.engine.trading
+        self.engine.router.admit(self.guarded and self.engine.trading
                                  and self.engine.guard.state != HALTED
                                  and not self.engine.blind and not self.reconciler.doubtful)
 
