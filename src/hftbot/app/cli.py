@@ -186,6 +186,7 @@ def _add_halts(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _add_reports(commands: argparse._SubParsersAction[_Parser]) -> None:
     for name, words, call in (("latency", texts.LATENCY, command_latency),
                               ("status", texts.STATUS, command_status),
+                              ("report", texts.REPORT, command_report),
                               ("doctor", texts.DOCTOR, command_doctor)):
         parser = _command(commands, name, words, call)
         parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
@@ -373,6 +374,13 @@ def command_status(options: argparse.Namespace) -> int:
     else:
         print(status.text(content, alive, time.time_ns() // 1_000))
     return 0 if alive else EXIT_FAILED
+
+
+def command_report(options: argparse.Namespace) -> int:
+    """``hftbot report``"""
+    from hftbot.app import reporting
+    folder = Path(_state_dir(options)).expanduser().absolute()
+    return reporting.command(folder, options.json)
 
 
 def command_top(options: argparse.Namespace) -> int:

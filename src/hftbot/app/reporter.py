@@ -24,7 +24,7 @@ from hftbot.watch.redaction import Redactor
 from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
-from hftbot.words.order import OrderState, client_id_parts
+from hftbot.words.order import OrderState, Tif, client_id_parts
 from hftbot.words.ports import Store
 
 STATUS_US = 1_000_000
@@ -102,6 +102,8 @@ class Reporter:
             "size": grid.qty(table.lots(handle)), "price": grid.price(table.ticks(handle)),
             "filled": grid.qty(table.filled_lots(handle)), "state": OrderState(state).name.lower(),
             "reason": self._redactor(reason) if reason else reason, "venue": grid.venue,
+            "tif": Tif(table.tif(handle)).name.lower(),
+            "intent": self._redactor(self.world.engine.rows.reasons.get(client_id, "")) or None,
             "strategy": self._strategies.get(table.strategy(handle), "")})
         self.routine(
             f"order {client_id} {OrderState(state).name} {reason}".rstrip()

@@ -115,6 +115,20 @@ examples:
   hftbot status --json""",
 )
 
+REPORT = (
+    "what the trades of a state directory made",
+    """\
+Reads bot_hft.db and the journals, also while the bot runs: orders, fills, round trips with win
+rate and profit net of fees by symbol, hour and exit reason, holding times, velocity, and hints.
+A round trip is what one order opened and another one closed, first in first out, for each
+strategy and symbol. Figures of the embedded exchange are marked as simulated.""",
+    """\
+examples:
+  hftbot report
+  hftbot report --state other-state
+  hftbot report --json""",
+)
+
 TOP = (
     "the live view of a running bot",
     """\
