@@ -9,7 +9,17 @@ import sys
 import pytest
 
 from hftbot.watch import alarms
-from hftbot.watch.figures import age, bar, clock, grouped, micros, money, span, sparkline
+from hftbot.watch.figures import (
+    age,
+    bar,
+    chart,
+    clock,
+    grouped,
+    micros,
+    money,
+    span,
+    sparkline,
+)
 
 pytest.importorskip("rich")
 from hftbot.watch import screen
@@ -83,7 +93,7 @@ def test_screen_shows_what_a_trader_asks_for(size):
     for wanted in ("SIMULATED", "TRADING", "59,953.0", "59,953.1", "0.02", "+0.00166651",
                    "+12.3439 USD synthetic", "realised +12.4000", "open -0.0216", "fees 0.0345",
                    "0.00 of 25.00", "59,952.9", "LIVE", "12.3s", "80.30", "147", "195", "57/60",
-                   "12/100", "venue says: EService:Busy", "sent 123", "11 fills/min", "60,004.3"):
+                   "12/100", "venue says: EService:Busy", "sent 123", "(11/min)", "60,004.3"):
         assert wanted in page, wanted
 
 
@@ -122,6 +132,8 @@ def test_screen_money_is_green_or_red_and_zero_is_plain():
     ({"doubtful": True}, "TRADING", "a position disagrees with the venue", "alarm"),
     ({"venue_mode": "CANCEL_ONLY"}, "TRADING", "venue is CANCEL ONLY", "caution"),
     ({"breaker": "OPEN: EService:Busy"}, "TRADING", "breaker OPEN: EService:Busy", "caution"),
+    ({"limits": {"trading": {"BTC/USD": {"used": 45, "max": 60, "cancel_reserve": 15}}}},
+     "TRADING", "BTC/USD 45 of 60: what is left is for cancels", "caution"),
     ({"disabled": ["mine"]}, "TRADING", "strategy disabled: mine", "caution"),
     ({"state": "stopping", "stop_reason": "Ctrl-C"}, "STOPPING", "STOPPING (Ctrl-C)", "caution"),
     ({"state": "starting", "blind": True, "missing": "private stream"}, "STARTING",
@@ -208,6 +220,8 @@ def test_screen_only_the_child_loads_rich():
     (clock(0, 0), "00:00:00"), (span(754), "00:12:34"), (span(90_061), "1d 01:01:01"),
     (bar(0, 100, 4), "░░░░"), (bar(1, 100, 4), "█░░░"), (bar(100, 100, 4), "████"),
     (bar(9, 0, 3, utf=False), "###"), (sparkline([], 5), ""), (sparkline([1.0, 1.0], 5), "▁▁"),
-    (sparkline([0.0, 1.0, 2.0], 9), "▁▅█"), (len(sparkline([float(i) for i in range(99)], 9)), 9)])
+    (sparkline([0.0, 1.0, 2.0], 9), "▁▅█"), (chart([0.0, 1.0, 2.0], 9, 2), [" ▁█", "▁██"]),
+    (chart([1.0], 9, 2), ["", ""]), (chart([3.0, 3.0], 9, 2), ["  ", "▁▁"]),
+    (len(sparkline([float(i) for i in range(99)], 9)), 9)])
 def test_screen_figures(shown, wanted):
     assert shown == wanted

@@ -15,7 +15,7 @@ from hftbot.engine.recover import KIND_FILL_TEXT, STATE_CLEAN
 from hftbot.errors import HftbotError, StoreError
 from hftbot.store.journal_reader import JournalCopy, header_words, names, read_both, run_of
 from hftbot.store.state_dir import hot_folder
-from hftbot.watch import trade_report
+from hftbot.watch import status, trade_report
 from hftbot.watch.logs import stamp
 from hftbot.watch.report import MODE_LIVE
 from hftbot.watch.round_trips import TradedFill
@@ -91,6 +91,10 @@ class _Runs:
         self._accounts: set[str] = set()
         self._damage: list[str] = []
         try:
+            self._alive = status.is_alive(status.read(folder / status.STATUS_FILE))
+        except HftbotError:
+            self._alive = False
+        try:
             for name, copy, trouble in _journals(folder):
                 self._add(name, copy)
                 if trouble:
@@ -131,10 +135,10 @@ class _Runs:
         if not self.rows:
             return ["no journal is left; the database alone speaks"]
         last = self.rows[-1]
-        count = len({row["journal"].split("-")[1].split(".")[0] for row in self.rows})
-        return [f"{count} with a journal, the last one ({last['run']}) began "
-                f"{stamp(last['started_us'])[:19]} UTC and "
-                + ("ended cleanly" if last["clean"] else "runs, or did not end cleanly")]
+        ended = ("runs now" if self._alive else "ended cleanly" if last["clean"] else
+                 "did not end cleanly")
+        return [f"{len({row['run'] for row in self.rows})} in the journals; run {last['run']} "
+                f"began {stamp(last['started_us'])[:19]} UTC and {ended}"]
 
     def remarks(self, known: set[int]) -> list[str]:
         """Where journals and database disagree, and what may mislead."""

@@ -8,6 +8,23 @@ from typing import Any
 ALARM, CAUTION = "alarm", "caution"
 
 
+def limit_rows(content: Mapping[str, Any]) -> list[tuple[str, float, float, float]]:
+    """(name, used, most, what of that is for cancels only) of each budget, the fullest first."""
+    rows = []
+    for name, row in content.get("limits", {}).items():
+        if isinstance(row, Mapping):
+            ones = [(name, row)] if "max" in row else row.items()
+            rows += [(str(key), float(one.get("used", 0)), float(one["max"]),
+                      float(one.get("cancel_reserve", 0)))
+                     for key, one in ones if isinstance(one, Mapping) and "max" in one]
+    return sorted(rows, key=lambda row: -share_used(*row[1:]))
+
+
+def share_used(used: float, most: float, reserve: float) -> float:
+    """How much of what orders may use is used: at 1 only cancels are left."""
+    return used / (most - reserve) if most > reserve else 1.0
+
+
 def found(content: Mapping[str, Any], trouble: str = "",
           silent_s: float = 0.0) -> list[tuple[str, str]]:
     """(alarm or caution, sentence) of all that stops or hampers trading.
@@ -39,6 +56,10 @@ def found(content: Mapping[str, Any], trouble: str = "",
         rows.append((CAUTION, f"venue is {str(content['venue_mode']).replace('_', ' ')}"))
     if content.get("breaker"):
         rows.append((CAUTION, f"breaker {content['breaker']}"))
+    for name, used, most, reserve in limit_rows(content):
+        if reserve and used >= most - reserve:
+            rows.append((CAUTION, f"{name} {used:,.0f} of {most:,.0f}: what is left is for "
+                                  "cancels; new orders are denied"))
     if content.get("disabled"):
         rows.append((CAUTION, f"strategy disabled: {', '.join(content['disabled'])}"))
     if stopping:

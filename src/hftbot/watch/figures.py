@@ -69,15 +69,26 @@ def bar(used: float, most: float, width: int, utf: bool = True) -> str:
 
 
 def sparkline(values: Sequence[float], width: int, utf: bool = True) -> str:
-    """The last values as small columns, oldest left; more than ``width`` are thinned evenly."""
+    """The values as small columns, oldest left; more than ``width`` are thinned evenly."""
+    return "".join(chart(values, width, 1, utf))
+
+
+def chart(values: Sequence[float], width: int, height: int, utf: bool = True) -> list[str]:
+    """The same over ``height`` lines, from the lowest value to the highest; top line first."""
     if width <= 0 or len(values) < 2:
-        return ""
+        return [""] * height
     if len(values) > width:
         step = (len(values) - 1) / max(1, width - 1)
         values = [values[round(index * step)] for index in range(width)]
     low, high = min(values), max(values)
     blocks = BLOCKS if utf else ASCII_BLOCKS
-    if high <= low:
-        return blocks[0] * len(values)
-    top = len(blocks) - 1
-    return "".join(blocks[round((value - low) / (high - low) * top)] for value in values)
+    top = len(blocks) * height - 1
+    scale = top / (high - low) if high > low else 0.0
+    levels = [round((value - low) * scale) + 1 for value in values]
+    lines = []
+    for line in range(height - 1, -1, -1):
+        under = line * len(blocks)
+        lines.append("".join(
+            " " if level <= under else blocks[min(level - under, len(blocks)) - 1]
+            for level in levels))
+    return lines

@@ -13,7 +13,17 @@ from typing import Any
 from rich.text import Text
 
 from hftbot.watch import alarms
-from hftbot.watch.figures import age, bar, clock, grouped, micros, money, span, sparkline
+from hftbot.watch.figures import (
+    age,
+    bar,
+    chart,
+    clock,
+    grouped,
+    micros,
+    money,
+    span,
+    sparkline,
+)
 
 Content = Mapping[str, Any]
 Pane = list[Text]
@@ -168,13 +178,19 @@ def _level(share: float) -> str:
 def _counts(scene: Scene) -> Text:
     content = scene.content
     line = Text()
+    counts = {key: int(content.get(key, 0)) for key in ("orders_sent", "fills", "rejects",
+                                                        "doubts")}
+    counts["denied"] = sum(content.get("denied", {}).values())
     for title, key, style in (("sent", "orders_sent", ""), ("fills", "fills", ""),
-                              ("rejected", "rejects", LOOK), ("doubts", "doubts", LOOK)):
-        count = int(content.get(key, 0))
+                              ("rejected", "rejects", LOOK), ("doubts", "doubts", LOOK),
+                              ("denied", "denied", LOOK)):
+        count = counts[key]
         line.append(f"{title} ", DIM)
-        line.append(f"{count:,}  ", style if count else "")
-    if scene.fills_a_minute is not None:
-        line.append(f"{scene.fills_a_minute:.0f} fills/min", "")
+        line.append(f"{count:,}", style if count else "")
+        if key == "fills" and scene.fills_a_minute is not None:
+            line.append(f" ({scene.fills_a_minute:.0f}/min)")
+        line.append("  ")
+    line.rstrip()
     return line
 
 
@@ -338,20 +354,10 @@ def _latency(scene: Scene, width: int, height: int) -> Pane:
 
 
 def _limits(scene: Scene, width: int, height: int) -> Pane:
-    """One bar for each budget: used of most, and red before it is gone."""
-    rows: list[tuple[str, float, float]] = []
-    for name, row in scene.content.get("limits", {}).items():
-        if not isinstance(row, Mapping):
-            continue
-        if "max" in row:
-            rows.append((name, float(row.get("used", 0)), float(row["max"])))
-        else:
-            rows += [(symbol, float(one.get("used", 0)), float(one["max"]))
-                     for symbol, one in row.items() if isinstance(one, Mapping) and "max" in one]
-    rows.sort(key=lambda row: -(row[1] / row[2] if row[2] else 1.0))
-    lines = [_title("LIMITS", width)]
-    for name, used, most in rows[:max(0, height - 1)]:
-        share = used / most if most else 1.0
+    """One bar for each budget: used of most, and red when only cancels are left."""
+    lines = [_title("LIMITS", width, "used of most")]
+    for name, used, most, reserve in alarms.limit_rows(scene.content)[:max(0, height - 1)]:
+        share = alarms.share_used(used, most, reserve)
         line = Text(f" {name[:11]:<11} ")
         line.append(f"{f'{used:,.0f}/{most:,.0f}':>9} ", _level(share))
         line.append(bar(used, most, max(3, width - line.cell_len), scene.utf),
@@ -386,13 +392,28 @@ def _strategy(scene: Scene, width: int, height: int) -> Pane:
     return lines[:max(0, height)]
 
 
+def _chart(scene: Scene, width: int, height: int) -> Pane:
+    """Net profit since the view is up, if there is room for it to say something."""
+    height = min(height - 2, 10)
+    if height < 3 or len(scene.trace) < 10:
+        return []
+    low, high, now = min(scene.trace), max(scene.trace), scene.trace[-1]
+    note = f"last {span(len(scene.trace))}, from {money(low)} to {money(high)}"
+    lines = [Text(), _title("NET", width, note)]
+    for drawn in chart(scene.trace, width - 2, height, scene.utf):
+        line = Text(" ")
+        line.append(drawn, _sign(now))
+        lines.append(line)
+    return lines
+
+
 def _happened(content: Content) -> list[tuple[int, str, str]]:
     """Events and fills, newest first."""
     rows = [(int(ts_us), str(kind), str(text)) for ts_us, kind, text in content.get("events", ())]
     rows += [(int(fill["ts_us"]), "fill",
-              f"fill {fill['side']:<4} {fill['size']} {fill['symbol']} at "
-              f"{grouped(fill['price'])}, {'maker' if fill['maker'] else 'taker'}, fee "
-              f"{fill['fee']:.4f}, {micros(fill['wait_us'])}µs")
+              f"{fill['side']:<4} {fill['size']} {fill['symbol']} at {grouped(fill['price'])} "
+              f"{'maker' if fill['maker'] else 'taker'} fee {fill['fee']:.4f} "
+              f"{micros(fill['wait_us'])}µs")
              for fill in content.get("fills_last", ())]
     return sorted(rows, key=lambda row: -row[0])
 
@@ -405,7 +426,7 @@ def _events(scene: Scene, width: int, height: int) -> Pane:
     rows = scene.content.get("events", ()) if wide else _happened(scene.content)
     for ts_us, kind, text in list(rows)[:max(0, height - 1)]:
         line = Text(f" {clock(int(ts_us), digits)} ", DIM)
-        first = str(text).splitlines()[0] if text else ""
+        first = str(text).strip().partition("\n")[0]
         line.append(first, {"error": BAD, "warn": LOOK}.get(str(kind), ""))
         line.truncate(width, overflow="ellipsis")
         lines.append(line)
@@ -440,7 +461,7 @@ def _wide(scene: Scene, columns: int, rows: int) -> Pane:
     markets = max(1, len(scene.content.get("markets", ())))
     lines += _markets(scene, columns, 2 + min(markets, max(1, rows - 22)), True)
     lines += space
-    events = max(4, (rows - len(lines)) // 4)
+    events = max(4, min(1 + len(scene.content.get("events", ())), (rows - len(lines)) // 3))
     middle = rows - len(lines) - events - len(space)
     left, right = columns - 72, 72 - GAP
     orders = min(int(scene.content.get("open_orders", 0)), max(1, middle // 2))
@@ -450,6 +471,7 @@ def _wide(scene: Scene, columns: int, rows: int) -> Pane:
     second = [*_latency(scene, right, min(latency, middle)), *space]
     second += [*_limits(scene, right, min(6, middle - len(second))), *space]
     second += _strategy(scene, right, middle - len(second))
+    second += _chart(scene, right, middle - len(second))
     lines += _beside(first[:middle], second[:middle], left, GAP)
     lines += [Text()] * (rows - events - len(lines))
     return lines + _events(scene, columns, events)

@@ -101,9 +101,10 @@ def _trip_figures(trips: Sequence[RoundTrip]) -> dict[str, Any]:
 def _velocity(fills: Sequence[TradedFill], trips: Sequence[RoundTrip]) -> dict[str, Any]:
     """How fast it trades: over the time from the first fill to the last one, and at its fastest."""
     if not fills:
-        return {"trips_an_hour": None, "fills_in_busiest_minute": 0, "trips_on_busiest_day": 0}
+        return {"trips_an_hour": None, "hours": 0.0, "fills_in_busiest_minute": 0,
+                "trips_on_busiest_day": 0}
     hours = max((fills[-1].ts_us - fills[0].ts_us) / HOUR_US, 1 / 60)
-    return {"trips_an_hour": len(trips) / hours,
+    return {"trips_an_hour": len(trips) / hours, "hours": hours,
             "fills_in_busiest_minute": max(Counter(
                 fill.ts_us // MINUTE_US for fill in fills).values()),
             "trips_on_busiest_day": max(Counter(
@@ -269,9 +270,10 @@ def _trip_lines(told: Mapping[str, Any]) -> list[str]:
     held = trips["held_us"]
     lines.append(_line("Held", f"p50 {age(held['p50'])}, p95 {age(held['p95'])}, longest "
                                f"{age(held['p100'])}"))
-    lines.append(_line("Velocity", f"{velocity['trips_an_hour']:,.1f} round trips an hour; at most "
-                                   f"{velocity['trips_on_busiest_day']:,} on one day, "
-                                   f"{velocity['fills_in_busiest_minute']:,} fills in one minute"))
+    lines.append(_line("Velocity", f"{velocity['trips_an_hour']:,.1f} round trips an hour over "
+                                   f"{age(velocity['hours'] * HOUR_US)}; at most "
+                                   f"{velocity['trips_on_busiest_day']:,} a day and "
+                                   f"{velocity['fills_in_busiest_minute']:,} fills a minute"))
     return lines
 
 
