@@ -24,17 +24,29 @@ from hftbot.watch.figures import (
     span,
     sparkline,
 )
+from hftbot.watch.tables import (
+    ALARM,
+    BAD,
+    CAUTION,
+    DIM,
+    FILLS,
+    LOOK,
+    NARROW_MARKETS,
+    ORDERS,
+    STRONG,
+    WIDE_MARKETS,
+    Column,
+    sign,
+    table,
+)
 
 Content = Mapping[str, Any]
 Pane = list[Text]
 
-DIM, STRONG, GOOD, BAD, LOOK = "dim", "bold", "green", "red", "yellow"
-ALARM, CAUTION = "bold white on red", "black on yellow"
 WIDE = 120
 GAP = 3
 MODES = {"sim": "SIMULATED", "replay": "SIMULATED, recorded data", "live-dry": "LIVE, DRY RUN",
          "live": "LIVE: REAL MONEY"}
-ROW_MAX = 64
 
 
 @dataclass(slots=True)
@@ -55,16 +67,6 @@ class Scene:
     utf: bool = True
     leaving: str = "q leaves"
     alarms: list[tuple[str, str]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table. ``show`` gives text and style of a row; numbers stand right."""
-
-    title: str
-    width: int
-    show: Callable[[Any], tuple[str, str]]
-    right: bool = True
 
 
 def frame(scene: Scene, columns: int, rows: int) -> Pane:
@@ -138,13 +140,13 @@ def _money(scene: Scene, columns: int) -> Pane:
     net = float(content.get("net_usd", 0))
     first = Text()
     first.append(" NET ", STRONG)
-    first.append(f"{money(net)} USD", f"bold {_sign(net)}".strip())
+    first.append(f"{money(net)} USD", f"bold {sign(net)}".strip())
     if content.get("mode") != "live":
         first.append(" synthetic", DIM)
     for title, key in (("realised", "realised_usd"), ("open", "unrealised_usd")):
         amount = float(content.get(key, 0))
         first.append(f"  {title} ", DIM)
-        first.append(money(amount), _sign(amount))
+        first.append(money(amount), sign(amount))
     first.append("  fees ", DIM)
     first.append(f"{float(content.get('fees_usd', 0)):,.4f}")
     second = Text(" ")
@@ -160,15 +162,8 @@ def _money(scene: Scene, columns: int) -> Pane:
     room = columns - second.cell_len - 6
     if room >= 10:
         second.append("net ", DIM)
-        second.append(sparkline(scene.trace, min(60, room), scene.utf), _sign(net))
+        second.append(sparkline(scene.trace, min(60, room), scene.utf), sign(net))
     return [first, second]
-
-
-def _sign(amount: float) -> str:
-    """Green for made, red for lost; what rounds to nothing has no colour."""
-    if abs(amount) < 5e-5:
-        return ""
-    return GOOD if amount > 0 else BAD
 
 
 def _level(share: float) -> str:
@@ -208,80 +203,6 @@ def _title(name: str, width: int, note: Text | str = "") -> Text:
     return line
 
 
-def _table(columns: Sequence[Column], rows: Sequence[Any], titles: bool = True) -> Pane:
-    lines = []
-    if titles:
-        head = " ".join(f"{c.title[:c.width]:{'>' if c.right else '<'}{c.width}}" for c in columns)
-        lines.append(Text(f" {head}", DIM))
-    for row in rows:
-        line = Text(" ")
-        for number, column in enumerate(columns):
-            text, style = column.show(row)
-            cell = Text(text[:ROW_MAX])
-            cell.truncate(column.width, overflow="ellipsis")
-            blank = " " * (column.width - cell.cell_len)
-            line.append(" " if number else "")
-            line.append(blank + cell.plain if column.right else cell.plain + blank, style)
-        lines.append(line)
-    return lines
-
-
-def _plain(key: str, style: str = "") -> Callable[[Any], tuple[str, str]]:
-    return lambda row: (grouped(str(row.get(key, "-") or "-")), style)
-
-
-def _amount(key: str) -> Callable[[Any], tuple[str, str]]:
-    def show(row: Any) -> tuple[str, str]:
-        amount = float(row.get(key) or 0)
-        return (money(amount), _sign(amount)) if amount else ("-", DIM)
-    return show
-
-
-def _trust(row: Any) -> tuple[str, str]:
-    trust = str(row.get("trust", ""))
-    return ("ok", DIM) if trust == "TRUSTED" else (trust, ALARM)
-
-
-def _spread(row: Any) -> tuple[str, str]:
-    spread = row.get("spread_bps")
-    return ("-" if spread is None else f"{float(spread):.2f}", "")
-
-
-def _age(row: Any) -> tuple[str, str]:
-    return age(row.get("age_us")), DIM
-
-
-def _average(row: Any) -> tuple[str, str]:
-    if not row.get("position"):
-        return "-", DIM
-    return grouped(f"{float(row.get('average') or 0):.{int(row.get('decimals', 2))}f}"), ""
-
-
-def _position(row: Any) -> tuple[str, str]:
-    held = str(row.get("position") or "")
-    return (held if held.startswith("-") else f"+{held}", STRONG) if held else ("flat", DIM)
-
-
-def _count(key: str) -> Callable[[Any], tuple[str, str]]:
-    return lambda row: (f"{int(row.get(key) or 0):,}", "")
-
-
-NARROW_MARKETS = (
-    Column("market", 9, _plain("symbol", STRONG), right=False), Column("book", 7, _trust, False),
-    Column("bid", 11, _plain("bid")), Column("ask", 11, _plain("ask")),
-    Column("bps", 5, _spread), Column("position", 12, _position),
-    Column("open P/L", 9, _amount("unrealised")), Column("age", 5, _age))
-WIDE_MARKETS = (
-    Column("market", 9, _plain("symbol", STRONG), right=False), Column("book", 7, _trust, False),
-    Column("size", 10, _plain("bid_size", DIM)), Column("bid", 11, _plain("bid")),
-    Column("ask", 11, _plain("ask")), Column("size", 10, _plain("ask_size", DIM)),
-    Column("bps", 6, _spread), Column("age", 5, _age),
-    Column("our bid", 11, _plain("quote_buy")), Column("our ask", 11, _plain("quote_sell")),
-    Column("position", 12, _position), Column("average", 11, _average),
-    Column("open P/L", 9, _amount("unrealised")), Column("realised", 9, _amount("realised")),
-    Column("fills", 7, _count("fills")))
-
-
 def _markets(scene: Scene, width: int, height: int, wide: bool) -> Pane:
     markets = list(scene.content.get("markets", ()))
     # Held first, then as configured: what moves our money must not fall off the edge.
@@ -292,26 +213,7 @@ def _markets(scene: Scene, width: int, height: int, wide: bool) -> Pane:
     note = "  ".join(filter(None, (f"feed {age(feed)} old" if feed is not None else "no feed yet",
                                    note)))
     return [_title("MARKETS", width, note),
-            *_table(WIDE_MARKETS if wide else NARROW_MARKETS, markets[:max(0, height - 2)])]
-
-
-def _order_state(row: Any) -> tuple[str, str]:
-    state = str(row.get("state", ""))
-    return state, CAUTION if state == "DOUBT" else ""
-
-
-ORDERS = (
-    Column("side", 4, _plain("side"), right=False), Column("market", 9, _plain("symbol"), False),
-    Column("size", 12, _plain("size")), Column("filled", 12, _plain("filled", DIM)),
-    Column("price", 11, _plain("price")), Column("tif", 3, _plain("tif"), False),
-    Column("state", 8, _order_state, right=False), Column("age", 5, _age))
-FILLS = (
-    Column("time", 15, lambda row: (clock(int(row.get("ts_us", 0))), DIM), right=False),
-    Column("side", 4, _plain("side"), right=False), Column("market", 9, _plain("symbol"), False),
-    Column("size", 12, _plain("size")), Column("price", 11, _plain("price")),
-    Column("fee", 7, lambda row: (f"{float(row.get('fee') or 0):.4f}", DIM)),
-    Column("", 5, lambda row: ("maker" if row.get("maker") else "taker", DIM), right=False),
-    Column("µs", 6, lambda row: (micros(float(row.get("wait_us") or 0)), "")))
+            *table(WIDE_MARKETS if wide else NARROW_MARKETS, markets[:max(0, height - 2)])]
 
 
 def _orders(scene: Scene, width: int, height: int) -> Pane:
@@ -325,13 +227,13 @@ def _orders(scene: Scene, width: int, height: int) -> Pane:
     if hidden > 0 and shown:
         note = Text(f"{count} open, {hidden} not shown  ", LOOK)
         note.append_text(_counts(scene))
-    return [_title("ORDERS", width, note), *_table(ORDERS, shown, titles=False)]
+    return [_title("ORDERS", width, note), *table(ORDERS, shown, titles=False)]
 
 
 def _fills(scene: Scene, width: int, height: int) -> Pane:
     fills = list(reversed(scene.content.get("fills_last", ())))[:max(0, height - 1)]
     return [_title("FILLS", width, "the last ones" if fills else "none yet"),
-            *_table(FILLS, fills, titles=False)]
+            *table(FILLS, fills, titles=False)]
 
 
 def _latency(scene: Scene, width: int, height: int) -> Pane:
@@ -345,7 +247,7 @@ def _latency(scene: Scene, width: int, height: int) -> Pane:
         columns.append(Column("max", 7, figure("max_us")))
         columns.append(Column("count", 10, lambda row: (f"{int(row[1].get('count', 0)):,}", DIM)))
     stages = list(scene.content.get("latency", {}).items())[:max(0, height - 1)]
-    lines = _table(columns, stages)
+    lines = table(columns, stages)
     head = lines[0]
     head.stylize("not dim bold", 0, 11)
     head.append(" ")
@@ -402,7 +304,7 @@ def _chart(scene: Scene, width: int, height: int) -> Pane:
     lines = [Text(), _title("NET", width, note)]
     for drawn in chart(scene.trace, width - 2, height, scene.utf):
         line = Text(" ")
-        line.append(drawn, _sign(now))
+        line.append(drawn, sign(now))
         lines.append(line)
     return lines
 
