@@ -19,23 +19,22 @@ LINE_MODE = 3  # the index of the local modes in termios
 class Tty:
     """Runs one command of ours in front of a terminal of ``columns`` by ``rows``.
 
-    ``seen`` is everything it wrote. Use as a context manager.
+    ``seen`` is everything it wrote. ``split``: standard output is open for writing only; a shell
+    gives one file for reading and writing. Use as a context manager.
     """
 
     def __init__(self, folder: pathlib.Path, *arguments: str, columns: int = 80,
-                 rows: int = 24) -> None:
+                 rows: int = 24, split: bool = False) -> None:
         self.master, self.slave = os.openpty()
         self.resize(columns, rows)
         self.before = termios.tcgetattr(self.slave)
         self.seen = b""
 
-        def take_terminal() -> None:
-            fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
-
+        # A session without a terminal gets the first one that it opens.
         self.process = subprocess.Popen(
-            command(*arguments), cwd=folder, env={**environment(), "TERM": "xterm-256color"},
-            stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True,
-            preexec_fn=take_terminal, pass_fds=(self.slave,))
+            ["sh", "-c", 'exec "$@" <"$0" >"$0" 2>&1' if split else 'exec "$@" <>"$0" >&0 2>&0',
+             os.ttyname(self.slave), *command(*arguments)], cwd=folder, start_new_session=True,
+            stdin=subprocess.DEVNULL, env={**environment(), "TERM": "xterm-256color"})
 
     def __enter__(self) -> Tty:
         return self

@@ -113,7 +113,8 @@ def test_screen_after_its_bot_was_killed_gives_the_terminal_back(tmp_path) -> No
 
 @pytest.mark.long
 def test_screen_key_leaves_the_view_and_the_bot_trades_on(tmp_path) -> None:
-    with Tty(tmp_path, "run", "--profile", "hft", "--set", "PROGRESS_INTERVAL_S=0.2") as tty:
+    with Tty(tmp_path, "run", "--profile", "hft", "--set", "PROGRESS_INTERVAL_S=0.2",
+             split=True) as tty:
         at = tty.until(b"TRADING", tty.until(ENTER))
         tty.type(b"q")
         at = tty.until(b"live view left; plain lines follow", tty.until(LEAVE, at))

@@ -80,7 +80,7 @@ class Screen:
         self._content: dict[str, Any] = {}
         self._trouble = ""
         self._heard_s = time.monotonic()
-        self._drawn: list[str] = []
+        self._drawn: list[tuple[Any, ...]] = []
         self._size = (0, 0)
         self._whole_s = 0.0
         self._asked_to_end = False
@@ -149,13 +149,15 @@ class Screen:
         scene = Scene(self._content, self._trouble, now_s - self._heard_s, tuple(self._trace.net),
                       self._trace.fills_a_minute, self._utf,
                       "q: plain lines" if self._pipe is not None else "q: leave")
-        lines = [self._encoded(line, columns) for line in frame(scene, columns, rows)]
         parts = [b"\x1b[0m\x1b[2J" if size != self._size else b""]
-        for number, line in enumerate(lines):
-            if number >= len(self._drawn) or self._drawn[number] != line:
-                parts.append(f"\x1b[{number + 1};1H{line}".encode(
+        drawn = []
+        for number, line in enumerate(frame(scene, columns, rows)):
+            # Colours cost ten times as much as the text: only what differs gets them.
+            drawn.append((line.plain, str(line.style), tuple(line.spans)))
+            if number >= len(self._drawn) or self._drawn[number] != drawn[number]:
+                parts.append(f"\x1b[{number + 1};1H{self._encoded(line, columns)}".encode(
                     sys.stdout.encoding or "utf-8", "replace"))
-        self._drawn, self._size = lines, size
+        self._drawn, self._size = drawn, size
         if any(parts):
             self._terminal.write(BEGIN + b"".join(parts) + END)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import termios
@@ -29,6 +30,7 @@ class Terminal:
         self.file = file
         self.shown = False
         self._keep_stop = keep_stop
+        self._input = _readable(file)
         self._before: list[Any] | None = None
         self._ours: list[Any] | None = None
 
@@ -78,9 +80,18 @@ class Terminal:
     def typed(self) -> bytes:
         """What was typed since the last call."""
         try:
-            return os.read(self.file, 64)
+            return os.read(self._input, 64) if self._input >= 0 and self._ours else b""
         except OSError:
             return b""
+
+
+def _readable(file: int) -> int:
+    """The same terminal for reading, if it was opened for writing only; -1 if it cannot be."""
+    with contextlib.suppress(OSError):
+        if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
+            return file
+        return os.open(os.ttyname(file), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    return -1
 
 
 def in_foreground(pid: int) -> bool:
