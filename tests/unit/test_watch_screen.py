@@ -149,6 +149,25 @@ def test_screen_halt_and_distrust_cannot_be_overlooked(changes, word, sentence, 
         assert all(wanted in style_at(lines[1], column) for column in (0, columns - 1))
 
 
+def test_screen_without_colours_shows_alarms_in_reverse():
+    lines = frame(Scene(content(guard="HALTED", guard_reason="x"), colour=False), 80, 24)
+    assert lines[1].plain.startswith("!! HALTED: x")
+    assert "reverse" in style_at(lines[1], 79)
+
+
+def test_screen_shows_all_kinds_of_figures_of_a_strategy():
+    figures = {"trades": 3, "zero": 0, "gross": 1.23456789, "last_denial": "DENY_FUNDS",
+               "velocity": {"last_minute": 4, "per_day": 0},
+               "symbols": {"BTC/USD": {"trades": 2}, "ETH/USD": {"trades": 1}},
+               "hints": ["only 3 trades"]}
+    page = "\n".join(text(content(strategy={"mine": figures}), 160, 50))
+    for wanted in ("MINE", "1.23457", "last denial DENY_FUNDS", "velocity last minute 4",
+                   "symbols BTC/USD trades 2", "symbols ETH/USD trades 1", "hints only 3 trades"):
+        assert wanted in page, wanted
+    assert "zero" not in page
+    assert "per day" not in page
+
+
 def test_screen_calm_means_no_bar():
     assert alarms.found(content()) == []
     assert not any("on red" in str(part.style) or "on yellow" in str(part.style)

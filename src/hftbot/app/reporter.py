@@ -202,8 +202,8 @@ class Reporter:
 
     # --- figures -------------------------------------------------------------------------------
 
-    def totals(self) -> report.Totals:
-        """Counts and money so far."""
+    def totals(self, deep: bool = True) -> report.Totals:
+        """Counts and money so far; ``deep`` with what strategies say, which may take a while."""
         engine, session = self.world.engine, self.session
         realised = unrealised = 0.0
         lines = []
@@ -233,7 +233,8 @@ class Reporter:
             positions=tuple(lines), realised_usd=realised, unrealised_usd=unrealised,
             fees_usd=engine.ledger.fees(), open_orders=open_orders,
             halted=guard.reason if guard.state == HALTED else "", ended=ended,
-            strategy={strategy.name: strategy.statistics() for strategy, _ in engine.voices})
+            strategy={strategy.name: strategy.statistics()
+                      for strategy, _ in engine.voices if deep})
 
     def _silent(self, totals: report.Totals) -> report.Totals:
         """The totals, and no secret in what a venue or a strategy said."""

@@ -25,8 +25,8 @@ from hftbot.words.order import OrderState, client_id_parts
 ORDERS_SHOWN = 40
 FILLS_SHOWN = 40
 LINES_SHOWN = 60
-# Percentiles of six histograms cost more than all the rest, and nobody reads them faster.
-LATENCY_US = 1_000_000
+# Percentiles and what strategies count cost more than all the rest; nobody reads them faster.
+DEEP_US = 1_000_000
 
 
 class View:
@@ -47,7 +47,8 @@ class View:
         self._fills: deque[dict[str, Any]] = deque(maxlen=FILLS_SHOWN)
         self._market_fills = [0] * len(session.world.instruments)
         self._latency: dict[str, dict[str, float]] = {}
-        self._latency_us = 0
+        self._strategy: Any = {}
+        self._deep_us = 0
 
     # --- observer ------------------------------------------------------------------------------
 
@@ -68,10 +69,13 @@ class View:
     def content(self) -> Clean:
         """Everything that a screen needs. Money in quote units, times in us, prices as texts."""
         session, world = self._session, self._session.world
-        engine, guard, totals = world.engine, world.guard, self._reporter.totals()
         now_us, now_ns = world.clock.now_us(), world.clock.mono_ns()
-        if now_us - self._latency_us >= LATENCY_US:
-            self._latency, self._latency_us = world.trackers.statistics(), now_us
+        deep = now_us - self._deep_us >= DEEP_US
+        engine, guard, totals = world.engine, world.guard, self._reporter.totals(deep)
+        if deep:
+            self._deep_us = now_us
+            self._latency = world.trackers.statistics()
+            self._strategy = self._redact.tree(totals.strategy)
         breaker = world.router.breaker
         orders = self._orders(now_us)
         return Clean({
@@ -94,7 +98,7 @@ class View:
             "orders_sent": totals.orders_sent, "fills": totals.fills, "rejects": totals.rejects,
             "doubts": totals.doubts, "denied": dict(totals.denied), "frames": world.feed.frames,
             "latency": self._latency, "limits": self._limits(now_ns),
-            "strategy": self._redact.tree(totals.strategy), "fills_last": list(self._fills),
+            "strategy": self._strategy, "fills_last": list(self._fills),
             "events": list(islice(reversed(self._recent.rows), LINES_SHOWN))})
 
     def _state(self) -> str:

@@ -56,7 +56,7 @@ class Scene:
     ``content``: the bot's last answer to ``view``. ``trouble``: why there is no newer one, empty
     if there is; ``silent_s`` since when. ``trace``: net profit over time, oldest first, and
     ``fills_a_minute``, which the view counts itself. ``utf``: the terminal can show more than
-    ASCII. ``leaving``: what the key to leave does, in words.
+    ASCII; ``colour``: it can show colours. ``leaving``: what the key to leave does, in words.
     """
 
     content: Content
@@ -65,6 +65,7 @@ class Scene:
     trace: Sequence[float] = ()
     fills_a_minute: float | None = None
     utf: bool = True
+    colour: bool = True
     leaving: str = "q leaves"
     alarms: list[tuple[str, str]] = field(default_factory=list)
 
@@ -122,10 +123,10 @@ def _alarms(scene: Scene, columns: int, rows: int) -> Pane:
     for index, (kind, text) in enumerate(shown):
         more = len(scene.alarms) - room
         tail = f" (and {more} more)" if more > 0 and index == room - 1 else ""
-        line = Text(f" {text}{tail}", no_wrap=True)
+        line = Text(f"{' ' if scene.colour else '!! '}{text}{tail}", no_wrap=True)
         line.truncate(columns, overflow="ellipsis")
         line.pad_right(columns - line.cell_len)
-        line.stylize(_style(kind))
+        line.stylize(_style(kind) if scene.colour else "bold reverse")
         lines.append(line)
     return lines
 
@@ -269,29 +270,52 @@ def _limits(scene: Scene, width: int, height: int) -> Pane:
 
 
 def _strategy(scene: Scene, width: int, height: int) -> Pane:
-    """The figures of each strategy that are not zero, in two columns."""
+    """What each strategy says of itself and is not zero: numbers in two columns, then sentences."""
     lines: Pane = []
     for name, figures in scene.content.get("strategy", {}).items():
         lines.append(_title(str(name).replace("_", " ").upper(), width))
-        shown = [(str(key).replace("_", " "), value) for key, value in figures.items()
-                 if value and isinstance(value, int | float | str)]
-        half = (width - GAP) // 2
-        pairs = [(key, f"{value:,.6g}" if isinstance(value, float) else f"{value:,}")
-                 for key, value in shown if not isinstance(value, str)]
-        for index in range(0, len(pairs), 2):
-            line = Text()
-            for key, text in pairs[index:index + 2]:
-                cell = Text(f" {key[:half - 12]:<{half - 12}} ", DIM)
-                cell.append(f"{text:>10}", "")
-                line.append_text(cell)
-                line.append(" " * GAP)
-            lines.append(line)
+        shown = [(str(key).replace("_", " "), value) for key, value in figures.items() if value]
+        numbers = [(key, _number(value)) for key, value in shown if isinstance(value, int | float)]
+        lines += _pairs(numbers, width)
         for key, value in shown:
-            if isinstance(value, str):
-                line = Text(f" {key} ", DIM)
-                line.append(value.splitlines()[0])
-                lines.append(line)
+            if isinstance(value, Mapping):
+                parts = list(value.items())
+                deep = [(f"{key} {sub}", one) for sub, one in parts if isinstance(one, Mapping)]
+                rows = deep or [(key, value)]
+                lines += [_sentence(title, ", ".join(
+                    f"{str(word).replace('_', ' ')} {_number(one)}" for word, one in row.items()
+                    if one), width) for title, row in rows]
+            elif isinstance(value, list | tuple):
+                lines += [_sentence(key, str(one), width) for one in value]
+            elif isinstance(value, str):
+                lines.append(_sentence(key, value, width))
     return lines[:max(0, height)]
+
+
+def _pairs(numbers: Sequence[tuple[str, str]], width: int) -> Pane:
+    half = (width - GAP) // 2
+    lines = []
+    for index in range(0, len(numbers), 2):
+        line = Text()
+        for key, text in numbers[index:index + 2]:
+            line.append(f" {key[:half - 12]:<{half - 12}} ", DIM)
+            line.append(f"{text:>10}" + " " * GAP)
+        lines.append(line)
+    return lines
+
+
+def _sentence(title: str, text: str, width: int) -> Text:
+    line = Text(" ")
+    line.append(f"{title} ", DIM)
+    line.append(text.strip().partition("\n")[0])
+    line.truncate(width, overflow="ellipsis")
+    return line
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _chart(scene: Scene, width: int, height: int) -> Pane:

@@ -147,7 +147,7 @@ class Screen:
             self._whole_s = now_s + WHOLE_S
         columns, rows = size
         scene = Scene(self._content, self._trouble, now_s - self._heard_s, tuple(self._trace.net),
-                      self._trace.fills_a_minute, self._utf,
+                      self._trace.fills_a_minute, self._utf, not self._console.no_color,
                       "q: plain lines" if self._pipe is not None else "q: leave")
         parts = [b"\x1b[0m\x1b[2J" if size != self._size else b""]
         drawn = []
@@ -212,6 +212,6 @@ def once(content: dict[str, Any], columns: int, rows: int, colour: bool) -> None
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True,
                       width=10_000, force_terminal=colour, no_color=not colour)
     utf = (sys.stdout.encoding or "").lower().startswith("utf")
-    for line in frame(Scene(content, utf=utf, leaving=""), columns, rows):
+    for line in frame(Scene(content, utf=utf, colour=colour, leaving=""), columns, rows):
         line.rstrip()
         console.print(line)
