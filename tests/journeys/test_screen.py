@@ -104,7 +104,7 @@ def test_screen_after_its_bot_was_killed_gives_the_terminal_back(tmp_path) -> No
             bot.until(b"is gone without a word", bot.until(LEAVE, at))
             assert bot.restored
             assert b"\x1b" not in bot.seen[bot.seen.rindex(LEAVE) + len(LEAVE):]
-            top.until(b"THE BOT IS GONE", seen)
+            top.until(b"is gone without a word", top.until(b"NO BOT", seen))
             top.type(b"q")
             assert top.wait() == 0
             assert top.restored

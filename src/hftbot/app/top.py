@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hftbot.errors import HftbotError, NoBot
 from hftbot.live.control import CONTROL_FILE, ask
+from hftbot.watch import status
 
 ANSWER_S = 1.0
 PLAIN = ("", "dumb", "unknown")
@@ -24,8 +26,18 @@ def run(folder: Path, with_bot: bool) -> int:
     from hftbot.watch.terminal import Terminal
     path = folder / CONTROL_FILE
 
+    attached = False
+
     def view() -> dict[str, Any]:
-        return ask(path, {"do": "view"}, ANSWER_S)
+        nonlocal attached
+        try:
+            content = ask(path, {"do": "view"}, ANSWER_S)
+        except NoBot:
+            if attached:
+                raise NoBot(_last_words(folder)) from None
+            raise
+        attached = True
+        return content
 
     if not can_draw():
         columns, rows = shutil.get_terminal_size((80, 24))
@@ -41,6 +53,20 @@ def run(folder: Path, with_bot: bool) -> int:
         print(f"\nhftbot: the bot (pid {bot_pid}) is gone without a word. Its guardian cancels "
               f"what is open; `hftbot run --state {folder}` takes over what is held.", flush=True)
     return 0
+
+
+def _last_words(folder: Path) -> str:
+    """How the bot that we watched came to its end, as far as it said."""
+    try:
+        content = status.read(folder / status.STATUS_FILE)
+    except HftbotError as error:
+        return f"it is gone ({error})"
+    if content.get("state") != "stopped":
+        return (f"pid {content.get('pid')} is gone without a word; its guardian cancels what is "
+                "open")
+    proved = ("no order is open, the venue was asked" if content.get("verified_none_open") else
+              "orders may be open, the venue did not confirm that none is")
+    return f"it stopped; {proved}"
 
 
 def can_draw() -> bool:

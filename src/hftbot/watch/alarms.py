@@ -29,11 +29,13 @@ def found(content: Mapping[str, Any], trouble: str = "",
           silent_s: float = 0.0) -> list[tuple[str, str]]:
     """(alarm or caution, sentence) of all that stops or hampers trading.
 
-    ``trouble``: why the bot has not answered for ``silent_s`` seconds; what is known of it is old.
+    ``trouble``: a word, a colon, and why the bot has not answered for ``silent_s`` seconds; what
+    is known of it is old.
     """
     rows: list[tuple[str, str]] = []
     if trouble:
-        rows.append((ALARM, f"{trouble}; what you see is {silent_s:,.0f} s old"))
+        rows.append((ALARM, f"{trouble}; what you see is {silent_s:,.0f} s old") if content
+                    else (CAUTION, trouble))
     rows += _guard(content)
     if not content:
         return rows
@@ -83,7 +85,7 @@ def _guard(content: Mapping[str, Any]) -> list[tuple[str, str]]:
 def state_word(content: Mapping[str, Any], trouble: str) -> tuple[str, str]:
     """One word for the whole bot, and alarm, caution or nothing."""
     if trouble:
-        return "NO ANSWER", ALARM
+        return trouble.partition(":")[0], ALARM if content else CAUTION
     guard, state = content.get("guard"), content.get("state")
     if guard == "HALTED":
         return "HALTED", ALARM

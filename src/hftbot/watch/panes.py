@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import Any
 
 from rich.text import Text
@@ -116,18 +117,30 @@ def _head(scene: Scene, columns: int) -> Text:
 
 
 def _alarms(scene: Scene, columns: int, rows: int) -> Pane:
-    """A bar across the whole width for each thing that needs a human."""
+    """A bar across the whole width for each thing that needs a human; long ones take two lines."""
     room = max(1, rows // 6)
-    shown = scene.alarms[:room]
-    lines = []
-    for index, (kind, text) in enumerate(shown):
-        more = len(scene.alarms) - room
-        tail = f" (and {more} more)" if more > 0 and index == room - 1 else ""
-        line = Text(f"{' ' if scene.colour else '!! '}{text}{tail}", no_wrap=True)
-        line.truncate(columns, overflow="ellipsis")
-        line.pad_right(columns - line.cell_len)
-        line.stylize(_style(kind) if scene.colour else "bold reverse")
-        lines.append(line)
+    lines: Pane = []
+    for index, (kind, text) in enumerate(scene.alarms):
+        left = len(scene.alarms) - index
+        first, then = (" ", "   ") if scene.colour else ("!! ", "   ")
+        parts = wrap(text, max(8, columns - 1), initial_indent=first, subsequent_indent=then)[:2]
+        if len(lines) + len(parts) > room:
+            parts = parts[:1]
+        if len(lines) == room:
+            # The last bar says that there is more; the worst ones come first.
+            more = f" (and {left} more) "
+            lines[-1].truncate(max(0, columns - len(more)))
+            lines[-1].append(more)
+            break
+        for part in parts:
+            line = Text(part)
+            line.truncate(columns, overflow="ellipsis")
+            line.pad_right(columns - line.cell_len)
+            line.stylize(_style(kind) if scene.colour else "bold reverse")
+            lines.append(line)
+    for line in lines:
+        if line.spans:
+            line.stylize(line.spans[0].style)
     return lines
 
 

@@ -128,9 +128,9 @@ class Screen:
         now_s = time.monotonic()
         try:
             self._content = self._ask()
-        except NoBot:
-            self._trouble = ("STARTING" if not self._content and self._pipe is not None
-                             else "THE BOT IS GONE: nothing listens in its state directory")
+        except NoBot as error:
+            self._trouble = (f"NO BOT: {error}" if self._content else
+                             "STARTING: the bot does not listen yet")
         except HftbotError as error:
             self._trouble = f"NO ANSWER: {error}"
         else:
