@@ -64,7 +64,17 @@ def test_run_trades_and_leaves_nothing_open(tmp_path) -> None:
     assert "µs" in log
     assert "latency" in log
     assert "Traceback" not in log
-    for name in ("latency", "status"):
+    with sqlite3.connect(state / "bot_hft.db") as database:
+        wishes = {row[0].split()[0] for row in database.execute("SELECT intent FROM orders")}
+    assert wishes <= {"momentum", "exit"}
+    assert "momentum" in wishes
+    told = json.loads(run(tmp_path, "report", "--json").stdout)
+    assert told["fills"]["count"] == result["fills"]
+    assert told["orders"]["count"] == result["orders_sent"]
+    assert told["synthetic"]
+    assert told["runs"][0]["clean"]
+    assert not told["remarks"]
+    for name in ("latency", "status", "report"):
         told = run(tmp_path, name)
         assert told.returncode in (0, 1)
         assert "Traceback" not in told.stderr

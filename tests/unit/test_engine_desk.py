@@ -132,6 +132,22 @@ def test_desk_five_thousand_orders_leave_no_row_behind(tmp_path: pathlib.Path) -
     assert rig.guard.state == 0
 
 
+def test_desk_remembers_why_an_order_was_wanted_as_long_as_its_row(tmp_path: pathlib.Path) -> None:
+    rig = Rig(tmp_path, Voice())
+    rows = rig.engine.rows
+    order = rig.desk().place(0, Side.BUY, BID, LOTS, Tif.GTC, reason="exit stop_loss")
+    other = rig.desk().place(0, Side.BUY, BID - 1, LOTS, Tif.GTC)
+    denied = rig.desk().place(0, Side.BUY, BID, 0, Tif.GTC, reason="nothing")
+    assert denied < 0
+    assert rows.reasons == {order: "exit stop_loss"}
+    rig.done(order)
+    rig.done(other)
+    assert rows.reasons == {order: "exit stop_loss"}
+    rig.later(GRACE_US / 1e6)
+    rig.engine.on_timer()
+    assert rows.reasons == {}
+
+
 def test_desk_full_table_denies_and_recovers(tmp_path: pathlib.Path) -> None:
     rig = Rig(tmp_path, Voice(), open_orders_max=1000, position_usd_max=10**7,
               gross_usd_max=10**7)

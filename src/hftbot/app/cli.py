@@ -105,6 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_halts(commands)
     cli_live.add(commands, _command, _add_sources)
     _add_reports(commands)
+    _add_top(commands)
     _add_journal(commands)
     _add_config(commands)
     return parser
@@ -146,6 +147,8 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
                      help="archive the journal and the embedded account, and begin anew")
     how.add_argument("--json", action="store_true",
                      help="print one JSON object at the end on standard output, and nothing else")
+    how.add_argument("--plain", action="store_true",
+                     help="print lines; without it a terminal shows the live view")
     how.add_argument("--busy-poll", metavar="off|on|adaptive", help="spin for the next frame")
     how.add_argument("--log-format", metavar="text|json", help="lines of bot_hft.log")
     _add_sources(parser)
@@ -197,6 +200,7 @@ def _add_halts(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _add_reports(commands: argparse._SubParsersAction[_Parser]) -> None:
     for name, words, call in (("latency", texts.LATENCY, command_latency),
                               ("status", texts.STATUS, command_status),
+                              ("report", texts.REPORT, command_report),
                               ("doctor", texts.DOCTOR, command_doctor)):
         parser = _command(commands, name, words, call)
         parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
@@ -205,6 +209,13 @@ def _add_reports(commands: argparse._SubParsersAction[_Parser]) -> None:
             parser.add_argument("--live", action="store_true",
                                 help="ask the real venue too: addresses, clock, key rights, fees")
         _add_sources(parser)
+
+
+def _add_top(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "top", texts.TOP, command_top)
+    parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
+    parser.add_argument("--with-bot", action="store_true", help=argparse.SUPPRESS)
+    _add_sources(parser)
 
 
 def _add_journal(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -296,7 +307,7 @@ def command_run(options: argparse.Namespace) -> int:
     loaded = load_settings(options)
     wishes = RunOptions(duration_s=options.duration, replay=options.replay,
                         exchange_url=options.exchange, json=options.json, fresh=options.fresh,
-                        faults_seed=_faults_seed(options),
+                        plain=options.plain, faults_seed=_faults_seed(options),
                         live=options.live, origin=loaded.origin(),
                         notes=(*loaded.notes, *_real_money(loaded)))
     check_run(loaded.settings, wishes)
@@ -396,6 +407,19 @@ def command_status(options: argparse.Namespace) -> int:
     else:
         print(status.text(content, alive, time.time_ns() // 1_000))
     return 0 if alive else EXIT_FAILED
+
+
+def command_report(options: argparse.Namespace) -> int:
+    """``hftbot report``"""
+    from hftbot.app import reporting
+    folder = Path(_state_dir(options)).expanduser().absolute()
+    return reporting.command(folder, options.json)
+
+
+def command_top(options: argparse.Namespace) -> int:
+    """``hftbot top``"""
+    from hftbot.app import top
+    return top.run(Path(_state_dir(options)).expanduser().absolute(), options.with_bot)
 
 
 def command_doctor(options: argparse.Namespace) -> int:

@@ -27,6 +27,8 @@ from hftbot.app.jobs import job_of
 from hftbot.app.options import FLATTEN, TRADE, ExchangeOptions, RunOptions
 from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
+from hftbot.app.screening import Screening
+from hftbot.app.view import View
 from hftbot.config.fee_schedules import rates_e6
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError, HftbotError, StoreError, TransportError
@@ -48,6 +50,7 @@ from hftbot.timing import LATENCY_TRACKERS
 from hftbot.watch import logs as logging_room
 from hftbot.watch import report
 from hftbot.watch.logs import Logs
+from hftbot.watch.recent import RecentNotes
 from hftbot.wire.http import HttpClient
 from hftbot.wire.link import ConnectBudget, Link
 from hftbot.wire.poll import BusyPoll
@@ -137,7 +140,9 @@ async def _open(settings: Settings, options: RunOptions, state: StateDir,
 async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs: Logs,
                  exchange: venues.OpenVenue, stop: _StopRequest, guarding: Guarding) -> int:
     """One session on an exchange that is already there."""
-    say = _printer(options.json, logs.redactor)
+    screen = Screening(state.path, _printer(options.json, logs.redactor),
+                       wanted=not (options.json or options.plain))
+    say = screen.say
     clock = SystemClock()
     endpoint = exchange.endpoint
     instruments = await _instruments(settings, exchange, state, logs)
@@ -152,7 +157,8 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     nonces = NonceFile(state.path, endpoint.api_key)
     control: Control | None = None
     try:
-        world = World(settings, instruments, clock, logs, journal.journal, run_number,
+        recent = RecentNotes(logs, clock.now_us, logs.redactor)
+        world = World(settings, instruments, clock, recent, journal.journal, run_number,
                       LATENCY_TRACKERS.trackers)
         go_on = _follow_journal(journal, world)
         if job.strategy is not None:
@@ -161,14 +167,8 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         left, remarks = carried(state.journal, exchange.journal_account, journal.path, instruments)
         session = Session(world, tokens.fetch, settings.loop_interval_us,
                           settings.order_deadline_us, left)
-        reporter = Reporter(settings, exchange.mode, session, store, state.path, say,
-                            logs.redactor)
-        reporter.account = {"account": exchange.account, "account_own": exchange.own}
-        world.engine.observers.append(reporter)
-        guarding.attach(session, endpoint, exchange.own, logs)
-        leaving = Leaving(Flattener(world, session.wait_condition, lambda: session.hurried),
-                          settings.on_stop, settings.on_halt)
-        session.leaving = reporter.leaving = leaving
+        reporter, leaving = _onlookers(settings, state, exchange, session, store, logs, screen)
+        guarding.attach(session, endpoint, exchange.own, recent)
 
         def tick(now_us: int) -> None:
             guarding.tick()
@@ -180,7 +180,9 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         session.drain_asked = DrainFile(state.path).take
         stop.attach(session)
         job.attach(session, leaving)
-        control = control_of(state.path, reporter, logs)
+        view = View(session, reporter, recent, logs.redactor)
+        world.engine.observers.append(view)
+        control = control_of(state.path, reporter, view, logs)
         commands.add(control, session, leaving.flattener)
         await control.start()
         say(_banner(settings, options, state, exchange, journal, guarding, (*remarks, *rebuilt)))
@@ -188,7 +190,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
                      f"settings {settings.digest()}", *journal.notes):
             logs.info(note)
         try:
-            await _with_links(settings, session, endpoint, options, exchange, say)
+            await _with_links(settings, session, endpoint, options, exchange, screen)
         finally:
             await guarding.leave()
         reporter.finish([str(state.database), str(state.log), str(state.latency_log),
@@ -224,6 +226,20 @@ def _tokens(exchange: venues.OpenVenue, http: HttpClient, nonces: NonceFile, clo
     return TokenSource(exchange.access.http(http, endpoint.rest_url), endpoint.rest_url,
                        endpoint.api_key, endpoint.api_secret, clock, logs.redactor.add_passing,
                        Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn), budget)
+
+
+def _onlookers(settings: Settings, state: StateDir, exchange: venues.OpenVenue, session: Session,
+               store: LedgerDb, logs: Logs, screen: Screening) -> tuple[Reporter, Leaving]:
+    """Who tells people about the session in lines and files, and what ends its positions."""
+    reporter = Reporter(settings, exchange.mode, session, store, state.path, screen.say,
+                        logs.redactor)
+    reporter.account = {"account": exchange.account, "account_own": exchange.own}
+    reporter.routine, reporter.chat = logs.info, screen.chat
+    session.world.engine.observers.append(reporter)
+    leaving = Leaving(Flattener(session.world, session.wait_condition, lambda: session.hurried),
+                      settings.on_stop, settings.on_halt)
+    session.leaving = reporter.leaving = leaving
+    return reporter, leaving
 
 
 def _banner(settings: Settings, options: RunOptions, state: StateDir, exchange: venues.OpenVenue,
@@ -264,8 +280,8 @@ def _halt_text(kept: bool, state: StateDir) -> str:
 
 async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
                       options: RunOptions, exchange: venues.OpenVenue,
-                      say: Callable[[str], None]) -> None:
-    """Keep both links up while the session lives."""
+                      screen: Screening) -> None:
+    """Keep both links up, and the view, while the session lives."""
     rng = random.Random()
     budget = ConnectBudget()
     session.world.limits.connects = lambda: (
@@ -286,7 +302,8 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     level3 = _level3_link(session, exchange, rng, budget)
     note = poll.start()
     if note:
-        say(note)
+        screen.say(note)
+    await screen.start()
     links = [asyncio.ensure_future(_keep(link, session)) for link in (public, private)]
     if session.level3 is not None and level3 is not None:
         links.append(asyncio.ensure_future(session.level3.keep(level3)))
@@ -301,6 +318,7 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     try:
         await session.run(options.duration_s)
     finally:
+        await screen.close()
         poll.stop()
         public.stop()
         private.stop()

@@ -20,7 +20,7 @@ from hftbot.config.schema import Settings, keys
 
 DISK_BYTES_MIN = 512 << 20
 SHARED_BYTES_MIN = 64 << 20
-PACKAGES = ("numpy", "aiohttp", "uvloop", "picows")
+PACKAGES = ("numpy", "aiohttp", "uvloop", "picows", "rich")
 ON_CPYTHON_ONLY = ("uvloop", "picows")
 
 

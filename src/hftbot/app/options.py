@@ -17,8 +17,9 @@ _EXCHANGE_URL = re.compile(r"https?://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(?::(\d{
 class RunOptions:
     """Options of ``hftbot run``. ``duration_s`` None means until Ctrl-C or the end of data.
 
-    ``job`` is what the session is for, ``only`` the symbols of a flatten (none: all). ``origin``
-    says in one line where the settings came from, ``notes`` what the user should know.
+    ``plain``: lines instead of the live view, also on a terminal. ``job`` is what the session is
+    for, ``only`` the symbols of a flatten (none: all). ``origin`` says in one line where the
+    settings came from, ``notes`` what the user should know.
     """
 
     duration_s: float | None = None
@@ -26,6 +27,7 @@ class RunOptions:
     exchange_url: str | None = None
     faults_seed: int | None = None
     json: bool = False
+    plain: bool = False
     fresh: bool = False
     live: bool = False
     job: str = TRADE

@@ -27,7 +27,7 @@ from hftbot.watch.redaction import Redactor
 from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
-from hftbot.words.order import OrderState, client_id_parts
+from hftbot.words.order import OrderState, Tif, client_id_parts
 from hftbot.words.ports import Store
 
 STATUS_US = 1_000_000
@@ -56,6 +56,10 @@ class Reporter:
         self.leaving: Leaving | None = None
         self.markouts = Markouts()
         self.base_fees = BaseFees(base_rates)
+        # What the log alone needs to know; a screen shows the same in its own way.
+        self.routine: Callable[[str], None] = self.world.notes.info
+        # For lines that come again and again; a screen has no room for them.
+        self.chat = say
         self._redactor = redactor
         self._say = say
         self._start_us = self.world.clock.now_us()
@@ -88,7 +92,7 @@ class Reporter:
             "fill_id": fill.fill_id, "venue": grid.venue, "maker": int(fill.maker),
             "strategy": owner})
         wait_us = fill.seen_us - fill.ts_us
-        self.world.notes.info(
+        self.routine(
             f"fill {side} {grid.qty_text(fill.lots)} {grid.symbol} at "
             f"{grid.price_text(fill.ticks)} latency {wait_us}µs "
             f"(order {fill.client_id}, fill {fill.fill_id})")
@@ -105,13 +109,15 @@ class Reporter:
             "size": grid.qty(table.lots(handle)), "price": grid.price(table.ticks(handle)),
             "filled": grid.qty(table.filled_lots(handle)), "state": OrderState(state).name.lower(),
             "reason": self._redactor(reason) if reason else reason, "venue": grid.venue,
+            "tif": Tif(table.tif(handle)).name.lower(),
+            "intent": self._redactor(self.world.engine.rows.reasons.get(client_id, "")) or None,
             "strategy": self._strategies.get(table.strategy(handle), "")})
         if POST_ONLY in reason.lower() and state != OrderState.REJECTED:
             self.world.engine.refusals.add(client_id, reason, self.world.clock.mono_ns())
         if POST_ONLY in reason.lower() or state == OrderState.REJECTED:
             # The engine tells it, and a burst of it in one line.
             return
-        self.world.notes.info(
+        self.routine(
             f"order {client_id} {OrderState(state).name} {reason}".rstrip()
             + f"; queue: {len(self.world.engine.rows.open_handles())} orders open")
 
@@ -142,21 +148,22 @@ class Reporter:
             self._next_progress_us = now_us + self.settings.progress_interval_us
             latency = self.world.trackers.statistics()
             line = report.progress_line(now_us, self.totals(), self._tops(), latency)
-            self._say(line)
-            self.world.notes.info(line)
+            self.chat(line)
+            self.routine(line)
         if now_us >= self._next_report_us:
             self._next_report_us = now_us + self.settings.report_interval_us
-            self._report_latency(now_us)
+            self.chat(self._report_latency(now_us))
 
-    def _report_latency(self, now_us: int) -> None:
+    def _report_latency(self, now_us: int) -> str:
+        """Write the latencies to the log and to latency.hlog; the report as text."""
         latency = self.world.trackers.statistics()
-        self._say(latency_report(latency))
         for name, row in latency.items():
             if row["count"]:
-                self.world.notes.info(
+                self.routine(
                     f"latency {name} p50 {row['p50_us']:.2f}µs p95 {row['p95_us']:.2f}µs "
                     f"p99 {row['p99_us']:.2f}µs max {row['max_us']:.2f}µs")
         self._latency_log.append(now_us)
+        return latency_report(latency)
 
     def _warn_if_slow(self) -> None:
         slowest_ns = self.world.trackers.get("loop_iteration").max
@@ -215,8 +222,8 @@ class Reporter:
 
     # --- figures -------------------------------------------------------------------------------
 
-    def totals(self) -> report.Totals:
-        """Counts and money so far."""
+    def totals(self, deep: bool = True) -> report.Totals:
+        """Counts and money so far; ``deep`` with what strategies say, which may take a while."""
         engine, session = self.world.engine, self.session
         realised = unrealised = 0.0
         lines = []
@@ -249,7 +256,8 @@ class Reporter:
             open_orders=open_orders,
             closed=self.leaving.lines() if self.leaving else (),
             halted=guard.reason if guard.state == HALTED else "", ended=ended,
-            strategy={strategy.name: strategy.statistics() for strategy, _ in engine.voices})
+            strategy={strategy.name: strategy.statistics()
+                      for strategy, _ in engine.voices if deep})
 
     def _silent(self, totals: report.Totals) -> report.Totals:
         """The totals, and no secret in what a venue or a strategy said."""
@@ -262,7 +270,7 @@ class Reporter:
         now_us = self.world.clock.now_us()
         self.world.engine.refusals.tell_all(self.world.clock.mono_ns())
         totals = self._silent(self.totals())
-        self._report_latency(now_us)
+        self._say(self._report_latency(now_us))
         self._latency_log.close(now_us)
         self._write_status("stopped")
         markouts = self.markouts.results()

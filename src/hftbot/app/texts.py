@@ -117,6 +117,35 @@ examples:
   hftbot status --json""",
 )
 
+REPORT = (
+    "what the trades of a state directory made",
+    """\
+Reads bot_hft.db and the journals, also while the bot runs: orders, fills, round trips with win
+rate and profit net of fees by symbol, hour and exit reason, holding times, velocity, and hints.
+A round trip is what one order opened and another one closed, first in first out, for each
+strategy and symbol. Figures of the embedded exchange are marked as simulated.""",
+    """\
+examples:
+  hftbot report
+  hftbot report --state other-state
+  hftbot report --json""",
+)
+
+TOP = (
+    "the live view of a running bot",
+    """\
+Draws what the bot of a state directory does, four times a second: prices and own quotes,
+positions, orders, profit net of fees, latencies by stage, limits, and what happened last. What
+needs a hand (halt, distrust, doubt, a bot that does not answer) is a white bar on red on top.
+q or Ctrl-C leaves; the bot runs on. Without a terminal it prints one frame as text.
+`hftbot run` shows the same on a terminal, unless --plain or --json is given.""",
+    """\
+examples:
+  hftbot top
+  hftbot top --state other-state
+  hftbot top | cat                               one frame as text""",
+)
+
 DOCTOR = (
     "is this machine ready?",
     """\

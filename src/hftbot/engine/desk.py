@@ -32,6 +32,8 @@ class OrderBookkeeping:
         self.table = table
         self.denials: Counter[str] = Counter()
         self.expired = 0
+        # Why a strategy wanted an order, by ClientId, as long as the order has its row.
+        self.reasons: dict[int, str] = {}
         self._done: deque[tuple[int, int]] = deque()
         self._ended: set[int] = set()
 
@@ -63,6 +65,7 @@ class OrderBookkeeping:
     def _free_oldest(self) -> None:
         handle = self._done.popleft()[1]
         self._ended.discard(handle)
+        self.reasons.pop(self.table.client_id(handle), None)
         self.table.free(handle)
 
     def ended(self) -> list[tuple[int, int]]:
@@ -103,7 +106,7 @@ class StrategyDesk:
               post_only: bool = False, ttl_us: int = 0, reason: str = "") -> int:
         """Ask for an order. Returns its ClientId, or a negative verdict."""
         return self._place(instrument, side, ticks, lots, tif, post_only, self._clock.now_us(),
-                           ttl_us or self.ttl_us)
+                           ttl_us or self.ttl_us, reason)
 
     def submit(self, intent: Intent) -> int:
         """Ask for an order by Intent; an expired Intent is denied and counted.
@@ -117,10 +120,10 @@ class StrategyDesk:
             self.intents += 1
             return self._rows.denied(EXPIRED)
         return self._place(intent.instrument, intent.side, intent.ticks, intent.lots, intent.tif,
-                           intent.post_only, created_us, ttl_us)
+                           intent.post_only, created_us, ttl_us, intent.reason)
 
     def _place(self, instrument: int, side: int, ticks: int, lots: int, tif: int,
-               post_only: bool, created_us: int, ttl_us: int) -> int:
+               post_only: bool, created_us: int, ttl_us: int, reason: str) -> int:
         start_ns = mono_ns()
         self.intents += 1
         crash_points.pass_by("after_intent")
@@ -133,7 +136,10 @@ class StrategyDesk:
         if handle < 0:
             return self._rows.denied(handle)
         self._trackers.record(ORDER_PLACEMENT, elapsed_ns)
-        return int(self._table.client_id(handle))
+        client_id = int(self._table.client_id(handle))
+        if reason:
+            self._rows.reasons[client_id] = reason
+        return client_id
 
     def amend(self, client_id: int, ticks: int, lots: int) -> int:
         """Change a working order in place. Returns 0 or a negative verdict."""

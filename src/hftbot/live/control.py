@@ -28,6 +28,12 @@ CALLERS_MAX = 32
 ADDRESS_BYTES_MAX = 100
 
 Content = dict[str, Any]
+
+
+class Clean(dict[str, Any]):
+    """An answer whose maker has taken the secrets out already: a big one is looked at once."""
+
+
 Handler = Callable[[Content], Content | Awaitable[Content]]
 
 
@@ -37,7 +43,8 @@ class Control:
     ``handlers`` maps the word in ``do`` to what answers it. A handler gets the whole request and
     returns a JSON object; it runs on the trading loop, so it must be short, or a coroutine that
     waits. An HftbotError that it raises is the caller's answer; anything else is a fault of ours,
-    told to the caller by its type and to ``complain`` in full. ``redact`` sees every answer.
+    told to the caller by its type and to ``complain`` in full. ``redact`` sees every answer that
+    is not Clean.
     """
 
     def __init__(self, path: Path | str, handlers: Mapping[str, Handler],
@@ -123,7 +130,9 @@ class Control:
             return {"error": f"no request within {REQUEST_S:g} s"}
         except ValueError:
             return {"error": f"a request has at most {REQUEST_BYTES_MAX} bytes"}
-        answer = self._redact(await self._answer(line))
+        answer = await self._answer(line)
+        if not isinstance(answer, Clean):
+            answer = self._redact(answer)
         return answer if isinstance(answer, dict) else {"error": "no answer"}
 
     async def _answer(self, line: bytes) -> Content:

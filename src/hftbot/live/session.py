@@ -74,7 +74,7 @@ class Session:
         self.on_reconciled: Callable[[Reconciliation], None] = lambda report: None
         self.gap_ns = GAP_NS + loop_interval_us * 1000
         self._fresh_until_ns = 1 << 63
-        self._guarded = True
+        self.guarded = True
         self.before_trading: Callable[[], Awaitable[None]] | None = None
         # Between the last cancel and the verification: what shall become of positions.
         self.leaving: Callable[[], Awaitable[object]] | None = None
@@ -221,11 +221,11 @@ class Session:
 
     def set_guarded(self, guarded: bool) -> None:
         """Without a guardian no order leaves; cancels do."""
-        self._guarded = guarded
+        self.guarded = guarded
         self._admit()
 
     def _admit(self) -> None:
-        self.engine.router.admit(self._guarded and self.engine.trading
+        self.engine.router.admit(self.guarded and self.engine.trading
                                  and self.engine.guard.state != HALTED
                                  and not self.engine.blind and not self.reconciler.doubtful)
 
