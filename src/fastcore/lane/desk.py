@@ -127,9 +127,7 @@ class LaneDesk:
         self.book = book
         self.text = text
         self.journal = journal
-        self.counter = counter
-        if counter is None:
-            self.counter = TradingCounter(instrument + 1, table.capacity, 0, 0, 0, 0)
+        self.counter = counter or TradingCounter(instrument + 1, table.capacity, 0, 0, 0, 0)
         self.trackers = trackers
         self.deadline_us = 5_000_000
         self.request = 0
