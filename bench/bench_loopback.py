@@ -130,7 +130,8 @@ def test_tick_to_order_with_the_exchange(gate: Gate, tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-m", "hftbot", "run", "--profile", "hft",
                                "--exchange", endpoint["rest_url"], "--duration", "8", "--json",
                                "--strategy", f"{STRATEGY}:BookTaker", "--state",
-                               str(tmp_path / "state"), "--set", "MAX_ORDERS_PER_MIN=6000"],
+                               str(tmp_path / "state"), "--set", "MAX_ORDERS_PER_MIN=6000",
+                               "--set", "KRAKEN_TIER=off"],
                               env=environment, cwd=tmp_path, capture_output=True, text=True,
                               check=False, timeout=90)
         assert done.returncode == 0, done.stderr

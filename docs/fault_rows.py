@@ -41,7 +41,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("V2", "cancel-only, post-only, maintenance, disabled",
      "mode obeyed, cancels still tried (11)", "X", NOT_YET),
     ("V3", "429, rate counter exhausted", "no breach by the exchange's own meter", "X",
-     "the venue's own rate counters come with the whole of Kraken"),
+     NOT_YET),
     ("V4", "nonce repeated, too low, too high", "strictly rising; one retry after a refusal", "K",
      NOT_YET),
     ("V5", "a refused leg inside a success", "that leg is rejected, the others live", "X",

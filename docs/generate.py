@@ -1,4 +1,4 @@
-"""Writes words.md, verdicts.md and faults.md from code and tests: python docs/generate.py
+"""Writes words, verdicts, errors and faults (.md) from code and tests: python docs/generate.py
 
 tests/house holds that the pages are current.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 import hftbot.words
 from hftbot import errors
+from hftbot.venue.kraken import refusals
 from hftbot.words import verdict
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -187,8 +188,36 @@ def faults_page(tests: pathlib.Path = HERE.parent / "tests") -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"words.md": words_page, "verdicts.md": verdicts_page, "faults.md": faults_page}
-PAGES["switches.md"] = lambda: str(_beside("switch_page").page())
+REMEDIES = {
+    "retry": "later, by a new decision: the order does not exist, and nothing is sent again by "
+             "itself",
+    "resync": "a new nonce, a new token or a new snapshot, then on",
+    "drop": "told to the strategy, and forgotten",
+    "ask": "the order is in DOUBT and keeps its exposure until the venue's list or stream decides",
+    "halt": "everything is cancelled and the bot stops; a human clears it"}
+
+
+def errors_page() -> str:
+    """docs/errors.md."""
+    lines = ["# Kraken's errors", "",
+             "Every error string that Kraken documents, and what the desk does about it. Written",
+             "by `docs/generate.py` from `hftbot.venue.kraken.refusals`; a string that a reference",
+             "or a recording holds and this table does not fails a test.", "",
+             "| the desk does | that is |", "|---|---|",
+             *(f"| {word} | {meaning} |" for word, meaning in REMEDIES.items())]
+    for family, rows in refusals.FAMILIES.items():
+        lines += ["", f"## {family}", "", "| error | when | class | the desk does |",
+                  "|---|---|---|---|"]
+        for code, (kind, when) in rows.items():
+            does = "ask (an order), else retry" if code in refusals.UNKNOWN else kind.remedy
+            lines.append(f"| `{code}` | {when} | `{kind.__name__}` | {does} |")
+    lines += ["", "An error string that is not listed is a `VenueReject`: told, dropped and "
+              "counted as", "`unmapped_errors` in the summary."]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"words.md": words_page, "verdicts.md": verdicts_page, "faults.md": faults_page,
+         "errors.md": errors_page, "switches.md": lambda: str(_beside("switch_page").page())}
 
 if __name__ == "__main__":
     for shown, page in PAGES.items():

@@ -2,8 +2,10 @@
 
 ``ScriptedDesk`` answers each order by ``answers``, a list of words taken in turn (the last one
 stays): "fill", "part" (half of it), "none", "reject", "deny", "doubt" (then silence until
-``resolve``), "silent" and "sudden" (a fill told before ``place`` returns). The desk itself raises
-AssertionError if a strategy breaks what every strategy here must keep.
+``resolve``), "silent", "sudden" (a fill told before ``place`` returns), "busy" (refused, and the
+same order may be tried again) and "rest" (acknowledged, then nothing until it is cancelled or
+``resolve``). The desk itself raises AssertionError if a strategy breaks what every strategy here
+must keep.
 """
 
 from __future__ import annotations
@@ -19,11 +21,12 @@ from hftbot.words.verdict import Verdict
 START_US = 1_700_000_000_000_000
 
 
-def bitcoin(index: int = 0, *, taker_fee_e6: int = 0, lots_min: int = 5_000,
-            cost_min: str = "0.5") -> Instrument:
+def bitcoin(index: int = 0, *, taker_fee_e6: int = 0, maker_fee_e6: int = 0,
+            lots_min: int = 5_000, cost_min: str = "0.5") -> Instrument:
     """BTC/USD as Kraken lists it: tick 0.1, lot 1e-8."""
     return Instrument(index, "kraken", f"BTC{index or ''}/USD", "BTC", "USD", 1, 8,
-                      lots_min=lots_min, cost_min=Decimal(cost_min), taker_fee_e6=taker_fee_e6)
+                      lots_min=lots_min, cost_min=Decimal(cost_min), maker_fee_e6=maker_fee_e6,
+                      taker_fee_e6=taker_fee_e6)
 
 
 class ScriptedBook:
@@ -74,6 +77,9 @@ class ScriptedDesk:
         self.waiting: list[tuple[int, int, OpenOrder, str]] = []
         self.placed: list[OpenOrder] = []
         self.reasons: list[str] = []
+        self.placed_us: list[int] = []
+        self.cancelled: list[int] = []
+        self.most_open = 0
         self.denied = 0
         self.strategy = None
 
@@ -109,7 +115,7 @@ class ScriptedDesk:
     def place(self, instrument, side, ticks, lots, tif=Tif.IOC, *, post_only=False, ttl_us=0,
               reason=""):
         """See words.ports.Desk."""
-        self.check(instrument, side, ticks, lots, tif)
+        self.check(instrument, side, ticks, lots, tif, post_only)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer == "deny":
             self.denied += 1
@@ -124,6 +130,8 @@ class ScriptedDesk:
         self.open[client_id] = order
         self.placed.append(order)
         self.reasons.append(reason)
+        self.placed_us.append(self.clock_us)
+        self.most_open = max(self.most_open, len(self.open))
         if answer == "sudden":
             self.answer(order, "fill")
         elif answer == "doubt":
@@ -132,9 +140,25 @@ class ScriptedDesk:
             self.waiting.append((self.clock_us + self.delay_us, client_id, order, answer))
         return client_id
 
-    def check(self, instrument: int, side: int, ticks: int, lots: int, tif: int) -> None:
+    def cancel(self, client_id):
+        """See words.ports.Desk."""
+        if client_id not in self.open:
+            return -1
+        if client_id not in self.cancelled:
+            self.cancelled.append(client_id)
+            self.waiting.append((self.clock_us + self.delay_us, client_id, self.open[client_id],
+                                 "none"))
+        return 0
+
+    def check(self, instrument: int, side: int, ticks: int, lots: int, tif: int,
+              post_only: bool) -> None:
         """What every strategy here must keep, whatever happens."""
-        assert tif == Tif.IOC
+        bid, _, ask, _ = self.books[instrument].top
+        if post_only:
+            assert tif == Tif.GTC
+            assert ticks < ask if side == Side.BUY else ticks > bid, "would take"
+        else:
+            assert tif == Tif.IOC
         assert ticks > 0
         assert lots >= self.listed[instrument].lots_min
         same = [order for order in self.open.values()
@@ -180,10 +204,18 @@ class ScriptedDesk:
     def answer(self, order: OpenOrder, answer: str) -> None:
         now_us = self.clock_us
         tell = self.strategy.on_order
+        if order.client_id not in self.open:
+            return
         if answer == "doubt":
             tell(OrderDoubt(order.client_id, "no answer", now_us))
             return
+        if answer == "rest":
+            tell(OrderAcked(order.client_id, "V", now_us))
+            return
         self.open.pop(order.client_id)
+        if answer == "busy":
+            tell(OrderRejected(order.client_id, "EOrder:Rate limit exceeded", now_us, True))
+            return
         if answer == "reject":
             tell(OrderRejected(order.client_id, "EOrder:Insufficient funds", now_us))
             return
@@ -194,8 +226,13 @@ class ScriptedDesk:
         tell(OrderDone(order.client_id, state, lots, "", now_us))
 
     def match(self, order: OpenOrder, lots: int) -> int:
-        """Fill at the touch if the limit reaches it; returns the lots filled."""
+        """Fill at the touch if the limit reaches it; returns the lots filled.
+
+        An order that rests fills at its own price.
+        """
         bid, _, ask, _ = self.books[order.instrument].top
+        if order.tif == Tif.GTC:
+            bid = ask = order.ticks
         reaches = order.ticks >= ask if order.side == Side.BUY else order.ticks <= bid
         if not reaches or lots == 0:
             return 0

@@ -13,6 +13,7 @@
     |  |  |- RateLimited        retry later
     |  |  |- NoFunds            drop
     |  |  |- BadNonce           resync
+    |  |  |- TokenRefused       resync (a new token)
     |  |  |- PostOnlyWouldTake  drop
     |  |  |- EngineDown         retry later
     |  |  `- Denied             halt
@@ -23,6 +24,8 @@
     |- UnknownOutcome           ask, never resend
     |- DataError                refuse the file
     |- Halted                   refuse to start until a human resumes
+    |- PreconditionError        refuse to trade live
+    |- NoBot                    say so, or do it without one
     `- StoreError               halt
        `- InUse                 refuse: another process holds it
 """
@@ -94,6 +97,12 @@ class BadNonce(VenueReject):
     remedy: ClassVar[Remedy] = "resync"
 
 
+class TokenRefused(VenueReject):
+    """The stream's token is missing, unknown or too old."""
+
+    remedy: ClassVar[Remedy] = "resync"
+
+
 class PostOnlyWouldTake(VenueReject):
     """A post-only order would have traded at once."""
 
@@ -149,6 +158,19 @@ class StoreError(HftbotError):
 
 class InUse(StoreError):
     """Another process holds the state directory."""
+
+    remedy: ClassVar[Remedy] = "refuse"
+
+
+class PreconditionError(HftbotError):
+    """Something that live trading needs does not hold: names each one and what mends it."""
+
+    remedy: ClassVar[Remedy] = "refuse"
+    exit_code: ClassVar[int] = 7
+
+
+class NoBot(HftbotError):
+    """No bot runs on this state directory."""
 
     remedy: ClassVar[Remedy] = "refuse"
 

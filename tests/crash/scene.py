@@ -80,7 +80,7 @@ class Scene:
         """A bot on this exchange that trades without a pause."""
         return program.command(
             "run", "--profile", "hft", "--exchange", self.endpoint["rest_url"], "--strategy",
-            "busy.py:Busy", "--set", "MAX_ORDERS_PER_MIN=6000", "--set",
+            "busy.py:Busy", "--set", "MAX_ORDERS_PER_MIN=6000", "--set", "KRAKEN_TIER=off", "--set",
             "SAME_ORDER_WINDOW_MS=0", "--set", "FILLS_IN_ROW_MAX=10000", "--set",
             "ORDER_DEADLINE_MS=1000", *more)
 

@@ -24,6 +24,16 @@ def long_seeds(first: int, commit: int) -> range:
     return range(first, first + long_count(commit))
 
 
+def codec_seeds(first: int, each: int) -> range:
+    """Seeds that make 200,000 mutations of a codec, ``each`` by one seed: what CI has to do.
+
+    CI's own share of the long tests (HFTBOT_FUZZ=0.1) is not taken of it; less than that is.
+    """
+    share = factor()
+    return range(first, first + max(1, int(200_000 / each * (share if share < 0.1 else
+                                                               max(1.0, share)))))
+
+
 def examples(everyday: int) -> int:
     """Examples of a hypothesis test: with HFTBOT_FUZZ at least 1,000 times that."""
     return max(everyday, int(1_000 * factor())) if "HFTBOT_FUZZ" in os.environ else everyday

@@ -10,7 +10,7 @@ import random
 import pytest
 
 import fastcore
-from fuzz.counts import long_seeds
+from fuzz.counts import codec_seeds
 from twins import both, interpreted
 
 PAIRS = ((b"BTC/USD", 1, 8, 1, 1), (b"ETH/USD", 5, 8, 10000, 1), (b"X/Y", 4, 3, 5, 25))
@@ -168,7 +168,7 @@ def test_mutated_frames_have_one_answer(seed):
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("seed", long_seeds(100, 8))
+@pytest.mark.parametrize("seed", codec_seeds(100, 25_000))
 def test_many_mutated_frames_have_one_answer(seed):
     hunt(seed, 25_000, readers())
 

@@ -15,7 +15,7 @@ from fastcore.codec.kraken import KrakenDecoder
 from fastcore.lane.lane import Lane
 from fastcore.market.book import OrderBook
 from fastcore.market.checksum import KrakenChecksum
-from fuzz.counts import long_seeds
+from fuzz.counts import codec_seeds
 from fuzz.mutations import bent, warped
 from hftbot.venue.kraken import codec
 from hftbot.venue.kraken.feed import Feed
@@ -53,6 +53,20 @@ OWN = [
     answer("add_order", 77, error="EService:Unavailable"),
     answer("cancel_order", 78, error="EOrder:Unknown order"), answer("cancel_all", 5, {"count": 2}),
     answer("amend_order", 77, {"amend_id": "A"}),
+    answer("edit_order", 79, {"order_id": "OC", "original_order_id": "OB"}),
+    answer("cancel_order", 80, {"cl_ord_id": NAME}),
+    answer("batch_cancel", 80, {"count": 2}),
+    b'{"method":"batch_cancel","orders_cancelled":1,"req_id":80,"success":true}',
+    b'{"method":"batch_add","req_id":80,"result":[{"order_id":"OD"},{"error":"EOrder:Insufficient '
+    b'funds"}],"success":true,"time_in":"2024-05-19T19:23:21.134538Z"}',
+    answer("cancel_all_orders_after", 81, {"currentTime": "2024-05-19T19:22:20Z",
+                                           "triggerTime": "2024-05-19T19:22:25Z"}),
+    b'{"channel":"ticker","type":"update","data":[{"symbol":"BTC/USD","bid":8.1,"bid_qty":1e-3,'
+    b'"ask":8.2,"ask_qty":2,"last":8.1,"volume":3156.84782110,"vwap":8.15,"low":7,"high":9,'
+    b'"change":-0.5,"change_pct":-0.51,"trades":2}]}',
+    b'{"channel":"ohlc","type":"update","data":[{"symbol":"ETH/USD","open":3027.80,"high":3027.80,'
+    b'"low":3026.13,"close":3026.13,"trades":9,"volume":13.3,"vwap":3027.01,"interval":1,'
+    b'"interval_begin":"2024-05-17T11:12:00.000000000Z"}]}',
     answer("subscribe", 0, {"channel": "executions", "maxratecount": 180}),
     b'{"channel":"status","type":"update","data":[{"system":"online","connection_id":'
     b"18125794168470749634}]}",
@@ -124,6 +138,9 @@ def gateway_target(kind=Gateway):
         clock.ns += 1_000_000
         gateway.note_sent(77, 77, "add_order", clock.ns)
         gateway.note_sent(78, 77, "cancel_order", clock.ns)
+        gateway.note_sent(79, 76, "edit_order", clock.ns)
+        for method in ("batch_add", "batch_cancel", "cancel_order"):
+            gateway.note_batch(80, (77, 75), method, clock.ns)
         bad = gateway.bad_frames
         found = gateway.on_frame(memoryview(frame), clock.ns)
         for event in found:
@@ -173,7 +190,7 @@ def test_the_feed_survives(seed):
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("seed", long_seeds(100, 8))
+@pytest.mark.parametrize("seed", codec_seeds(100, 25_000))
 def test_both_survive_for_longer(seed):
     fuzz(gateway_target, seed, 25_000)
     fuzz(feed_target, seed, 25_000)

@@ -148,14 +148,15 @@ def matcher_command(rng: random.Random, naive: Any, now_us: int) -> tuple[Any, .
         return "cancel", rng.randrange(naive.names + 3)
     if what == 2 and open_orders:
         return ("amend", rng.choice(open_orders), rng.randrange(95, 106), rng.randrange(1, 10),
-                rng.randrange(2), rng.randrange(3))
+                rng.randrange(2), rng.randrange(3), rng.choice((0, 0, 1, 4)))
     side = rng.randrange(2)
     if what < 7:
         ticks = rng.randrange(101, 107) if side else rng.randrange(95, 101)
     else:
         ticks = rng.choice((0, *range(97, 104)))
     return ("place", rng.randrange(3), side, ticks, rng.randrange(21), rng.randrange(4),
-            int(rng.randrange(4) == 0), rng.randrange(3), now_us + rng.randrange(1, 60))
+            int(rng.randrange(4) == 0), rng.randrange(3), now_us + rng.randrange(1, 60),
+            rng.choice((0, 0, 1, 2, 5)))
 
 
 def test_the_matcher_keeps_its_state_over_many_commands() -> None:
@@ -184,10 +185,11 @@ def replay_stream(seed: int, count: int) -> None:
         else:
             ticks = rng.choice((0, *range(96, 106)))
             row = ("place", side, ticks, rng.randrange(1, 10),
-                   codes.IOC if not ticks else rng.choice((codes.GTC, codes.IOC, codes.FOK)))
+                   codes.IOC if not ticks else rng.choice((codes.GTC, codes.IOC, codes.FOK)),
+                   rng.choice((0, 0, 1, 3)))
         name = 0
         for room in rooms:
-            name = (room.place(0, *row[1:]) if row[0] == "place"
+            name = (room.place(0, *row[1:5], 0, 0, 0, row[5]) if row[0] == "place"
                     else getattr(room, row[0])(*row[1:]))
         if row[0] == "place":
             naive.place(name, *row[1:])

@@ -75,6 +75,7 @@ KEPT_TO: dict[str, tuple[str, ...]] = {
     "sqlite3": ("hftbot.store", "hftbot.watch", "hftbot.app"),
     "numpy": ("hftbot.backtest", "hftbot.app"),
     "ccxt": ("hftbot.app",),
+    "rich": ("hftbot.watch",),
     "keyring": ("hftbot.app",),
     "multiprocessing": (),
     "orjson": (),

@@ -21,7 +21,7 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("page", ["words.md", "verdicts.md", "faults.md"])
+@pytest.mark.parametrize("page", ["words.md", "verdicts.md", "faults.md", "errors.md"])
 def test_page_is_current(page: str) -> None:
     assert (DOCS / page).read_text(encoding="utf-8") == generator().PAGES[page](), \
         "run: python docs/generate.py"

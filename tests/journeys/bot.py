@@ -13,6 +13,8 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+from hftbot.errors import HftbotError
+
 DEADLINE_S = 60.0
 
 
@@ -63,7 +65,7 @@ def wait_condition(condition: Callable[[], Any], deadline_s: float = DEADLINE_S)
     while True:
         try:
             value = condition()
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, HftbotError):
             value = None
         if value:
             return value

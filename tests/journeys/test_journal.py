@@ -13,7 +13,7 @@ from hftbot.store.state_dir import hot_folder
 from journeys.bot import clean_up, run, start, status, stop_exchange, wait_condition
 
 BUSY = ("run", "--profile", "hft", "--strategy", "busy.py:Busy", "--set",
-        "MAX_ORDERS_PER_MIN=6000")
+        "MAX_ORDERS_PER_MIN=6000", "--set", "KRAKEN_TIER=off")
 STRATEGY = """
 from hftbot import Side, Strategy, Tif
 

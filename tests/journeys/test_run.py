@@ -5,12 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import pathlib
+import random
 import signal
 import socket
 import sqlite3
+import subprocess
 
 import pytest
 
+from hftbot.errors import NoBot
+from hftbot.live.control import ask
 from journeys.bot import (
     clean_up,
     endpoint,
@@ -60,7 +64,17 @@ def test_run_trades_and_leaves_nothing_open(tmp_path) -> None:
     assert "µs" in log
     assert "latency" in log
     assert "Traceback" not in log
-    for name in ("latency", "status"):
+    with sqlite3.connect(state / "bot_hft.db") as database:
+        wishes = {row[0].split()[0] for row in database.execute("SELECT intent FROM orders")}
+    assert wishes <= {"momentum", "exit"}
+    assert "momentum" in wishes
+    told = json.loads(run(tmp_path, "report", "--json").stdout)
+    assert told["fills"]["count"] == result["fills"]
+    assert told["orders"]["count"] == result["orders_sent"]
+    assert told["synthetic"]
+    assert told["runs"][0]["clean"]
+    assert not told["remarks"]
+    for name in ("latency", "status", "report"):
         told = run(tmp_path, name)
         assert told.returncode in (0, 1)
         assert "Traceback" not in told.stderr
@@ -89,6 +103,21 @@ def test_run_twice_killed_then_again_on_one_directory(tmp_path) -> None:
         assert endpoint(state)["pid"] == first
     finally:
         stop_exchange(state)
+
+
+def test_run_answers_on_its_control_socket_and_takes_it_along(tmp_path) -> None:
+    state = tmp_path / "hftbot-state"
+    bot = start(tmp_path, "run", "--profile", "hft", "--json")
+    told = wait_condition(lambda: ask(state / "control.sock", {"do": "status"})["fills"] > 0
+                          and ask(state / "control.sock", {"do": "status"}))
+    assert told["pid"] == bot.pid
+    assert told["state"] == "running"
+    assert (state / "control.sock").stat().st_mode & 0o777 == 0o600
+    _, err = finish(bot)
+    assert bot.returncode == 0, err
+    with pytest.raises(NoBot):
+        ask(state / "control.sock", {"do": "status"})
+    assert not (state / "control.sock").exists()
 
 
 def test_run_attached_to_an_exchange_started_by_hand(tmp_path) -> None:
@@ -130,8 +159,22 @@ def test_run_stop_before_the_venue_is_ready(tmp_path) -> None:
     bot = start(tmp_path, "run", "--profile", "hft")
     wait_condition(lambda: (tmp_path / "hftbot-state" / "lock").exists())
     _out, err = finish(bot)
-    assert bot.returncode in (0, 130), err
+    assert bot.returncode in (0, 130, -signal.SIGINT), err
     assert "Traceback" not in err
+    stop_exchange(tmp_path / "hftbot-state")
+
+
+@pytest.mark.long
+def test_run_ctrl_c_at_any_moment_of_the_start(tmp_path) -> None:
+    """Raised inside an import it would be lost, and the bot would trade on."""
+    rng = random.Random(7)
+    for _ in range(25):
+        bot = start(tmp_path, "run", "--profile", "hft", "--set", "LINGER_S=1")
+        with pytest.raises(subprocess.TimeoutExpired):
+            bot.wait(rng.uniform(0.1, 1.5))
+        _out, err = finish(bot)
+        assert bot.returncode in (0, 130, -signal.SIGINT), err
+        assert "Traceback" not in err
     stop_exchange(tmp_path / "hftbot-state")
 
 
@@ -164,8 +207,8 @@ def test_run_strategy_from_a_file(tmp_path) -> None:
 @pytest.mark.parametrize(("name", "content", "words"), [
     ("empty.gz", b"", "empty"),
     ("text.npz", b"PK\x03\x04 no zip at all", "text.npz"),
-    ("cut.gz", gzip.compress(b"1 {}\n" * 1000)[:60], "cut.gz"),
-    ("words.gz", gzip.compress(b"these are not market data\n"), "line 1"),
+    ("cut.gz", gzip.compress(b"1 {}\n" * 1000, mtime=0)[:60], "cut.gz"),
+    ("words.gz", gzip.compress(b"these are not market data\n", mtime=0), "line 1"),
 ])
 def test_run_replay_of_a_file_that_is_none(tmp_path, name, content, words) -> None:
     """Named with its line or offset, one line, exit 2."""

@@ -23,6 +23,7 @@ from world.tamper import LOTS, Tamper, play, wrong
 PER_S = 100
 ORDERS_S = float(os.environ.get("HFTBOT_ORDERS_S", "600"))
 ROOMY = {"max_orders_per_min": 4 * 60 * PER_S, "same_order_window_us": 0, "open_orders_max": 200,
+         "kraken_tier": "off",
          "loop_interval_us": 1_000_000 // PER_S, "order_value_usd_max": Decimal(10**5),
          "position_usd_max": Decimal(10**6), "gross_usd_max": Decimal(10**6)}
 

@@ -18,6 +18,7 @@ from fastcore.money.journal import Journal
 from hftbot.app.strategies import build_strategy
 from hftbot.config.schema import Settings
 from hftbot.engine import ledger
+from hftbot.exchange import history
 from world import ring as rings
 from world.ring import Ring
 from world.tamper import GENEROUS, Tamper, Trader, play, wrong
@@ -86,6 +87,7 @@ def soaked(monkeypatch: pytest.MonkeyPatch, seconds: float,
     monkeypatch.setattr(rings, "Journal", lambda path, size, header: Journal(
         path, journal_bytes, header))
     monkeypatch.setattr(ledger, "SEEN_MAX", SEEN_MAX)
+    monkeypatch.setattr(history, "KEPT", 200)
 
     def plan(ring: Ring, tamper: Tamper) -> None:
         loop = ring.venue.loop

@@ -88,7 +88,7 @@ class Rig:
         self.path = folder / "journal"
         self.journal = Journal(str(self.path), journal_bytes, b"rig")
         settings = Settings(**{"max_orders_per_min": 6000, "same_order_window_us": 0,
-                               "open_orders_max": 100, **told})
+                               "open_orders_max": 100, "kraken_tier": "off", **told})
         self.world = World(settings, symbols, self.clock, self.notes, self.journal, 7)
         self.engine = self.world.engine
         self.table = self.world.table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pathlib
 import signal
@@ -216,3 +217,56 @@ def test_kill_signal_before_there_is_a_session_refuses_the_next_start(folder: pa
         asyncio.run(starting())
     with pytest.raises(Halted, match="killed: by signal SIGQUIT"):
         halting.refuse_kill(folder)
+
+
+class Told:
+    """What a session is told when a signal comes."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def stop(self, reason: str) -> None:
+        self.words.append(reason)
+
+    def fail(self, reason: str) -> None:
+        self.words.append(reason)
+
+
+@pytest.mark.parametrize(("number", "said"), [
+    (signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"),
+    (signal.SIGQUIT, "killed: by signal SIGQUIT")])
+def test_signal_whose_cancel_was_swallowed_stops_the_session(folder: pathlib.Path, number: int,
+                                                            said: str) -> None:
+    """What the start waited for was done at the same moment: the start goes on, and is told."""
+    session = Told()
+
+    async def starting() -> None:
+        with StateDir(folder) as state:
+            request = compose._StopRequest(state)
+            try:
+                os.kill(os.getpid(), number)
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(60.0)
+                request.attach(session)
+            finally:
+                request.close()
+    asyncio.run(starting())
+    assert session.words == [said]
+
+
+def test_early_signals_are_noted_and_cancel_the_start(folder: pathlib.Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    async def starting(noted: list[str]) -> None:
+        with StateDir(folder) as state:
+            request = compose._StopRequest(state, noted)
+            try:
+                await asyncio.sleep(60.0)
+            finally:
+                request.close()
+    with compose._early_signals() as noted:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert noted == ["SIGINT"]
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(starting(noted))
+    assert signal.getsignal(signal.SIGINT) is before

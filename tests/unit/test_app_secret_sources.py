@@ -165,7 +165,7 @@ def test_where_keys_are_kept_is_nobodys_business(tmp_path: pathlib.Path) -> None
     """No child process hears of it, and the configuration is the same one."""
     put(tmp_path / "key")
     settings = read(tmp_path, KRAKEN_API_KEY_FILE="key").settings
-    assert settings.digest() == Settings().digest()
+    assert settings.digest() == read(tmp_path).settings.digest()
     assert not [name for name in settings.environment() if "KRAKEN_API" in name or "RING" in name]
     kept = without_secrets({
         "KRAKEN_API_KEY": KEY, "KRAKEN_SPOT_API_SECRET": KEY, "HFTBOT__KRAKEN_API_KEY": KEY,

@@ -25,7 +25,7 @@ from hftbot.errors import HftbotError, StoreError
 from hftbot.watch import latency_log, status
 
 COMMANDS = ("run", "exchange", "guardian", "kill", "resume", "latency", "status", "doctor",
-            "journal", "config")
+            "journal", "config", "flatten", "cancel-all", "livetest", "markets", "init")
 KEY = "test-api-key-123456"
 SECRET = base64.b64encode(b"0123456789abcdef" * 4).decode()
 
@@ -115,6 +115,11 @@ def shell(*words: str, **how: Any) -> subprocess.CompletedProcess[str]:
     (("run", "--set", "VENUE=live"), "needs --live on the command line too"),
     (("run", "--set", "VENUE=paper"), "paper comes later"),
     (("run", "--live"), "--live needs KRAKEN_API_KEY"),
+    (("run", "--liv"), "unknown flag --liv"),
+    (("run", "--live=1"), "ignored explicit argument"),
+    (("flatten", "--live", "--exchange", "http://127.0.0.1:1"), "--live and --exchange exclude"),
+    (("flatten", "--symbol", "ETH/USD"), "--symbol ETH/USD: not among SYMBOLS=BTC/USD"),
+    (("exchange", "--tls-cert", "x.pem", "--liv"), "unknown flag --liv"),
     (("run", "--live", "--replay", "x.npz"), "--live and --replay exclude each other"),
     (("run", "--live", "--exchange", "http://127.0.0.1:1"), "--live and --exchange exclude"),
     (("run", "--exchange", "http://exchange.example:80"), "its host is 127.0.0.1"),

@@ -267,7 +267,50 @@ def test_the_older_json_section_is_accepted(tmp_path: pathlib.Path) -> None:
     assert (settings.profit_target_e6, settings.stop_loss_e6) == (3_000, 1_000)
     assert (settings.max_hold_us, settings.max_positions) == (240_000_000, 7)
     assert loaded.sources["PROFIT_TARGET_PCT"] == f"{path}:4"
-    assert any("rapid_fire_mode" in note and "no effect" in note for note in loaded.notes)
+    assert (settings.target_daily_trades, settings.rapid_fire_mode) == (100, True)
+    assert loaded.sources["TARGET_DAILY_TRADES"] == f"{path}:8"
+    assert loaded.notes == ()
+
+
+# The block as the design prints it, letter by letter.
+PRINTED = """{
+    "fee_free_scalping": {
+        "enabled": true,
+        "profit_target": 0.002,
+        "stop_loss": 0.001,
+        "max_hold_time_seconds": 300,
+        "rapid_fire_mode": true,
+        "target_daily_trades": 100,
+        "max_concurrent_positions": 10
+    }
+}
+"""
+
+
+def test_the_printed_block_says_what_the_preset_says(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path / "config.json", PRINTED)
+    loaded = read(tmp_path, config=str(path))
+    assert loaded.settings == read(tmp_path).settings
+    assert loaded.notes == ()
+    for line, name in enumerate(("STRATEGY", "PROFIT_TARGET_PCT", "STOP_LOSS_PCT", "MAX_HOLD_S",
+                                 "RAPID_FIRE_MODE", "TARGET_DAILY_TRADES", "MAX_POSITIONS"), 3):
+        assert loaded.sources[name] == f"{path}:{line}"
+
+
+@pytest.mark.parametrize(("key", "text", "attribute", "value"), [
+    ("profit_target", "0.0031", "profit_target_e6", 3_100),
+    ("stop_loss", "0.0007", "stop_loss_e6", 700),
+    ("max_hold_time_seconds", "61", "max_hold_us", 61_000_000),
+    ("rapid_fire_mode", "false", "rapid_fire_mode", False),
+    ("target_daily_trades", "64", "target_daily_trades", 64),
+    ("max_concurrent_positions", "3", "max_positions", 3)])
+def test_every_key_of_the_block_has_its_effect(tmp_path: pathlib.Path, key: str, text: str,
+                                               attribute: str, value: object) -> None:
+    lines = [f'        "{key}": {text},' if f'"{key}"' in line else line
+             for line in PRINTED.splitlines()]
+    changed = "\n".join(lines).replace(",\n    }", "\n    }")
+    path = write(tmp_path / "config.json", changed)
+    assert getattr(read(tmp_path, config=str(path)).settings, attribute) == value
 
 
 @pytest.mark.fault("H1")
@@ -276,6 +319,8 @@ def test_the_older_json_section_is_accepted(tmp_path: pathlib.Path) -> None:
     ("c.json", '{"fee_free_scalping": {"profit_target": "a"}}', "must be a number"),
     ("c.json", '{"fee_free_scalping": {"profit_target": 1e999999}}', "PROFIT_TARGET_PCT"),
     ("c.json", '{"fee_free_scalping": {"enabled": 3}}', "true or false"),
+    ("c.json", '{"fee_free_scalping": {"rapid_fire_mode": 1}}', "true or false"),
+    ("c.json", '{"fee_free_scalping": {"target_daily_trades": 1.5}}', "TARGET_DAILY_TRADES"),
     ("c.json", '{\n "seed": 1,\n "loop_interval_ms": 0}', "c.json:3) is not allowed"),
     ("c.json", '{"seed": NaN}', "NaN is not a number"),
     ("c.json", '{"seed": 1, "seed": 2}', "'seed' is there twice"),
@@ -344,3 +389,18 @@ def test_no_file_brings_the_loader_down(tmp_path_factory: pytest.TempPathFactory
         with contextlib.suppress(ConfigError):
             read(here, config=None if name == ".env" else str(path))
         path.unlink()
+
+
+def test_a_size_beyond_its_caps_is_said_and_not_refused(tmp_path: pathlib.Path) -> None:
+    write(tmp_path / ".env", "ORDER_SIZE_USD=500\nMAX_POSITION_SIZE_USD=50\nCAPITAL_USD=400\n")
+    assert read(tmp_path).notes == (
+        "ORDER_SIZE_USD=500 is more than MAX_POSITION_SIZE_USD=50, which caps it",
+        "ORDER_SIZE_USD=500 is more than CAPITAL_USD=400, which caps it")
+    write(tmp_path / ".env", "ORDER_SIZE_PCT=10\nMAX_POSITION_SIZE_USD=50\n")
+    assert read(tmp_path).notes == ()
+    write(tmp_path / ".env", "ORDER_SIZE_PCT=10\nORDER_SIZE_USD=50\n")
+    told = refusal(tmp_path)
+    assert "ORDER_SIZE_USD=50 (.env:2)" in told
+    assert "ORDER_SIZE_PCT=10" in told
+    write(tmp_path / ".env", "ENTRIES_IN_FLIGHT=6\n")
+    assert "ENTRIES_IN_FLIGHT=6" in refusal(tmp_path)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 
 import pytest
 from engine_rig import ASK, BID, LOTS, Rig, Voice
 
 from hftbot.engine.desk import GRACE_US
+from hftbot.venue.kraken import codec
 from hftbot.words import events as ev
 from hftbot.words.intent import Intent
 from hftbot.words.market import Side
@@ -55,6 +57,22 @@ def test_desk_intent_past_its_ttl_is_denied_and_counted(rig: Rig) -> None:
     assert rig.engine.rows.expired == rig.engine.rows.denials["DENY_EXPIRED_INTENT"] == 2
     assert desk.intents == 4
     assert len(rig.sent) == 2
+
+
+def test_desk_an_order_until_a_time_is_told_when_it_ends(rig: Rig) -> None:
+    """In whole seconds, rounded up: never earlier than the strategy asked for."""
+    client_id = rig.desk().place(0, Side.BUY, BID, LOTS, Tif.GTD, post_only=True, ttl_us=90_000_001)
+    assert client_id > 0
+    params = json.loads(rig.sent[-1])["params"]
+    assert (params["time_in_force"], params["post_only"]) == ("gtd", True)
+    assert params["expire_time"] == codec.stamp(rig.clock.us + 91_000_000, 0)
+    order, = rig.desk().open_orders()
+    assert order.tif == Tif.GTD
+    rig.ack(client_id)
+    rig.done(client_id, S.EXPIRED)
+    assert rig.desk().open_orders() == []
+    assert rig.desk().place(0, Side.BUY, BID, LOTS, Tif.GTD,
+                            ttl_us=1 << 62) == -int(Verdict.DENY_INVALID)
 
 
 def test_desk_intent_without_ttl_has_the_runs(rig: Rig) -> None:
@@ -112,6 +130,22 @@ def test_desk_five_thousand_orders_leave_no_row_behind(tmp_path: pathlib.Path) -
         rig.engine.on_timer()
     assert table.used == 0
     assert rig.guard.state == 0
+
+
+def test_desk_remembers_why_an_order_was_wanted_as_long_as_its_row(tmp_path: pathlib.Path) -> None:
+    rig = Rig(tmp_path, Voice())
+    rows = rig.engine.rows
+    order = rig.desk().place(0, Side.BUY, BID, LOTS, Tif.GTC, reason="exit stop_loss")
+    other = rig.desk().place(0, Side.BUY, BID - 1, LOTS, Tif.GTC)
+    denied = rig.desk().place(0, Side.BUY, BID, 0, Tif.GTC, reason="nothing")
+    assert denied < 0
+    assert rows.reasons == {order: "exit stop_loss"}
+    rig.done(order)
+    rig.done(other)
+    assert rows.reasons == {order: "exit stop_loss"}
+    rig.later(GRACE_US / 1e6)
+    rig.engine.on_timer()
+    assert rows.reasons == {}
 
 
 def test_desk_full_table_denies_and_recovers(tmp_path: pathlib.Path) -> None:

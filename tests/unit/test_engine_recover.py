@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from typing import Any
 
@@ -180,6 +181,23 @@ def test_recovery_takes_the_newest_journal_of_the_account(tmp_path: pathlib.Path
     assert (told.run, [order.client_id for order in told.orders]) == (3, [SECOND])
     assert remarks == []
     assert recovery.carried(tmp_path, "sim:c", own, [BTC]) == (None, [])
+
+
+def test_recovery_of_transactions_reaches_back_beyond_the_last_run(tmp_path: pathlib.Path) -> None:
+    """What a venue's counter may remember, of every run that ended a moment ago."""
+    last = write(tmp_path, 3, [order(SECOND)])
+    for number, age_s in ((2, 60), (1, 600)):
+        path = write(tmp_path, number, [order(FIRST)])
+        os.utime(path, (last.stat().st_mtime - age_s,) * 2)
+    write(tmp_path, 9, [order(FIRST)], account="sim:b")
+    told, _ = recovery.carried(tmp_path, "sim:a", tmp_path / "none", [ETH, BTC])
+    assert told is not None
+    index = {grid.symbol: grid.index for grid in (BTC, ETH)}["BTC/USD"]
+    assert [(pair, kind) for _, pair, kind in told.spent] == [(index, lane.KIND_ORDER)] * 2
+    alone, _ = recovery.carried(tmp_path, "sim:a", last, [BTC])
+    assert alone is not None
+    assert alone.run == 2
+    assert len(alone.spent) == 1
 
 
 def test_recovery_passes_over_a_run_that_died_before_it_began(tmp_path: pathlib.Path) -> None:

@@ -10,9 +10,12 @@ from exchange_client import (
     executions,
     matcher_step,
     placed,
+    rfc,
 )
 
 from hftbot.errors import ConfigError
+from hftbot.exchange.rate_counter import RateCounter
+from hftbot.exchange.requests import Refused
 from hftbot.exchange.settings import Switches, switch_values, switched
 
 ORDER = {"order_type": "limit", "side": "buy", "order_qty": 0.01, "limit_price": 50000.0}
@@ -78,6 +81,64 @@ def test_self_trade_prevention_takes_out_whom_the_arriving_order_says(stp, ends)
     rows = [row for row in executions(messages + more) if row["exec_type"] == "canceled"]
     assert sorted(row["cl_ord_id"] for row in rows) == sorted(ends)
     assert {row["reason"] for row in rows} == {"Self trade prevention"}
+
+
+def test_sub_accounts_may_trade_with_each_other():
+    venue = VirtualExchange(balances={"USD": Decimal(10_000), "BTC": Decimal(1)}, fees="kraken")
+    trader, matcher = venue.trader(), venue.face.markets[0].matcher
+    ask = matcher.best(1) - 1
+    trader.order(side="sell", limit_price=ask / 10, order_userref=1, sender_sub_id="desk-a")
+    matcher_step(venue, trader)
+    assert executions(trader.told)[0]["sender_sub_id"] == "desk-a"
+    trader.order(side="buy", limit_price=ask / 10, order_userref=2, sender_sub_id="desk-b")
+    [messages] = venue.run(0.003, trader)
+    [more] = venue.run(0.003, trader)
+    trades = [row for row in executions(messages + more) if row["exec_type"] == "trade"]
+    assert sorted((row["side"], row["liquidity_ind"]) for row in trades) == [
+        ("buy", "t"), ("sell", "m")]
+    assert len({row["trade_id"] for row in trades}) == 1
+    fees = sum(row["fees"][0]["qty"] for row in trades)
+    balances = venue.face.account.balances
+    assert Decimal(balances["USD"]) / 10**10 == 10_000 - fees
+    assert balances["BTC"] == 10**10
+    assert not any(venue.face.account.holds.values())
+
+
+@pytest.mark.parametrize("status", ["partially_filled", "filled"])
+def test_the_status_of_the_last_trade_is_a_switch(status):
+    venue = VirtualExchange(switches=Switches(last_trade_status=status))
+    trader = venue.trader()
+    trader.order(limit_price=66000, time_in_force="ioc", order_qty=0.001)
+    [messages] = venue.run(0.05, trader)
+    last, end = executions(messages)[-2:]
+    assert (last["exec_type"], last["order_status"]) == ("trade", status)
+    assert (end["exec_type"], end["order_status"]) == ("filled", "filled")
+
+
+@pytest.mark.parametrize("prefix", ["EGeneral:Invalid arguments", "EOrder"])
+def test_an_amend_that_changes_nothing_is_refused(prefix):
+    venue = VirtualExchange(switches=Switches(no_op_prefix=prefix))
+    trader = venue.trader()
+    placed(venue, trader, limit_price=50000, cl_ord_id="a")
+    for fields in ({}, {"limit_price": 50000.0}, {"order_qty": 0.01, "limit_price": 50000.0},
+                   {"post_only": True}):
+        ack, rows = asked(venue, trader, "amend_order", cl_ord_id="a", **fields)
+        assert (ack["error"], rows) == (f"{prefix}:No amendable parameters", [])
+
+
+def test_a_scheduled_order_is_pending_in_the_snapshot(venue):
+    trader = venue.trader()
+    placed(venue, trader, limit_price=50000, cl_ord_id="later", effective_time=rfc(60))
+    placed(venue, trader, limit_price=50000, cl_ord_id="now")
+    placed(venue, trader, order_type="stop-loss-limit", limit_price=70000, cl_ord_id="stop",
+           triggers={"price": 69000})
+    again = venue.connect("private")
+    again.say({"method": "subscribe", "params": {"channel": "executions", "token": trader.token}})
+    [messages] = venue.run(0.05, again)
+    [snapshot] = channel(messages, "executions")
+    assert [(row["cl_ord_id"], row["order_status"]) for row in snapshot["data"]] == [
+        ("later", "pending_new"), ("now", "new"), ("stop", "new")]
+    assert snapshot["data"][2]["triggers"]["status"] == "untriggered"
 
 
 def test_the_rate_counter_is_told_with_the_reports_if_asked():
@@ -164,3 +225,36 @@ def test_switches_are_chosen_by_name():
 def test_a_wrong_switch_is_refused_with_what_there_is(text):
     with pytest.raises(ConfigError, match="--switch"):
         switched([text])
+
+
+@pytest.mark.parametrize(("age_s", "amend", "edit", "cancel"), [
+    (0, 4, 7, 8), (4.999999, 4, 7, 8), (5, 3, 6, 6), (9.999999, 3, 6, 6), (10, 2, 5, 5),
+    (14.999999, 2, 5, 5), (15, 1, 3, 4), (44.999999, 1, 3, 4), (45, 1, 2, 2),
+    (89.999999, 1, 2, 2), (90, 1, 1, 1), (299.999999, 1, 1, 1), (300, 1, 1, 0)])
+def test_costs_by_the_age_of_the_order(age_s, amend, edit, cancel):
+    now_us, symbol = 10**15, "BTC/USD"
+    touched_us = now_us - round(age_s * 1_000_000)
+    for name, cost in (("amend", amend), ("edit", edit), ("cancel", cancel)):
+        rates = RateCounter("starter")
+        getattr(rates, name)(symbol, now_us, touched_us)
+        assert rates.value(symbol, now_us) == cost
+        assert rates.value(symbol, now_us + 1_000_000) == max(0, cost - 1)
+    rates = RateCounter("starter")
+    rates.add_batch(symbol, now_us, 15)
+    assert rates.value(symbol, now_us) == 7.5
+
+
+def test_a_counter_at_its_threshold_is_not_over_it_and_cancels_are_never_refused():
+    rates = RateCounter("starter")
+    for _ in range(60):
+        rates.add("BTC/USD", 5, 0)
+    with pytest.raises(Refused, match="EOrder:Rate limit exceeded"):
+        rates.add("BTC/USD", 5, 0)
+    rates.cancel("BTC/USD", 5, 5)
+    assert rates.value("BTC/USD", 5) == 69
+    rates.add("ETH/USD", 5, 59)
+    with pytest.raises(Refused, match="EOrder:Orders limit exceeded"):
+        rates.add("ETH/USD", 5, 60)
+    free = RateCounter("off")
+    for _ in range(500):
+        free.add("BTC/USD", 5, 500)

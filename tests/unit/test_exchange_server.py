@@ -242,6 +242,29 @@ def test_another_bot_may_attach_while_it_lingers(tmp_path):
     asyncio.run(play())
 
 
+def test_who_asked_a_moment_ago_finds_it_still_there(tmp_path, monkeypatch):
+    """Between the question and the first connection it must not end under the asker's feet."""
+    async def play():
+        async with running(settings(tmp_path)) as server, aiohttp.ClientSession() as client:
+            status = endpoint(tmp_path)["rest_url"] + "/sim/status"
+            monkeypatch.setattr(serving, "ATTACH_S", 1e6)
+            async with client.get(status) as answer:
+                assert answer.status == 200
+            waiting = asyncio.ensure_future(serving.linger(server, 0.0))
+            socket = await client.ws_connect(endpoint(tmp_path)["ws_url"])
+            await until(socket, is_channel("status"))
+            assert not waiting.done()
+            await socket.close()
+            server.asked_s = -1e6
+            monkeypatch.setattr(serving, "ATTACH_S", 0.0)
+            waiting.cancel()
+            await asyncio.wait_for(serving.linger(server, 0.0), 20)
+            assert server.stopped.is_set()
+            async with client.get(status) as answer:
+                assert answer.status == 503
+    asyncio.run(play())
+
+
 def test_the_banner_says_simulated_and_hides_the_secret(tmp_path):
     async def play():
         out = io.StringIO()
@@ -254,3 +277,13 @@ def test_the_banner_says_simulated_and_hides_the_secret(tmp_path):
         assert "network 1500 us" in text
         assert facts["api_secret"] not in text
     asyncio.run(play())
+
+
+def test_it_stops_after_its_duration(tmp_path):
+    """And saves, as at a signal."""
+    out = io.StringIO()
+    code = asyncio.run(serving.serve(settings(tmp_path), out=out, duration_s=0.05))
+    assert code == 0
+    assert "SIMULATED" in out.getvalue()
+    assert not (tmp_path / "exchange" / "endpoint.json").exists()
+    assert json.loads((tmp_path / "exchange" / "state.json").read_text())["runs"] == 1

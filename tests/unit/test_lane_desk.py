@@ -111,15 +111,22 @@ def test_full_table_denies(form, tmp_path):
 def test_venues_own_budget(form, tmp_path):
     rig = Rig(form, tmp_path)
     rig.quote()
-    bucket = room(form, "fastcore.money.throttle").TokenBucket(3, 0.0, 1)
+    throttle = room(form, "fastcore.money.throttle")
+    counter = throttle.TradingCounter(1, 64, 11, 100, 9, 60)
     desk = room(form, "fastcore.lane.desk").LaneDesk(
-        0, rig.table, rig.gate, rig.account, rig.position, rig.book, rig.text, rig.journal, bucket)
+        0, rig.table, rig.gate, rig.account, rig.position, rig.book, rig.text, rig.journal, counter)
     rig.desk = desk
     first, second = rig.place(ticks=269_000), rig.place(ticks=269_001)
     assert first >= 0 <= second
-    assert rig.place(ticks=269_002) == -Verdict.DENY_MESSAGE_RATE
+    assert rig.place(ticks=269_002) == -Verdict.DENY_VENUE_RATE
     assert desk.cancel(first, NOW_US, NOW_NS) == 0
-    assert desk.cancel(second, NOW_US, NOW_NS) == -Verdict.DENY_MESSAGE_RATE
+    assert desk.cancel(second, NOW_US, NOW_NS) == -Verdict.DENY_VENUE_RATE
+    assert counter.used(0, NOW_NS) == 10 * throttle.POINT
+    assert desk.cancel(second, NOW_US, NOW_NS, True) == 0
+    counter.set_limits(60, 100, 0, 2)
+    assert rig.place(ticks=269_003) == -Verdict.DENY_OPEN_ORDERS
+    desk.done(first, State.CANCELED)
+    assert rig.place(ticks=269_003) >= 0
 
 
 @forms

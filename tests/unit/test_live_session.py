@@ -112,6 +112,7 @@ def test_session_stop_before_ready_ends_at_once(play) -> None:
     assert scene.loop.time() < 1.5
     assert not scene.rig.engine.trading
     assert scene.session.open_at_exit is None
+    assert scene.session.verified, "without a link nothing of ours can be open"
 
 
 def test_session_leftovers_of_an_earlier_run_have_to_be_gone(play) -> None:
@@ -287,6 +288,7 @@ def test_session_second_stop_does_not_wait_for_a_link_that_is_down(play) -> None
     assert scene.loop.time() < 3.5
     assert scene.session.stop_reason == "first"
     assert scene.session.open_at_exit is None
+    assert not scene.session.verified
 
 
 @pytest.mark.fault("V12")

@@ -25,6 +25,19 @@ def traded(matcher):
     return [(row[5], row[6]) for row in matcher.fills()]
 
 
+def test_a_hidden_order_in_a_recorded_book_queues_again_for_each_slice(replay):
+    ours = replay.place(US, 0, 100, 6, codes.GTC, 0, 0, 0, 2)
+    replay.trade(1, 100, 30)
+    assert traded(replay) == [(100, 2)]
+    assert (replay.leaves_of(ours), replay.ahead_of(ours)) == (4, 10)
+    replay.depth(0, 100, 1)
+    replay.trade(1, 100, 2)
+    assert traded(replay) == [(100, 1)]
+    replay.trade(1, 99, 1)
+    assert traded(replay) == [(100, 3)]
+    assert replay.open_orders == 0
+
+
 def test_price_then_time(matcher):
     first = matcher.place(US, 1, 101, 5)
     matcher.place(THEM, 1, 101, 5)
@@ -34,6 +47,36 @@ def test_price_then_time(matcher):
     assert traded(matcher) == [(100, 5), (101, 5), (101, 2)]
     assert matcher.changes() == [(1, 100, 0), (1, 101, 3)]
     assert (matcher.state, matcher.filled) == (codes.FILLED, 12)
+
+
+def test_a_hidden_order_shows_slices_and_queues_each_behind_the_others(matcher):
+    hidden = matcher.place(US, 1, 101, 9, codes.GTC, 0, 0, 0, 3)
+    plain = matcher.place(THEM, 1, 101, 4)
+    assert matcher.levels(1, 1) == [(101, 7)]
+    matcher.place(CROWD, 0, 101, 8, codes.IOC)
+    assert [(row[0], row[6], row[7]) for row in matcher.fills()] == [
+        (hidden, 3, 6), (plain, 4, 0), (hidden, 1, 5)]
+    assert matcher.changes() == [(1, 101, 2)]
+    assert (matcher.leaves_of(hidden), matcher.visible_of(hidden)) == (5, 2)
+    matcher.place(CROWD, 0, 101, 5, codes.FOK)
+    assert traded(matcher) == [(101, 2), (101, 3)]
+    assert matcher.levels(1, 1) == []
+    assert matcher.place(US, 1, 101, 16, codes.GTC, 0, 0, 0, 1) == codes.INVALID
+    assert matcher.place(US, 1, 101, 16, codes.GTC, 0, 0, 0, -1) == codes.INVALID
+    assert matcher.place(US, 1, 101, 1 << 62, codes.GTC, 0, 0, 0, 1 << 60) > 0
+
+
+@pytest.mark.parametrize("room", both("fastcore.sim.matcher"), ids=BOTH)
+def test_more_slices_than_one_event_can_tell_of_end_the_taker(room):
+    matcher = room.Matcher(4, 8)
+    for _ in range(3):
+        assert matcher.place(US, 1, 101, 15, codes.GTC, 0, 0, 0, 1) > 0
+    matcher.place(THEM, 0, 101, 45, codes.GTC)
+    assert matcher.fill_count == 2 * 4 + 8
+    assert (matcher.state, matcher.reason) == (codes.CANCELED, codes.REASON_FULL)
+    assert (matcher.filled, matcher.remaining) == (16, 29)
+    assert sum(lots for _, lots in matcher.levels(1, 9)) == 3
+    assert matcher.open_orders == 3
 
 
 def test_fewer_lots_keep_the_place_more_lose_it(matcher):

@@ -158,12 +158,12 @@ def test_partial_entry_is_a_position():
 
 @pytest.mark.parametrize("answer", ["deny", "reject", "none"])
 def test_an_entry_that_fails_returns_to_flat_and_respects_the_cooldown(answer):
-    desk = begin(answers=(answer, "fill"), cooldown_us=SECOND)
-    for _ in range(20):
+    desk = begin(answers=(answer, "fill"), cooldown_us=SECOND, entry_retries=0)
+    for _ in range(19):
         push(desk)
         desk.run(SECOND // 20)
     assert len(desk.placed) + desk.denied == 1
-    push(desk)
+    desk.run(SECOND // 20)
     desk.run(desk.delay_us)
     assert desk.held[0] > 0
 
@@ -364,7 +364,8 @@ def test_a_size_below_the_minimum_is_refused_with_the_arithmetic():
 
 @pytest.mark.parametrize("parameters", [
     {"order_size_usd": Decimal(0)}, {"max_positions": 0}, {"cooldown_us": -1},
-    {"stop_loss_e6": 0}, {"min_hold_us": -1}, {"momentum": {"windows": 3}},
+    {"entries_in_flight": 0}, {"entries_in_flight": 6}, {"entry_retries": -1},
+    {"execution_deadline_us": 0}, {"target_day": -1}, {"momentum": {"windows": 3}},
     {"momentum": {"threshold_e6": 0}}])
 def test_impossible_parameters_are_refused(parameters):
     with pytest.raises(ConfigError):

@@ -39,6 +39,57 @@ def test_rules_at_their_very_edge(bid, age_s, reason):
     assert opened(side=1).decide(ask - 1, ask, age_s * 10**6) == reason
 
 
+def trailing(fee_e6=0, side=0, **told):
+    """A position at 600,000 with a trailing stop of 0.05 % once it made 0.1 %."""
+    rules = ExitRules(trailing_stop_e6=500, trailing_start_e6=1_000, **told)
+    cycler = PositionCycler(rules, fee_e6)
+    cycler.fill(side, 600_000, 1_000, 0)
+    return cycler
+
+
+@pytest.mark.parametrize(("path", "reason"), [
+    ((600_600, 600_299), ExitReason.TRAILING_STOP),  # 0.1 % made, 0.05 % of it given back
+    ((600_599, 600_298), ExitReason.NONE),  # not yet made: it does not follow
+    ((600_600, 600_301), ExitReason.NONE),  # not yet given back
+    ((600_600, 601_100, 600_802), ExitReason.NONE),  # the best price counts, not the first
+    ((600_600, 601_100, 600_799), ExitReason.TRAILING_STOP),
+    ((600_600, 601_200), ExitReason.PROFIT_TARGET),
+    ((600_600, 599_400), ExitReason.STOP_LOSS)])
+def test_trailing_stop_follows_the_best_price_once_the_gain_was_there(path, reason):
+    cycler, mirror = trailing(), trailing(side=1)
+    found = [cycler.decide(bid, bid + 1, 0) for bid in path]
+    assert found[-1] == reason
+    assert set(found[:-1]) <= {ExitReason.NONE}
+    # A short position is the mirror image, left at the ask.
+    asks = [1_200_000 - bid for bid in path]
+    assert [mirror.decide(ask - 1, ask, 0) for ask in asks] == found
+
+
+def test_trailing_stop_counts_fees_before_it_follows_and_can_be_off():
+    cycler = trailing(fee_e6=100)
+    assert cycler.decide(600_600, 600_601, 0) == ExitReason.NONE
+    assert cycler.decide(600_200, 600_201, 0) == ExitReason.NONE
+    assert cycler.decide(600_800, 600_801, 0) == ExitReason.NONE
+    assert cycler.decide(600_499, 600_500, 0) == ExitReason.TRAILING_STOP
+    off = opened()
+    assert off.decide(601_000, 601_001, 0) == off.decide(600_100, 600_101, 0) == ExitReason.NONE
+
+
+def test_trailing_stop_forgets_the_best_price_of_an_earlier_position():
+    cycler = trailing()
+    cycler.decide(601_000, 601_001, 0)
+    cycler.fill(1, 601_000, 1_000, 1)
+    cycler.fill(0, 600_000, 1_000, 2)
+    assert cycler.decide(600_100, 600_101, 3) == ExitReason.NONE
+
+
+def test_a_maker_entry_pays_its_own_fee():
+    cycler = PositionCycler(RULES, 500, 100)
+    cycler.fill(0, 600_000, 1_000, 0)
+    assert cycler.decide(601_560, 601_561, 0) == ExitReason.NONE
+    assert cycler.decide(601_561, 601_562, 0) == ExitReason.PROFIT_TARGET
+
+
 def test_fees_of_both_trades_are_counted_against_profit():
     cycler = opened(fee_e6=500)
     assert cycler.decide(601_800, 601_801, 0) == ExitReason.NONE
@@ -104,7 +155,7 @@ def test_profit_is_exactly_the_cash(fills):
 
 @pytest.mark.parametrize("wrong", [
     {"profit_target_e6": 0}, {"stop_loss_e6": -1}, {"max_hold_us": 0}, {"min_profit_e6": -1},
-    {"min_hold_us": -1}])
+    {"min_hold_us": -1}, {"trailing_stop_e6": -1}, {"trailing_start_e6": -1}])
 def test_rules_that_cannot_be_meant(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         ExitRules(**wrong)

@@ -245,7 +245,7 @@ def test_refused_subscriptions_are_told_and_harmless_ones_are_not(fake):
 
 
 def test_unknown_messages_are_counted(fake):
-    for data in (b'{"channel":"weather"}', b"{}", b'{"channel":"ohlc","data":[]}'):
+    for data in (b'{"channel":"weather"}', b"{}", b'{"channel":"level3","data":[]}'):
         fake.cold(data)
     fake.cold(b'{"method":"pong","req_id":1}')
     assert fake.feed.statistics()["unknown_messages"] == 3

@@ -1,4 +1,4 @@
-"""venue.kraken.rules: every documented error, modes, grids, the token."""
+"""venue.kraken.rules: modes, grids."""
 
 from __future__ import annotations
 
@@ -14,37 +14,6 @@ from hftbot.words.secret import Secret
 from kraken_frames import FIXTURES, fixture_lines, needs_fixtures
 
 KEY, SECRET = Secret("the-key"), Secret("c2VjcmV0")
-
-
-@pytest.mark.parametrize(("code", "expected"), [
-    ("EOrder:Insufficient funds", errors.NoFunds),
-    ("EOrder:Post only order", errors.PostOnlyWouldTake),
-    ("EOrder:Rate limit exceeded", errors.RateLimited),
-    ("EService:Market in post_only mode", errors.EngineDown),
-    ("EService:Throttled: 1716116000", errors.RateLimited),
-    ("EGeneral:Internal error:EX-17", errors.EngineDown),
-    ("EGeneral:Invalid arguments:no_mpp order option is only available when ordertype = market",
-     errors.VenueReject),
-    ("EAPI:Invalid nonce", errors.BadNonce), ("EAPI:Invalid key", errors.Denied),
-    ("Currency pair not supported XBT/USD", errors.VenueReject),
-    ("Private data and trading are unavailable on this endpoint. Try ws-auth.kraken.com",
-     errors.VenueReject),
-    ("EOrder:Something new", errors.VenueReject), ("", errors.VenueReject),
-    (":", errors.VenueReject), ("   ", errors.VenueReject)])
-def test_error_strings_map_to_the_error_tree(code, expected):
-    assert rules.error_for(code) is expected
-
-
-def test_only_a_lost_answer_is_an_unknown_outcome():
-    unknown = {code for code in rules.ERRORS if rules.outcome_unknown(code)}
-    assert unknown == {"EService:Unavailable", "EService:Timeout", "EService:Busy",
-                       "EGeneral:Internal error"}
-    assert not rules.outcome_unknown("EService:Deadline elapsed")
-
-
-def test_token_errors():
-    assert {code for code in rules.ERRORS if rules.token_refused(code)} == {
-        "ESession:Invalid session", "EAPI:Invalid token", "Token(s) not found"}
 
 
 @pytest.mark.parametrize(("system", "mode"), [
@@ -105,49 +74,6 @@ def test_other_messages_are_not_instruments():
             rules.instruments_from(codec.parse(frame))
 
 
-def test_the_token_request_is_signed_and_its_body_holds_the_nonce():
-    path, headers, body = rules.token_request(KEY, SECRET, 1616492376594)
-    assert path == "/0/private/GetWebSocketsToken"
-    assert body == b"nonce=1616492376594"
-    assert headers["API-Key"] == "the-key"
-    assert len(headers["API-Sign"]) == 88
-    assert headers["User-Agent"]
-
-
-def test_the_token_response():
-    token = rules.token_response(200, b'{"error":[],"result":{"token":"abc","expires":900}}')
-    assert token.reveal() == "abc"
-
-
-@pytest.mark.parametrize(("status", "body", "error"), [
-    (200, b'{"error":["EAPI:Invalid key"]}', errors.Denied),
-    (200, b'{"error":["EAPI:Invalid nonce"]}', errors.BadNonce),
-    (200, b'{"error":["EGeneral:Permission denied"]}', errors.Denied),
-    (200, b'{"error":["EAPI:Rate limit exceeded"]}', errors.RateLimited),
-    (200, b'{"error":[1]}', errors.VenueReject),
-    (200, b'{"error":[],"result":{}}', errors.BadFrame),
-    (200, b'{"error":[],"result":{"token":""}}', errors.BadFrame),
-    (200, b'{"error":[]}', errors.BadFrame), (200, b"{}", errors.BadFrame),
-    (200, b"<html>", errors.BadFrame), (502, b"bad gateway", errors.TransportError),
-    (429, b"", errors.RateLimited), (404, b"", errors.VenueReject)])
-def test_bad_answers_raise_the_error_tree(status, body, error):
-    with pytest.raises(error):
-        rules.token_response(status, body)
-
-
-def test_a_warning_is_not_an_error():
-    body = b'{"error":["WGeneral:be careful"],"result":{"token":"abc"}}'
-    assert rules.token_response(200, body).reveal() == "abc"
-
-
-def test_the_accounts_own_fees():
-    path, _, body = rules.fees_request(KEY, SECRET, 5, ("BTC/USD", "ETH/USD"))
-    assert (path, body) == ("/0/private/TradeVolume", b"nonce=5&pair=BTC%2FUSD%2CETH%2FUSD")
-    answer = (b'{"error":[],"result":{"currency":"ZUSD","volume":"1.0","fees":{"XXBTZUSD":{"fee":'
-              b'"0.4000"}},"fees_maker":{"XXBTZUSD":{"fee":"0.2500"}}}}')
-    assert rules.fees_response(200, answer) == [("XXBTZUSD", 2500, 4000)]
-
-
 @needs_fixtures
 def test_recorded_instruments_are_read():
     frames = [codec.parse(line) for line in fixture_lines(
@@ -160,20 +86,3 @@ def test_recorded_instruments_are_read():
     row = codec.parse((FIXTURES / "ws_public/instrument_pair_row_btcusd_2026-08.json").read_bytes())
     real = rules._pair(row)
     assert (real.tick_units, real.lot_units, real.qty_min_units) == (1, 1, 5000)
-
-
-@needs_fixtures
-def test_recorded_errors_are_mapped():
-    for line in fixture_lines("ws_errors/*.jsonl", "rest/asyncrs_errors.jsonl"):
-        error = codec.parse(line)["error"]
-        code = error if isinstance(error, str) else error[0]
-        if "number_float" not in code:
-            assert any(code.startswith(known) for known in rules.ERRORS), code
-
-
-@needs_fixtures
-def test_recorded_rest_answers():
-    token = (FIXTURES / "rest/asyncrs_websockets_token.json").read_bytes()
-    assert rules.token_response(200, token).reveal().startswith("nmc39w")
-    volume = (FIXTURES / "rest/krakennet_Account_GetTradeVolume.txt").read_bytes()
-    assert rules.fees_response(200, volume[volume.index(b"{"):]) == [("XXBTZUSD", 0, 1000)]

@@ -121,3 +121,12 @@ def test_profit_is_net_of_fees() -> None:
     assert TOTALS.pnl_usd == pytest.approx(1.5 - 0.00075 - 0.25)
     assert TOTALS.synthetic
     assert not replace(TOTALS, mode=report.MODE_LIVE).synthetic
+
+
+def test_groups_of_figures_have_a_line_each_and_hints_follow() -> None:
+    lines = report.strategy_lines("mine", {
+        "trades": 3, "exits_by": {"target": {"trades": 2, "net": 0.5}, "stop": {"trades": 0}},
+        "hints": ["trade less", "sleep more"]})
+    assert lines == ["Strategy   mine: trades 3",
+                     "           exits_by target: trades 2, net 0.5",
+                     "Hint       trade less", "Hint       sleep more"]

@@ -133,3 +133,34 @@ def test_a_damaged_latency_log(tmp_path: pathlib.Path) -> None:
     assert latency_log.read(path)["loop_iteration"]["count"] == 1
     with pytest.raises(StoreError, match="cannot write"):
         latency_log.LatencyLog(path / "below", trackers, NOW_US)
+
+
+def test_limits_are_shown_a_line_for_each_pair() -> None:
+    limits = {"tier": "pro", "trading": {
+        "BTC/USD": {"used": 12.25, "max": 180, "decay_per_s": 3.75, "cancel_reserve": 45.0,
+                    "open_orders": 3, "open_orders_max": 225}},
+              "rest": {"used": 1, "max": 19}, "connections": {"used": 2, "max": 150},
+              "messages": {"used": 7, "max": 100, "cancel_reserve": 25}}
+    text = status.text({**CONTENT, "limits": limits}, True, NOW_US)
+    assert ("  limits           BTC/USD: 12.25 of 180 points (-3.75 a second, 45 kept for cancels),"
+            " 3 of 225 orders\n") in text
+    assert ("  limits           tier pro; rest 1 of 19; connections 2 of 150; "
+            "messages 7 of 100\n") in text
+
+
+@pytest.mark.parametrize("limits", [{}, {"trading": 5}, {"trading": {"BTC/USD": None}, "rest": 3},
+                                    {"trading": {"X": {}}}, 7, None, []])
+def test_limits_of_a_strange_status_file_are_no_error(limits: object) -> None:
+    assert "limits" in status.text({**CONTENT, "limits": limits}, True, NOW_US)
+
+
+def test_links_are_shown_with_their_silence() -> None:
+    links = {"market": {"up": True, "silent_s": 0.26}, "trading": {"up": False, "silent_s": None}}
+    text = status.text({**CONTENT, "links": links}, True, NOW_US)
+    assert "  links            market up (silent for 0.3 s), trading DOWN\n" in text
+    assert "  links            \n" in status.text({**CONTENT, "links": {"x": 1}}, True, NOW_US)
+def test_the_strategy_has_lines_of_its_own() -> None:
+    text = status.text({**CONTENT, "strategy": {"mine": {"trades": 3, "hints": ["rest"]}}}, True,
+                       NOW_US)
+    assert "Strategy   mine: trades 3" in text
+    assert "Hint       rest" in text

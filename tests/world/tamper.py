@@ -16,7 +16,8 @@ from world.ring import Ring, run_ring
 LOTS = 100_000
 Frames = Callable[[bytes], list[bytes]]
 # A breaker that opens would leave little to tamper with.
-GENEROUS = {"same_order_window_us": 0, "max_orders_per_min": 6000, "breaker_failures": 0}
+GENEROUS = {"same_order_window_us": 0, "max_orders_per_min": 6000, "breaker_failures": 0,
+            "kraken_tier": "off"}
 
 
 class Tamper:

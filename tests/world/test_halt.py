@@ -103,7 +103,7 @@ def test_world_halt_that_could_not_be_kept_is_told_again() -> None:
         ring.session.on_halt = full
         ring.venue.loop.call_later(3.0, ring.world.guard.halt, "planted")
         # The drain ends only after a while, so that the timer comes by again.
-        ring.world.router.cancel = lambda handle: -1
+        ring.world.router.cancel = lambda handle, urgent=False: -1
         ring.venue.loop.call_later(6.0, ring.venue.face.desk.orders.clear)
     ring, _ = play(plan)
     assert tries == ["planted"] * 3

@@ -18,7 +18,8 @@ RATE = 100
 RESERVE = 25
 MINUTE_NS = 60_000_000_000
 COUNTED = ("add_order", "amend_order", "cancel_order", "cancel_all", "batch_add", "batch_cancel")
-ROOMY = {"max_orders_per_min": RATE, "same_order_window_us": 0, "open_orders_max": 200,
+ROOMY = {"max_orders_per_min": RATE, "kraken_tier": "off", "same_order_window_us": 0,
+         "open_orders_max": 200,
          "order_value_usd_max": Decimal(10**5), "position_usd_max": Decimal(10**6),
          "gross_usd_max": Decimal(10**6)}
 

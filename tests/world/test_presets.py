@@ -16,7 +16,7 @@ from world.ring import Ring, run_ring
 # that the user chose.
 FALSE = ("DENY_REPEATED_FILLS", "DENY_DUPLICATE", "DENY_MESSAGE_RATE", "DENY_ORDER_VALUE",
          "DENY_ORDER_LOTS", "DENY_STALE_BOOK", "DENY_STALE_REF", "DENY_BREAKER",
-         "DENY_EXPIRED_INTENT", "DENY_PRICE_COLLAR", "DENY_PRICE_DRIFT")
+         "DENY_EXPIRED_INTENT", "DENY_PRICE_COLLAR", "DENY_PRICE_DRIFT", "DENY_VENUE_RATE")
 # Seed 000's .env.hft as printed there, seed 003's config.json section, and the flags that the
 # README's examples use; the copy trader and the batching maker of 002 and 004 come with their
 # strategies, and their keys that exist already are tried on the scalper.
@@ -44,11 +44,14 @@ def preset(name: str, folder: pathlib.Path) -> Loaded:
 NAMES = ("plain", "000 profile", "000 printed", "002", "003")
 
 
-def play(name: str, folder: pathlib.Path, seconds: float, seed: int, symbols: str) -> Ring:
+def play(name: str, folder: pathlib.Path, seconds: float, seed: int, symbols: str,
+         **changed: object) -> Ring:
     settings = preset(name, folder).settings
     told = {field: getattr(settings, field) for field in settings.__dataclass_fields__
             if field not in ("busy_poll", "symbols")}
-    return run_ring(seed, seconds, bot={**told, "symbols": tuple(symbols.split(","))})
+    # On the account with the lowest limits.
+    return run_ring(seed, seconds, bot={**told, "symbols": tuple(symbols.split(",")), **changed},
+                    rate_tier="starter")
 
 
 def judge(ring: Ring, entries: int) -> None:
@@ -75,4 +78,22 @@ def test_preset_runs_three_minutes_without_a_false_denial(name: str, tmp_path) -
 @pytest.mark.parametrize("name", NAMES)
 def test_preset_runs_thirty_minutes_without_a_false_denial(name: str, symbols: str,
                                                            tmp_path) -> None:
-    judge(play(name, tmp_path, 1800.0, 2, symbols), 30)
+    # Without its pace of eight trades an hour: the more orders, the more a rule could be false.
+    judge(play(name, tmp_path, 1800.0, 2, symbols, target_daily_trades=0), 30)
+
+
+def test_the_preset_of_seed_003_keeps_its_pace_and_its_word(tmp_path) -> None:
+    """Two markets at once for four minutes: eight trades an hour at most, five orders at once,
+    no position older than its limit, and every reason to leave has its name."""
+    ring = play("003", tmp_path, 240.0, 3, "BTC/USD,ETH/USD", max_hold_us=60_000_000)
+    judge(ring, 8)
+    told = ring.world.engine.voices[0][0].statistics()
+    assert 1 <= told["pace"]["opened_hour"] == told["pace"]["opened_day"] <= 8
+    assert told["orders_most"] <= 5
+    assert set(told["symbols"]) == {"BTC/USD", "ETH/USD"}
+    assert sum(row["trades"] for row in told["symbols"].values()) == told["trades"] > 0
+    assert sum(row["trades"] for row in told["exits_by"].values()) == told["trades"]
+    assert "other" not in told["exits_by"]
+    assert told["held_max_us"] <= 61_000_000
+    assert told["late_orders"] == 0
+    assert told["executions"]["order"]["p99_us"] < 100_000

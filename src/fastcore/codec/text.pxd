@@ -16,6 +16,13 @@ cdef enum:
     REQUEST = 21
     REQUEST_LIST = 22
     REQUEST_ALL = 23
+    HEAD_BATCH = 24
+    ROW = 25               # then 12, as TERMS
+    ROW_END = 37
+    BATCH_DEADLINE = 38    # then the end without one
+    TERMS_GTD = 40         # then 4: side, post-only
+    GTD_PRICE = 44
+    GTD = 3
 
 
 @cython.final
@@ -25,6 +32,11 @@ cdef class KrakenOrderText:
     cdef readonly int64_t lot_units
     cdef readonly int64_t price_precision
     cdef readonly int64_t qty_precision
+    cdef readonly int64_t rows             # orders of the open batch
+    cdef public int64_t expire_us          # when the next GTD order ends, wall clock
+    cdef int64_t rows_max
+    cdef int64_t room                      # bytes that any request or row may need
+    cdef int64_t at                        # where the batch goes on
     cdef int64_t capacity
     cdef int64_t shown                     # which constant head is in out
     cdef int64_t ticks_max
@@ -48,11 +60,20 @@ cdef class KrakenOrderText:
     cpdef int64_t add_order(self, int side, int64_t ticks, int64_t lots, int tif, bint post_only,
                             int64_t client_id, int64_t deadline_us, int64_t req_id) noexcept nogil
     @cython.locals(at=int64_t)
+    cdef int64_t _add_until(self, int side, int64_t ticks, int64_t lots, bint post_only,
+                            int64_t client_id, int64_t deadline_us, int64_t req_id) noexcept nogil
+    @cython.locals(at=int64_t)
     cpdef int64_t amend_order(self, int64_t client_id, int64_t ticks, int64_t lots,
                               bint post_only, int64_t deadline_us, int64_t req_id) noexcept nogil
     @cython.locals(at=int64_t)
     cpdef int64_t cancel_order(self, int64_t client_id, int64_t req_id) noexcept nogil
     cpdef int64_t cancel_all(self, int64_t req_id) noexcept nogil
+    cpdef void batch_open(self) noexcept nogil
+    @cython.locals(at=int64_t)
+    cpdef int64_t batch_add(self, int side, int64_t ticks, int64_t lots, int tif, bint post_only,
+                            int64_t client_id) noexcept nogil
+    @cython.locals(at=int64_t)
+    cpdef int64_t batch_close(self, int64_t deadline_us, int64_t req_id) noexcept nogil
     cpdef object frame(self)
 
     cdef bint _fits(self, int64_t client_id, int64_t ticks, int64_t lots, int64_t deadline_us,
@@ -70,6 +91,7 @@ cdef class KrakenOrderText:
                         int64_t deadline_us, int64_t req_id) noexcept nogil
     @cython.locals(second=int64_t)
     cdef int64_t _deadline(self, int64_t at, int64_t deadline_us) noexcept nogil
+    cdef int64_t _seconds(self, int64_t at, int64_t second) noexcept nogil
     @cython.locals(days=int64_t, era=int64_t, of_era=int64_t, year=int64_t, of_year=int64_t,
                    month=int64_t)
     cdef void _date(self, int64_t second) noexcept nogil

@@ -21,11 +21,14 @@ else:
 if not cython.compiled:
     HEAD_ADD, TERMS, HEAD_AMEND, AMENDED, HEAD_CANCEL, HEAD_CANCEL_ALL = 0, 1, 13, 14, 16, 17
     QTY, CLIENT, DEADLINE, REQUEST, REQUEST_LIST, REQUEST_ALL = range(18, 24)
+    HEAD_BATCH, ROW, ROW_END, BATCH_DEADLINE = 24, 25, 37, 38
+    TERMS_GTD, GTD_PRICE, GTD = 40, 44, 3
 
 BASE_36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 CLIENT_ID_MAX = 1 << 53
 DEADLINE_MAX_US = 253402300799999999  # the end of the year 9999
 ROOM = 320  # the changing part of a request is shorter
+BATCH_MAX = 15
 
 
 def client_id_text(client_id: int) -> str:
@@ -58,7 +61,7 @@ class KrakenOrderText:
     """
 
     def __init__(self, symbol: bytes, price_precision: int, qty_precision: int,
-                 tick_units: int = 1, lot_units: int = 1, capacity: int = 1024) -> None:
+                 tick_units: int = 1, lot_units: int = 1, capacity: int = 4096) -> None:
         if not (0 <= price_precision <= 18 and 0 <= qty_precision <= 18 and tick_units >= 1
                 and lot_units >= 1):
             raise ValueError(f"precisions are 0 to 18 and units positive: {price_precision}, "
@@ -74,6 +77,10 @@ class KrakenOrderText:
         self.deadline_max = DEADLINE_MAX_US
         self.capacity = capacity
         self.size = 0
+        self.rows = self.at = 0
+        self.rows_max = BATCH_MAX
+        self.room = ROOM
+        self.expire_us = 0
         self.second = -1
         self.buffer = bytearray(capacity)
         self.out = memoryview(self.buffer)
@@ -101,6 +108,16 @@ class KrakenOrderText:
         pieces.append('{"method":"cancel_all","params":{"token":' + secret)
         pieces += [',"order_qty":', ',"cl_ord_id":"h', '","deadline":"',
                    '"},"req_id":', '"]},"req_id":', '},"req_id":']
+        pieces.append('{"method":"batch_add","params":{"symbol":'
+                      + json.dumps(self.symbol.decode()) + ',"token":' + secret + ',"orders":[')
+        pieces += [f'{{"order_type":"limit","side":"{side}","time_in_force":"{tif}",'
+                   f'"post_only":{flag},"limit_price":'
+                   for side in ("buy", "sell") for tif in ("gtc", "ioc", "fok")
+                   for flag in ("false", "true")]
+        pieces += ['"},', '],"deadline":"', ']},"req_id":']
+        pieces += [f',"side":"{side}","time_in_force":"gtd","post_only":{flag},"expire_time":"'
+                   for side in ("buy", "sell") for flag in ("false", "true")]
+        pieces.append('Z","limit_price":')
         encoded = [piece.encode() for piece in pieces]
         needed = max(len(piece) for piece in encoded) + ROOM
         if needed > self.capacity:
@@ -111,23 +128,34 @@ class KrakenOrderText:
         self.parts = bytearray(b"".join(encoded) + bytes(32))
         self.starts = array("q", starts)
         self.shown = -1
-        self.size = 0
+        self.size = self.rows = 0
 
     # -- requests: the size in bytes, or -1 for a value that cannot be written
 
     def add_order(self, side: int, ticks: int, lots: int, tif: int, post_only: bool,
                   client_id: int, deadline_us: int, req_id: int) -> int:
-        """A limit order. ``tif`` is 0 GTC, 1 IOC or 2 FOK; ``deadline_us`` 0 leaves it out.
+        """A limit order. ``tif`` is 0 GTC, 1 IOC, 2 FOK or 3 GTD; ``deadline_us`` 0 leaves it out.
 
-        The deadline is wall-clock microseconds, written in whole milliseconds.
+        The deadline is wall-clock microseconds, written in whole milliseconds. A GTD order works
+        until ``expire_us`` of this writer, rounded up to a whole second.
         """
-        if side >> 1 or tif < 0 or tif > 2:
+        if side >> 1 or tif < 0 or tif > GTD:
             return -1
         if not self._fits(client_id, ticks, lots, deadline_us, req_id):
             return -1
+        if tif == GTD:
+            return self._add_until(side, ticks, lots, post_only, client_id, deadline_us, req_id)
         at = self._part(self._head(HEAD_ADD),
                         TERMS + side * 6 + tif * 2 + (1 if post_only else 0))
         return self._terms(at, ticks, lots, client_id, deadline_us, req_id)
+
+    def _add_until(self, side, ticks, lots, post_only, client_id, deadline_us, req_id):
+        """A limit order that ends by itself."""
+        if self.expire_us <= 0 or self.expire_us > self.deadline_max - 1000000:
+            return -1
+        at = self._part(self._head(HEAD_ADD), TERMS_GTD + side * 2 + (1 if post_only else 0))
+        at = self._seconds(at, (self.expire_us + 999999) // 1000000) - 1
+        return self._terms(self._part(at, GTD_PRICE), ticks, lots, client_id, deadline_us, req_id)
 
     def amend_order(self, client_id: int, ticks: int, lots: int, post_only: bool,
                     deadline_us: int, req_id: int) -> int:
@@ -149,6 +177,41 @@ class KrakenOrderText:
         if req_id < 0:
             return -1
         return self._end(self._head(HEAD_CANCEL_ALL), REQUEST_ALL, req_id)
+
+    def batch_open(self) -> None:
+        """Begin a batch of 2 to 15 limit orders; any other request takes its place."""
+        self.at = self._head(HEAD_BATCH)
+        self.rows = 0
+        self.size = 0
+
+    def batch_add(self, side: int, ticks: int, lots: int, tif: int, post_only: bool,
+                  client_id: int) -> int:
+        """One more order, with the fields of add_order.
+
+        Returns how many there are, -1 without an open batch, beyond 15 or for a bad value.
+        """
+        if self.shown != HEAD_BATCH or self.size or self.rows >= self.rows_max or side >> 1 \
+                or tif < 0 or tif > 2:
+            return -1
+        if self.at + self.room > self.capacity or not self._fits(client_id, ticks, lots, 0, 0):
+            return -1
+        at = self._part(self.at, ROW + side * 6 + tif * 2 + (1 if post_only else 0))
+        at = self._fixed(at, ticks * self.tick_units, self.price_precision)
+        at = self._fixed(self._part(at, QTY), lots * self.lot_units, self.qty_precision)
+        self.at = self._part(self._client(self._part(at, CLIENT), client_id), ROW_END)
+        self.rows += 1
+        return self.rows
+
+    def batch_close(self, deadline_us: int, req_id: int) -> int:
+        """The size of the request; -1 for fewer than two orders or a bad value."""
+        if self.shown != HEAD_BATCH or self.size or self.rows < 2 or req_id < 0 \
+                or deadline_us < 0 or deadline_us > self.deadline_max:
+            return -1
+        at = self.at - 1  # over the comma of the last row
+        if deadline_us:
+            at = self._deadline(self._part(at, BATCH_DEADLINE), deadline_us)
+            return self._end(at, REQUEST, req_id)
+        return self._end(at, BATCH_DEADLINE + 1, req_id)
 
     def frame(self) -> memoryview:
         """The last request's bytes, in the buffer itself."""
@@ -235,15 +298,19 @@ class KrakenOrderText:
 
     def _deadline(self, at, deadline_us):
         second = deadline_us // 1000000
+        at = self._digits(self._seconds(at, second), (deadline_us - second * 1000000) // 1000, 3)
+        self.out[at] = 90
+        return at + 1
+
+    def _seconds(self, at, second):
+        """A date and time with the point behind them."""
         if second != self.second:
             self._date(second)
         if cython.compiled:
             copy_blocks(cython.address(self.out[at]), cython.address(self.stamp[0]), 20)
         else:
             self.out[at:at + 20] = self.stamp[:20]
-        at = self._digits(at + 20, (deadline_us - second * 1000000) // 1000, 3)
-        self.out[at] = 90
-        return at + 1
+        return at + 20
 
     def _date(self, second):
         """Write the stamp of a second: Gregorian calendar, years counted from March."""

@@ -8,7 +8,7 @@ from fastcore.money.journal cimport Journal
 from fastcore.money.orders cimport OrderTable
 from fastcore.money.position cimport Position
 from fastcore.money.risk cimport AccountRisk, RiskGate
-from fastcore.money.throttle cimport TokenBucket
+from fastcore.money.throttle cimport TradingCounter
 from fastcore.probe.trackers cimport Trackers
 
 cdef enum:  # kinds of journal rows; desk.py shows them to Python as KIND_*
@@ -43,7 +43,7 @@ cdef class LaneDesk:
     cdef readonly OrderBook book
     cdef readonly KrakenOrderText text
     cdef public Journal journal             # never None: World.use_journal goes on in another
-    cdef readonly TokenBucket bucket        # the venue's own weighted budget, or None
+    cdef readonly TradingCounter counter    # shared by all desks
     cdef readonly Trackers trackers         # or None
     cdef public int64_t deadline_us         # how long the venue may match it, 0 = no deadline
     cdef readonly int64_t request           # number in the frame
@@ -56,10 +56,12 @@ cdef class LaneDesk:
     cpdef int64_t place(self, int64_t strategy, int side, int64_t ticks, int64_t lots, int tif,
                         bint post_only, int64_t created_us, int64_t ttl_us, int64_t now_us,
                         int64_t now_ns) noexcept nogil
-    @cython.locals(extra=int64_t, open_lots=int64_t, mask=int64_t, side=int)
+    @cython.locals(extra=int64_t, open_lots=int64_t, mask=int64_t, side=int, cost=int64_t)
     cpdef int64_t amend(self, int64_t handle, int64_t ticks, int64_t lots, int64_t now_us,
                         int64_t now_ns) noexcept nogil
-    cpdef int64_t cancel(self, int64_t handle, int64_t now_us, int64_t now_ns) noexcept nogil
+    @cython.locals(cost=int64_t)
+    cpdef int64_t cancel(self, int64_t handle, int64_t now_us, int64_t now_ns,
+                         bint urgent=*) noexcept nogil
 
     # from the venue
     @cython.locals(state=int64_t)
@@ -100,7 +102,8 @@ cdef class LaneDesk:
                                 int tif, bint post_only, int64_t created_us, int64_t now_us,
                                 int64_t now_ns) noexcept nogil
     cdef int64_t _undo(self, int64_t handle, int64_t reason) noexcept nogil
-    cdef void _spend(self) noexcept nogil
+    cdef void _spend(self, int64_t cost, int64_t now_ns) noexcept nogil
+    cdef int64_t _venue_rules(self, int64_t cost, int64_t now_ns, bint reserved) noexcept nogil
     @cython.locals(at=int64_t)
     cdef void _settle(self, int64_t handle) noexcept nogil
     @cython.locals(at=int64_t)

@@ -46,9 +46,12 @@ if cython.compiled:
         DENY_INVALID,
         DENY_JOURNAL,
         DENY_MESSAGE_RATE,
+        DENY_OPEN_ORDERS,
         DENY_TABLE_FULL,
+        DENY_VENUE_RATE,
         HALTED,
     )
+    from cython.cimports.fastcore.money.throttle import ADD_COST, TradingCounter
     from cython.cimports.fastcore.probe.clock import mono_ns
 else:
     from fastcore.money.orders import (
@@ -78,9 +81,12 @@ else:
         DENY_INVALID,
         DENY_JOURNAL,
         DENY_MESSAGE_RATE,
+        DENY_OPEN_ORDERS,
         DENY_TABLE_FULL,
+        DENY_VENUE_RATE,
         HALTED,
     )
+    from fastcore.money.throttle import ADD_COST, TradingCounter
     from fastcore.probe.clock import mono_ns
 
     (ROW_ORDER, ROW_FILL, ROW_DONE, ROW_ACK, ROW_CANCEL, ROW_AMEND, ROW_DOUBT, ROW_AMENDED,
@@ -103,14 +109,14 @@ class LaneDesk:
     order table does (0 or positive: legal); 3 means that it was applied although the journal
     refused it. A journal that refuses halts the account. ``now_us`` is the world's wall clock.
     Each order, amend and cancel takes a place of ``account.messages`` and, if the venue counts
-    messages itself, a token of ``bucket``.
+    transactions itself, its cost of ``counter`` (one for all desks; without it, no limit).
     """
 
     def __init__(self, instrument, table, gate, account, position, book, text, journal,
-                 bucket=None, trackers=None) -> None:
+                 counter=None, trackers=None) -> None:
         for part in (table, gate, account, position, book, text, journal):
             if part is None:
-                raise ValueError("only bucket and trackers may be None")
+                raise ValueError("only counter and trackers may be None")
         if gate.account is not account or gate.position is not position:
             raise ValueError("the gate guards another account or position")
         self.instrument = instrument
@@ -121,7 +127,7 @@ class LaneDesk:
         self.book = book
         self.text = text
         self.journal = journal
-        self.bucket = bucket
+        self.counter = counter or TradingCounter(instrument + 1, table.capacity, 0, 0, 0, 0)
         self.trackers = trackers
         self.deadline_us = 5_000_000
         self.request = 0
@@ -138,28 +144,28 @@ class LaneDesk:
         """The bytes to send after a call that was allowed; empty if there are none."""
         return self.text.frame() if self.framed else memoryview(b"")
 
-    # -- to the venue
-
     def place(self, strategy: int, side: int, ticks: int, lots: int, tif: int, post_only: bool,
               created_us: int, ttl_us: int, now_us: int, now_ns: int) -> int:
         """Ask the guard, then hold, name, write and journal an order. Returns its handle.
 
         Negative: the mask of the rules that denied it, and nothing has changed. ``now_ns`` is
-        monotonic.
+        monotonic. A GTD order ends by itself ``ttl_us`` after ``created_us``.
         """
         self.framed = False
-        started_ns = 0
-        if self.trackers is not None:
-            started_ns = mono_ns()
+        started_ns = mono_ns() if self.trackers is not None else 0
         mask = self.gate.check(self.book, side, ticks, lots, tif, post_only, now_us, now_ns,
                                created_us, ttl_us, strategy)
-        if self.bucket is not None and not self.bucket.would_take(1, now_ns, False):
-            mask |= DENY_MESSAGE_RATE
+        mask |= self._venue_rules(ADD_COST, now_ns, self.gate.reduces(side, lots))
+        if self.counter.full(self.instrument):
+            mask |= DENY_OPEN_ORDERS
         if self.trackers is not None:
             self.trackers.record(RISK_CHECK, mono_ns() - started_ns)
         if mask != 0:
             self.denied += 1
             return -mask
+        self.text.expire_us = 0
+        if 0 < ttl_us < self.text.deadline_max - created_us:
+            self.text.expire_us = created_us + ttl_us
         return self._name_and_send(strategy, side, ticks, lots, tif, post_only, created_us,
                                    now_us, now_ns)
 
@@ -182,8 +188,8 @@ class LaneDesk:
         mask = self.gate.check_amend(self.book, side, ticks, lots, extra,
                                      self.table.word(handle, POST_ONLY) != 0, now_ns,
                                      self.table.strategy(handle))
-        if self.bucket is not None and not self.bucket.would_take(1, now_ns, False):
-            mask |= DENY_MESSAGE_RATE
+        cost = self.counter.amend_cost(handle, now_ns)
+        mask |= self._venue_rules(cost, now_ns, False)
         if mask != 0:
             self.denied += 1
             return -mask
@@ -198,32 +204,33 @@ class LaneDesk:
             self.gate.release_more(side, ticks, extra)
             return -DENY_JOURNAL
         self.table.wish(handle, ticks, lots, extra)
-        self._spend()
         self.request = self.table.next_request()
+        self._spend(cost, now_ns)
+        self.counter.moving(handle)
         self.framed = True
         return 0
 
-    def cancel(self, handle: int, now_us: int, now_ns: int) -> int:
+    def cancel(self, handle: int, now_us: int, now_ns: int, urgent: bool = False) -> int:
         """Ask the venue to cancel an order. Returns 0 or a negative mask.
 
-        Cancels may use the reserved messages, and go out even if the journal refuses.
+        Cancels may use what is reserved, and go out even if the journal refuses. An ``urgent`` one
+        is tried although the venue's counter may refuse it.
         """
         self.framed = False
         if not self.table.is_open(handle) or self.table.state(handle) == NAMED:
             return -DENY_INVALID
-        if self.bucket is not None and not self.bucket.would_take(1, now_ns, True):
-            return -DENY_MESSAGE_RATE
+        cost = self.counter.cancel_cost(handle, now_ns)
+        if not urgent and self._venue_rules(cost, now_ns, True) != 0:
+            return -DENY_VENUE_RATE
         if not self.account.messages.would_take(1, now_ns, True):
             return -DENY_MESSAGE_RATE
         if self.text.cancel_order(self.table.client_id(handle), self.table.request + 1) < 0:
             return -DENY_INVALID
-        self._spend()
         self.request = self.table.next_request()
+        self._spend(cost, now_ns)
         self._note(ROW_CANCEL, handle, self.request, 0, 0, 0, now_us)
         self.framed = True
         return 0
-
-    # -- from the venue
 
     def acked(self, handle: int, now_us: int = 0) -> int:
         """The venue accepted it."""
@@ -320,6 +327,7 @@ class LaneDesk:
         self._note(ROW_AMEND_REFUSED, handle, 0, 0, 0, 0, now_us)
         self._unwish(handle)
         self.table.unwish(handle)
+        self.counter.stayed(handle)
         self._settle(handle)
         return 0
 
@@ -334,8 +342,6 @@ class LaneDesk:
         self.table.done(handle, EXPIRED)
         self._settle(handle)
         return self.table.free(handle)
-
-    # -- from an earlier run, or from the venue's own books
 
     def adopt(self, client_id: int, side: int, ticks: int, lots: int, filled_lots: int,
               tif: int, now_us: int, now_ns: int, post_only: bool = False,
@@ -365,6 +371,7 @@ class LaneDesk:
             self.account.state = HALTED
         self.table.set_word(handle, POST_ONLY, 1 if post_only else 0)
         self.table.set_word(handle, HELD, lots - filled_lots)
+        self.counter.opened(self.instrument, handle)
         self.table.sent(handle)
         self.table.acked(handle)
         if filled_lots > 0:
@@ -399,8 +406,6 @@ class LaneDesk:
         self.gate.revalue()
         return code
 
-    # -- inside
-
     def _name_and_send(self, strategy, side, ticks, lots, tif, post_only, created_us, now_us,
                        now_ns):
         client_id = self.table.next_client_id(strategy)
@@ -415,13 +420,12 @@ class LaneDesk:
             self.table.free(handle)
             return -DENY_GROSS
         self.table.rows[(handle << ROW_BITS) + HELD] = lots
+        self.counter.opened(self.instrument, handle)
         flags = self.instrument + (side << 16) + (tif << 20) + (strategy << 32)
         if post_only:
             flags += 1 << 24
             self.table.set_word(handle, POST_ONLY, 1)
-        deadline = 0
-        if self.deadline_us > 0:
-            deadline = now_us + self.deadline_us
+        deadline = now_us + self.deadline_us if self.deadline_us > 0 else 0
         self.request = self.table.next_request()
         if self.text.add_order(side, ticks, lots, tif, post_only, client_id, deadline,
                                self.request) < 0:
@@ -430,17 +434,21 @@ class LaneDesk:
                                      deadline, self.request) < 0:
             self.account.state = HALTED
             return self._undo(handle, DENY_JOURNAL)
-        self._spend()
+        self._spend(ADD_COST, now_ns)
         self.table.sent(handle)
         self.framed = True
         self.placed += 1
         return handle
 
-    def _spend(self):
+    def _spend(self, cost, now_ns):
         # The budgets were asked at this moment already, and remember it.
         self.account.messages.spend(1)
-        if self.bucket is not None:
-            self.bucket.spend(1)
+        self.counter.spend(self.instrument, cost, self.request, now_ns)
+
+    def _venue_rules(self, cost, now_ns, reserved):
+        if self.counter.would_take(self.instrument, cost, now_ns, reserved):
+            return 0
+        return DENY_VENUE_RATE
 
     def _undo(self, handle, reason):
         self.denied += 1
@@ -458,6 +466,7 @@ class LaneDesk:
         self.gate.release(self.table.rows[at + SIDE], self.table.rows[at + TICKS],
                           self.table.rows[at + HELD])
         self.table.rows[at + HELD] = RELEASED
+        self.counter.closed(self.instrument)
         if self.table.rows[at + FILLED] == 0:
             self.gate.forget(self.table.rows[at + SIDE], self.table.rows[at + TICKS],
                              self.table.rows[at + LOTS])

@@ -34,6 +34,7 @@ cdef enum:
     DENY_JOURNAL = 1 << 23
     DENY_NO_FUNDS = 1 << 24
     DENY_BREAKER = 1 << 25
+    DENY_VENUE_RATE = 1 << 26
 
 cdef enum:
     ACTIVE = 0

@@ -2,6 +2,8 @@
 
 ``TokenBucket`` is how venues count: weighted, refilled steadily, and so up to twice its capacity
 within the time that it takes to fill. ``MinuteWindow`` is our own limit, exact over any window.
+``TradingCounter`` is Kraken's trading engine, where the cost of an amend or a cancel depends on
+the age of the order.
 """
 
 try:
@@ -18,6 +20,16 @@ else:
 TOKENS_MAX = 1_000_000
 PLACES_MAX = 1_000_000
 WINDOW_NS_MAX = 1 << 60
+# A hundredth of a point a second is one unit a nanosecond: no decay is ever rounded.
+POINT = 100_000_000_000
+PAIRS_MAX = 4096
+POINTS_MAX = 1_000_000
+DECAY_E2_MAX = 8000
+if not cython.compiled:
+    SECOND_NS, SETTLE_NS, DECAY_NS_MAX = 1_000_000_000, 10_000_000_000, 1 << 50
+    COST_MAX, LEVEL_MAX, REQUESTS = 10_000 * POINT, 1 << 61, 4096
+    NOT_PROVED, MOVING = -1, -2
+    ADD_COST = POINT
 
 
 class TokenBucket:
@@ -216,3 +228,222 @@ class MinuteWindow:
             if back == self.capacity:
                 back = 0
         return digest
+
+
+class TradingCounter:
+    """Kraken's counter of transactions of one account, one for each pair, from our side.
+
+    A transaction adds its cost in points, time takes ``decay_e2`` hundredths of a point a second
+    away, and what would lift the counter beyond ``maximum`` is refused. We know neither when a
+    request arrives nor how old an order is for the venue. So a cost counts whole from the sending
+    until the answer is here (at most SETTLE_NS), and decays only then; and an order is as young
+    as we can prove. So our count is never below the venue's, however long the wire takes, and
+    equal to it where the wire takes no time. Costs are in units of 1/POINT points, times in
+    monotonic nanoseconds; time that runs backwards counts as the latest seen. ``rows`` are the
+    order table's. A ``maximum`` of 0 counts and never refuses. Raises ValueError for impossible
+    sizes.
+    """
+
+    def __init__(self, instruments: int, rows: int, maximum: int = 60, decay_e2: int = 100,
+                 reserve: int = 15, orders_max: int = 60) -> None:
+        if not 0 < instruments <= PAIRS_MAX:
+            raise ValueError(f"instruments must be 1..{PAIRS_MAX}, not {instruments}")
+        if not 0 < rows <= PLACES_MAX:
+            raise ValueError(f"rows must be 1..{PLACES_MAX}, not {rows}")
+        self.instruments = instruments
+        self.rows = rows
+        self.level = array("q", bytes(8 * instruments))
+        self.pending = array("q", bytes(8 * instruments))
+        self.last_ns = array("q", bytes(8 * instruments))
+        self.open_orders = array("q", bytes(8 * instruments))
+        self.touched_ns = array("q", [NOT_PROVED]) * rows
+        self.asked = array("q", bytes(8 * 4 * REQUESTS))
+        self.oldest = self.newest = 0
+        self.set_limits(maximum, decay_e2, reserve, orders_max)
+
+    def set_limits(self, maximum: int, decay_e2: int, reserve: int, orders_max: int) -> None:
+        """Other limits from now on; what was counted stays. Raises ValueError."""
+        if not 0 <= maximum <= POINTS_MAX:
+            raise ValueError(f"maximum must be 0..{POINTS_MAX} points, not {maximum}")
+        if not 0 <= reserve <= maximum:
+            raise ValueError(f"reserve must be 0..{maximum} points, not {reserve}")
+        if not 0 <= decay_e2 <= DECAY_E2_MAX:
+            raise ValueError(f"decay must be 0..{DECAY_E2_MAX} hundredths of a point a second, "
+                             f"not {decay_e2}")
+        if orders_max < 0:
+            raise ValueError(f"orders_max must not be negative, not {orders_max}")
+        self.maximum = maximum * POINT
+        self.reserve = reserve * POINT
+        self.decay_e2 = decay_e2
+        self.orders_max = orders_max
+
+    def amend_cost(self, handle: int, now_ns: int) -> int:
+        """What changing an order costs at most, if asked at ``now_ns``."""
+        age_ns = self._age_ns(handle, now_ns)
+        if age_ns < 5 * SECOND_NS:
+            return 4 * ADD_COST
+        if age_ns < 10 * SECOND_NS:
+            return 3 * ADD_COST
+        return 2 * ADD_COST if age_ns < 15 * SECOND_NS else ADD_COST
+
+    def cancel_cost(self, handle: int, now_ns: int) -> int:
+        """What cancelling an order costs at most, if asked at ``now_ns``; 0 for an old one."""
+        age_ns = self._age_ns(handle, now_ns)
+        if age_ns < 15 * SECOND_NS:
+            if age_ns < 5 * SECOND_NS:
+                return 8 * ADD_COST
+            return 6 * ADD_COST if age_ns < 10 * SECOND_NS else 5 * ADD_COST
+        if age_ns < 90 * SECOND_NS:
+            return 4 * ADD_COST if age_ns < 45 * SECOND_NS else 2 * ADD_COST
+        return ADD_COST if age_ns < 300 * SECOND_NS else 0
+
+    def would_take(self, instrument: int, cost: int, now_ns: int, reserved: bool = False) -> bool:
+        """True if the venue cannot refuse this cost now, wherever our requests are by now.
+
+        The last ``reserve`` points are for cancels and for orders that lower a position.
+        """
+        if instrument < 0 or instrument >= self.instruments or cost < 0 or cost > COST_MAX:
+            return False
+        if self.maximum == 0:
+            return True
+        self._forget(now_ns)
+        self._decay(instrument, now_ns)
+        free = self.maximum - self.level[instrument] - self.pending[instrument]
+        if not reserved:
+            free -= self.reserve
+        return cost <= free
+
+    def spend(self, instrument: int, cost: int, request: int, now_ns: int) -> None:
+        """A request leaves. Request numbers rise; ``answered`` settles it.
+
+        With number 0 it has arrived: what others sent on the same account, or nobody answers.
+        """
+        if instrument < 0 or instrument >= self.instruments or cost < 0 or cost > COST_MAX:
+            return
+        if request <= 0:
+            self._add(instrument, cost, now_ns)
+            return
+        at = (request & (REQUESTS - 1)) << 2
+        if self.asked[at] > 0 and self.asked[at] != request:
+            self._settle(at, now_ns)
+        self.asked[at] = request
+        self.asked[at + 1] = instrument
+        self.asked[at + 2] += cost
+        self.asked[at + 3] = now_ns
+        self.pending[instrument] += cost
+        if self.oldest == 0:
+            self.oldest = request
+        if request > self.newest:
+            self.newest = request
+
+    def answered(self, request: int, now_ns: int) -> None:
+        """The venue answered it, so it has arrived: from now on its cost decays."""
+        at = (request & (REQUESTS - 1)) << 2
+        if request > 0 and self.asked[at] == request:
+            self._settle(at, now_ns)
+
+    def told(self, instrument: int, count: int, now_ns: int) -> bool:
+        """The venue told its own count. True if it is a point or more above ours, which follows.
+
+        Then somebody else trades on the same account and pair. A lower count is no news: our
+        requests may be on their way.
+        """
+        if instrument < 0 or instrument >= self.instruments or count < 0:
+            return False
+        missing = count - self.used(instrument, now_ns)
+        if missing < ADD_COST or missing > COST_MAX:
+            return False
+        self.spend(instrument, missing, 0, now_ns)
+        return True
+
+    def confirmed(self, handle: int, now_ns: int) -> None:
+        """The venue told of a new order: it is at least as old as this news."""
+        if 0 <= handle < self.rows and self.touched_ns[handle] == NOT_PROVED:
+            self.touched_ns[handle] = now_ns
+
+    def moving(self, handle: int) -> None:
+        """An amend leaves: from now on the order may be brand-new again."""
+        if 0 <= handle < self.rows and self.touched_ns[handle] >= 0:
+            self.touched_ns[handle] = MOVING - self.touched_ns[handle]
+
+    def moved(self, handle: int, now_ns: int) -> None:
+        """The venue amended an order: its age begins again, now at the latest."""
+        if 0 <= handle < self.rows:
+            self.touched_ns[handle] = now_ns
+
+    def stayed(self, handle: int) -> None:
+        """The venue refused the amend: the order is as old as before."""
+        if 0 <= handle < self.rows and self.touched_ns[handle] <= MOVING:
+            self.touched_ns[handle] = MOVING - self.touched_ns[handle]
+
+    def opened(self, instrument: int, handle: int) -> None:
+        """One more order counts as open; nothing proves yet that the venue has it."""
+        self.open_orders[instrument] += 1
+        if 0 <= handle < self.rows:
+            self.touched_ns[handle] = NOT_PROVED
+
+    def closed(self, instrument: int) -> None:
+        """One less."""
+        self.open_orders[instrument] -= 1
+
+    def full(self, instrument: int) -> bool:
+        """True if the pair has as many open orders as the venue allows."""
+        return self.maximum > 0 and self.open_orders[instrument] >= self.orders_max
+
+    def used(self, instrument: int, now_ns: int) -> int:
+        """The count of a pair in 1/POINT points, what is on its way included."""
+        if instrument < 0 or instrument >= self.instruments:
+            return 0
+        self._forget(now_ns)
+        self._decay(instrument, now_ns)
+        return self.level[instrument] + self.pending[instrument]
+
+    def state_hash(self) -> int:
+        """64-bit digest of the counts; equal on every interpreter."""
+        digest = mix(0, self.oldest)
+        for i in range(self.instruments):
+            digest = mix(digest, self.level[i])
+            digest = mix(digest, self.pending[i])
+            digest = mix(digest, self.last_ns[i])
+            digest = mix(digest, self.open_orders[i])
+        return digest
+
+    def _age_ns(self, handle, now_ns):
+        if handle < 0 or handle >= self.rows or self.touched_ns[handle] < 0:
+            return 0
+        return now_ns - self.touched_ns[handle]
+
+    def _decay(self, instrument, now_ns):
+        passed_ns = now_ns - self.last_ns[instrument]
+        if passed_ns <= 0:
+            return
+        self.last_ns[instrument] = now_ns
+        if passed_ns > DECAY_NS_MAX:
+            passed_ns = DECAY_NS_MAX
+        self.level[instrument] -= passed_ns * self.decay_e2
+        if self.level[instrument] < 0:
+            self.level[instrument] = 0
+
+    def _add(self, instrument, cost, now_ns):
+        self._decay(instrument, now_ns)
+        self.level[instrument] += cost
+        if self.level[instrument] > LEVEL_MAX:
+            self.level[instrument] = LEVEL_MAX
+
+    def _settle(self, at, now_ns):
+        self.pending[self.asked[at + 1]] -= self.asked[at + 2]
+        self._add(self.asked[at + 1], self.asked[at + 2], now_ns)
+        self.asked[at] = 0
+        self.asked[at + 2] = 0
+
+    def _forget(self, now_ns):
+        # Each request is passed once, so this is paid for by its sending.
+        while self.oldest > 0:
+            at = (self.oldest & (REQUESTS - 1)) << 2
+            if self.asked[at] == self.oldest:
+                if now_ns - self.asked[at + 3] < SETTLE_NS:
+                    return
+                self._settle(at, now_ns)
+            self.oldest += 1
+            if self.oldest > self.newest:
+                self.oldest = 0

@@ -40,6 +40,11 @@ class Endpoint:
     guardian_key: Secret = field(default_factory=lambda: Secret(""))
     guardian_secret: Secret = field(default_factory=lambda: Secret(""))
 
+    @property
+    def ws_l3_url(self) -> str:
+        """Where level 3 is told; empty if it is not."""
+        return str(self.facts.get("ws_l3_url", ""))
+
     def secrets(self) -> tuple[Secret, ...]:
         """What no log may show."""
         return (self.api_key, self.api_secret, self.guardian_key, self.guardian_secret)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from hftbot import __version__
-from hftbot.app import texts
+from hftbot.app import cli_live, texts
 from hftbot.errors import ConfigError, HftbotError
 
 if TYPE_CHECKING:
@@ -69,7 +70,20 @@ def _dispatch(arguments: list[str]) -> int:
     if command is None:
         parser.print_help()
         return 0
+    if command not in (command_run, command_exchange) and (
+            signal.getsignal(signal.SIGINT) is signal.SIG_DFL):
+        # The two that serve take it themselves, once everything is imported.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return command(options)
+
+
+class _Wide(argparse.RawDescriptionHelpFormatter):
+    """Commands and what they do on one line each."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        # argparse forgets the indent of commands when it looks for the longest.
+        self._action_max_length = 14
 
 
 class _Parser(argparse.ArgumentParser):
@@ -82,14 +96,16 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; ``command`` of the result is the function to call."""
     parser = _Parser(prog="hftbot", description=texts.PROGRAM, epilog=texts.PROGRAM_EXAMPLES,
-                     formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+                     formatter_class=_Wide, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"hftbot {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
     _add_run(commands)
     _add_exchange(commands)
     _add_guardian(commands)
     _add_halts(commands)
+    cli_live.add(commands, _command, _add_sources)
     _add_reports(commands)
+    _add_top(commands)
     _add_journal(commands)
     _add_config(commands)
     return parser
@@ -131,6 +147,8 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
                      help="archive the journal and the embedded account, and begin anew")
     how.add_argument("--json", action="store_true",
                      help="print one JSON object at the end on standard output, and nothing else")
+    how.add_argument("--plain", action="store_true",
+                     help="print lines; without it a terminal shows the live view")
     how.add_argument("--busy-poll", metavar="off|on|adaptive", help="spin for the next frame")
     how.add_argument("--log-format", metavar="text|json", help="lines of bot_hft.log")
     _add_sources(parser)
@@ -140,6 +158,9 @@ def _add_exchange(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(commands, "exchange", texts.EXCHANGE, command_exchange)
     parser.add_argument("--port", metavar="N", type=_port, default=0,
                         help="port on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--tls-cert", metavar="FILE", default="",
+                        help="PEM certificate: serve https and wss; needs --tls-key")
+    parser.add_argument("--tls-key", metavar="FILE", default="", help="its PEM key")
     parser.add_argument("--symbols", metavar="LIST", help="markets to list")
     parser.add_argument("--replay", metavar="FILE", help="serve recorded market data")
     parser.add_argument("--faults", metavar="seed:N",
@@ -172,17 +193,29 @@ def _add_halts(commands: argparse._SubParsersAction[_Parser]) -> None:
     resume.add_argument("--yes", action="store_true", help="clear the halt")
     for parser in (kill, resume):
         parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
+        parser.add_argument("--json", action="store_true", help="one JSON object")
         _add_sources(parser)
 
 
 def _add_reports(commands: argparse._SubParsersAction[_Parser]) -> None:
     for name, words, call in (("latency", texts.LATENCY, command_latency),
                               ("status", texts.STATUS, command_status),
+                              ("report", texts.REPORT, command_report),
                               ("doctor", texts.DOCTOR, command_doctor)):
         parser = _command(commands, name, words, call)
         parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
         parser.add_argument("--json", action="store_true", help="one JSON object")
+        if call is command_doctor:
+            parser.add_argument("--live", action="store_true",
+                                help="ask the real venue too: addresses, clock, key rights, fees")
         _add_sources(parser)
+
+
+def _add_top(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "top", texts.TOP, command_top)
+    parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
+    parser.add_argument("--with-bot", action="store_true", help=argparse.SUPPRESS)
+    _add_sources(parser)
 
 
 def _add_journal(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -263,7 +296,7 @@ def load_settings(options: argparse.Namespace) -> Loaded:
         text = getattr(options, attribute, None)
         if text is not None:
             flags.append((name, text, "--" + attribute.replace("_", "-")))
-    if getattr(options, "live", False):
+    if getattr(options, "live", False) is True:
         flags.append(("VENUE", "live", "--live"))
     return load(profile=options.profile, config=options.config, flags=flags)
 
@@ -274,12 +307,20 @@ def command_run(options: argparse.Namespace) -> int:
     loaded = load_settings(options)
     wishes = RunOptions(duration_s=options.duration, replay=options.replay,
                         exchange_url=options.exchange, json=options.json, fresh=options.fresh,
-                        faults_seed=_faults_seed(options),
-                        live=options.live, origin=loaded.origin(), notes=loaded.notes)
+                        plain=options.plain, faults_seed=_faults_seed(options),
+                        live=options.live, origin=loaded.origin(),
+                        notes=(*loaded.notes, *_real_money(loaded)))
     check_run(loaded.settings, wishes)
     from hftbot.app import compose, dying
     dying.arm(os.environ)
     return int(compose.run(loaded.settings, wishes))
+
+
+def _real_money(loaded: Loaded) -> list[str]:
+    """Who said that orders may leave, for the banner."""
+    if loaded.settings.venue != "live" or loaded.settings.dry_run:
+        return []
+    return [f"DRY_RUN=0 was said by {loaded.sources['DRY_RUN']}"]
 
 
 def command_exchange(options: argparse.Namespace) -> int:
@@ -291,7 +332,9 @@ def command_exchange(options: argparse.Namespace) -> int:
             print(f"{name}: {' | '.join(words)}")
         return 0
     loaded = load_settings(options)
-    wishes = ExchangeOptions(port=options.port, duration_s=options.duration, replay=options.replay,
+    wishes = ExchangeOptions(port=options.port, tls_cert=options.tls_cert,
+                             tls_key=options.tls_key, duration_s=options.duration,
+                             replay=options.replay,
                              faults_seed=_faults_seed(options),
                              json=options.json, fresh=options.fresh, with_bot=options.with_bot,
                              switches=tuple(options.switch),
@@ -316,7 +359,9 @@ def _faults_seed(options: argparse.Namespace) -> int | None:
 def command_kill(options: argparse.Namespace) -> int:
     """``hftbot kill``"""
     from hftbot.app import halting
-    return halting.kill(_state_dir(options), options.reason)
+    folder = _state_dir(options)
+    return cli_live.told(options.json, lambda: halting.kill(folder, options.reason),
+                         lambda code: {"halted": True, "verified_none_open": code == 0})
 
 
 def command_resume(options: argparse.Namespace) -> int:
@@ -324,7 +369,11 @@ def command_resume(options: argparse.Namespace) -> int:
     import time
 
     from hftbot.app import halting
-    return halting.resume(_state_dir(options), options.yes, time.time_ns() // 1_000)
+    folder = _state_dir(options)
+    halts = halting.content(folder) if options.json else {}
+    return cli_live.told(options.json,
+                         lambda: halting.resume(folder, options.yes, time.time_ns() // 1_000),
+                         lambda code: {"cleared": options.yes, **halts})
 
 
 def _state_dir(options: argparse.Namespace) -> str:
@@ -360,11 +409,24 @@ def command_status(options: argparse.Namespace) -> int:
     return 0 if alive else EXIT_FAILED
 
 
+def command_report(options: argparse.Namespace) -> int:
+    """``hftbot report``"""
+    from hftbot.app import reporting
+    folder = Path(_state_dir(options)).expanduser().absolute()
+    return reporting.command(folder, options.json)
+
+
+def command_top(options: argparse.Namespace) -> int:
+    """``hftbot top``"""
+    from hftbot.app import top
+    return top.run(Path(_state_dir(options)).expanduser().absolute(), options.with_bot)
+
+
 def command_doctor(options: argparse.Namespace) -> int:
     """``hftbot doctor``"""
     from hftbot.app import doctor
     loaded = load_settings(options)
-    return doctor.report(loaded.settings, options.json, loaded.sources)
+    return doctor.report(loaded.settings, options.json, loaded.sources, options.live)
 
 
 def command_journal(options: argparse.Namespace) -> int:

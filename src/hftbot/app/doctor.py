@@ -20,7 +20,7 @@ from hftbot.config.schema import Settings, keys
 
 DISK_BYTES_MIN = 512 << 20
 SHARED_BYTES_MIN = 64 << 20
-PACKAGES = ("numpy", "aiohttp", "uvloop", "picows")
+PACKAGES = ("numpy", "aiohttp", "uvloop", "picows", "rich")
 ON_CPYTHON_ONLY = ("uvloop", "picows")
 
 
@@ -35,9 +35,15 @@ class Check:
 
 
 def report(settings: Settings, json_wanted: bool = False,
-           sources: Mapping[str, str] | None = None) -> int:
-    """Print all checks; 0 if every one passed, else 1. ``sources`` says where settings are from."""
+           sources: Mapping[str, str] | None = None, live: bool = False) -> int:
+    """Print all checks; 0 if every one passed, else 1. ``sources`` says where settings are from.
+
+    ``live``: the real venue is asked about everything that `run --live` needs.
+    """
     checks = run_checks(settings, sources or {})
+    if live:
+        from hftbot.app import doctor_live
+        checks += [Check(*row) for row in doctor_live.findings(settings)]
     good = all(check.ok for check in checks)
     if json_wanted:
         print(json.dumps({"ok": good, "version": __version__,
@@ -46,9 +52,9 @@ def report(settings: Settings, json_wanted: bool = False,
         print(f"hftbot {__version__}")
         for check in checks:
             mark = "FAIL" if not check.ok else "note" if check.remedy else "ok"
-            print(f"  {mark:<5}{check.name:<16}{check.found}")
+            print(f"  {mark:<5}{check.name:<19}{check.found}")
             if check.remedy:
-                print(f"  {'':<21}remedy: {check.remedy}")
+                print(f"  {'':<24}remedy: {check.remedy}")
         print("ready" if good else "not ready")
     return 0 if good else 1
 

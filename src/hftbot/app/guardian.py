@@ -71,7 +71,7 @@ async def _guard(told: dict[str, Any], key: Secret, secret: Secret, beats: async
     nonces = Nonces(_nonce_file(told, key, logs), lambda: clock.now_us() * 1000, logs.warn)
     dead_man = DeadMan(told["limit_us"] * 1000, told["settle_us"] * 1000,
                        told["give_up_us"] * 1000, clock.mono_ns())
-    door = CancelDoor(PlainHttp(), told["rest_url"], key, secret, nonces)
+    door = CancelDoor(PlainHttp(told["ca_file"]), told["rest_url"], key, secret, nonces)
 
     def tell(word: str, text: str) -> None:
         # A bot that is stopped does not read: what it misses it will find out by itself.
@@ -120,7 +120,7 @@ def _not_by_hand() -> ConfigError:
 def _told(line: bytes) -> dict[str, Any]:
     wanted = {"state_dir": str, "rest_url": str, "api_key": str, "api_secret": str,
               "own_key": bool, "limit_us": int, "settle_us": int, "give_up_us": int,
-              "log_level": str, "log_json": bool}
+              "ca_file": str, "log_level": str, "log_json": bool}
     try:
         told = json.loads(line)
     except ValueError:

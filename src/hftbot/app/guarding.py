@@ -249,6 +249,7 @@ class Guarding:
             "api_key": key.reveal(), "api_secret": secret.reveal(), "own_key": own_key,
             "limit_us": settings.guardian_limit_us, "settle_us": settings.order_deadline_us,
             "give_up_us": GIVE_UP_US if _on_this_machine(endpoint.rest_url) else 0,
+            "ca_file": settings.kraken_ca_file if settings.venue == "live" else "",
             "log_level": settings.log_level, "log_json": settings.log_format == "json"}
         return json.dumps(told).encode() + b"\n"
 

@@ -112,6 +112,20 @@ def resume(path: str, yes: bool, now_us: int) -> int:
     return 0
 
 
+def content(path: str) -> dict[str, Any]:
+    """The halts in force, and whether a kill waits for the next start, for --json.
+
+    Raises StoreError if they cannot be read.
+    """
+    folder = Path(path).expanduser().absolute()
+    try:
+        waiting = KillFile(folder).asked()
+    except OSError as error:
+        raise HftbotError(f"cannot look for a kill file: {error.strerror or error}") from None
+    return {"halts": [{"reason": halt.reason, "ts_us": halt.ts_us, "account": halt.account}
+                      for halt in HaltFile(folder).read()], "kill_waiting": waiting}
+
+
 def moment(now_us: int) -> str:
     """The time as part of a file's name."""
     return stamp(now_us).replace(" ", "T").replace(":", "")
@@ -184,6 +198,11 @@ def _kill_without_bot(state: StateDir, reason: str) -> int:
     if pid:
         print(f"its embedded exchange still serves as pid {pid}: orders of the last run may be "
               "open there")
+        return EXIT_NOT_VERIFIED
+    last = _last_status(state.path)
+    if last.get("mode") == "live" and last.get("verified_none_open") is not True:
+        print("its last run traded live and did not verify that no order is open: "
+              "`hftbot cancel-all --live --set DRY_RUN=0`")
         return EXIT_NOT_VERIFIED
     return 0
 

@@ -12,7 +12,7 @@ from fastcore.codec.text import client_id_text
 from fastcore.lane import desk
 from fastcore.money.journal import row_words
 from hftbot.app.recovery import replayed
-from hftbot.engine.recover import KIND_FILL_TEXT, Replay, fill_text_parse
+from hftbot.engine.recover import KIND_DRY, KIND_FILL_TEXT, Replay, fill_text_parse
 from hftbot.errors import HftbotError, StoreError
 from hftbot.store.journal_reader import (
     JournalCopy,
@@ -154,6 +154,9 @@ def record(sequence: int, kind: int, payload: bytes, symbols: Sequence[str] = ()
         key, maker, fill_id = fill_text_parse(payload)
         return {"sequence": sequence, "kind": "FILL_TEXT", "fill_key": key, "maker": maker,
                 "fill_id": fill_id}
+    if kind == KIND_DRY:
+        return {"sequence": sequence, "kind": "DRY",
+                "request": payload.decode("utf-8", "replace").rstrip()}
     name = KINDS.get(kind, "")
     if not name or len(payload) != ROW_BYTES:
         return {"sequence": sequence, "kind": name or f"KIND_{kind}", "payload": payload.hex()}
@@ -190,6 +193,8 @@ def line(told: dict[str, Any]) -> str:
     if told["kind"] == "FILL_TEXT":
         return (f"{told['sequence']:>7}  {'':<27}  FILL_TEXT     fill_key {told['fill_key']} is "
                 f"{told['fill_id']}" + (", maker" if told["maker"] else ""))
+    if told["kind"] == "DRY":
+        return f"{told['sequence']:>7}  {'':<27}  DRY           not sent: {told['request']}"
     begin = f"{told['sequence']:>7}  {stamp(told['at_us'])}  {told['kind']:<14}"
     if told["kind"] in ACCOUNT:
         return begin + "  ".join(f"{name} {value}" for name, value in told.items()

@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from hftbot.app import secret_sources
+from hftbot.config.key import Key
 from hftbot.config.presets import (
+    SCALPING_FLAGS,
     SCALPING_SECTION,
-    SCALPING_WITHOUT_EFFECT,
     preset,
     preset_key,
 )
 from hftbot.config.schema import (
     SECRETS_LATER,
-    Key,
     Settings,
     check,
     find,
@@ -107,7 +107,44 @@ def load(*, profile: str | None = None, config: str | None = None,
     settings = Settings(**values, secrets_later=tuple(reader.secrets_later))
     sources = {name: found[name].source if name in found else "default" for name in keys()}
     check(settings, sources)
+    if settings.venue == "live" and not settings.dry_run:
+        _agree_to_trade(flags, os.environ if environment is None else environment,
+                        layers[2:], sources["DRY_RUN"])
+    reader.notes += capped(settings)
     return Loaded(settings, sources, tuple(reader.files), tuple(reader.notes))
+
+
+def capped(settings: Settings) -> list[str]:
+    """Caps that make every entry smaller than its rule says."""
+    if settings.order_size_pct_e6:
+        return []
+    return [f"ORDER_SIZE_USD={settings.order_size_usd} is more than {name}={cap}, which caps it"
+            for name, cap in (("MAX_POSITION_SIZE_USD", settings.position_size_usd_max),
+                              ("CAPITAL_USD", settings.capital_usd))
+            if settings.order_size_usd > cap]
+
+
+def _agree_to_trade(flags: Sequence[tuple[str, str, str]], environment: Mapping[str, str],
+                    files: Sequence[Mapping[str, Entry]], source: str) -> None:
+    """Real money moves only if nothing else that was read says DRY_RUN=1.
+
+    The command line may overrule files and the environment, because it was typed for this run; a
+    variable that was exported long ago may not overrule a file. Raises ConfigError naming both.
+    """
+    said = [(text, f"command line: {flag}") for name, text, flag in flags
+            if name.strip().upper() == "DRY_RUN"]
+    if not source.startswith("command line"):
+        said += [(text, f"environment: {name}") for name, text in environment.items()
+                 if name == "DRY_RUN" or (name.startswith(ENVIRONMENT_PREFIX)
+                                          and name.endswith("__DRY_RUN"))]
+        said += [(layer["DRY_RUN"].text, layer["DRY_RUN"].source) for layer in files
+                 if "DRY_RUN" in layer]
+    kind = keys()["DRY_RUN"].kind
+    for text, other in said:
+        if text.strip() and kind.parse(text):
+            raise ConfigError(f"DRY_RUN=0 ({source}) and DRY_RUN={text.strip()} ({other}) "
+                              "contradict each other, and --live moves real money: give "
+                              "--set DRY_RUN=0 once, or make both 0")
 
 
 def _settle_secrets(found: dict[str, Entry], files: Mapping[str, Entry], reader: _Reader,
@@ -271,19 +308,16 @@ class _Reader:
         """The fee_free_scalping section of the older config.json."""
         for name, value in section.items():
             source = f"{shown}:{_line_of(text, name)}"
-            if name in SCALPING_WITHOUT_EFFECT:
-                self.notes.append(f"{name} ({source}) is accepted and has no effect")
-            elif name == "enabled":
-                if not isinstance(value, bool):
-                    raise ConfigError(f"enabled={value} ({source}) is not allowed: must be true "
-                                      "or false")
-                if value:
+            if name == "enabled":
+                if _flag(name, value, source) == "true":
                     self._add(layer, ranks, "STRATEGY", "micro_scalper", source)
+            elif name in SCALPING_FLAGS:
+                self._add(layer, ranks, SCALPING_FLAGS[name], _flag(name, value, source), source)
             elif name in SCALPING_SECTION:
                 ours, factor = SCALPING_SECTION[name]
                 self._add(layer, ranks, ours, _times(name, value, factor, source), source)
             else:
-                known = [*SCALPING_SECTION, *SCALPING_WITHOUT_EFFECT, "enabled"]
+                known = [*SCALPING_SECTION, *SCALPING_FLAGS, "enabled"]
                 guess = nearest(name, known) or ", ".join(known)
                 raise ConfigError(f"unknown key fee_free_scalping.{name[:60]} ({source}); did you "
                                   f"mean {guess}?")
@@ -388,6 +422,13 @@ def _scalar(name: str, value: Any, source: str) -> str:
         return ",".join(value)
     raise ConfigError(f"{name[:60]} ({source}): must be a text, a number, true, false or a list of "
                       "texts")
+
+
+def _flag(name: str, value: Any, source: str) -> str:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name}={str(value)[:60]} ({source}) is not allowed: must be true or "
+                          "false")
+    return "true" if value else "false"
 
 
 def _times(name: str, value: Any, factor: int, source: str) -> str:

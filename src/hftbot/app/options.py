@@ -9,6 +9,7 @@ from hftbot.config.kinds import is_loopback
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError
 
+TRADE, FLATTEN, LIVETEST = "run", "flatten", "livetest"
 _EXCHANGE_URL = re.compile(r"https?://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?/?")
 
 
@@ -16,7 +17,9 @@ _EXCHANGE_URL = re.compile(r"https?://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(?::(\d{
 class RunOptions:
     """Options of ``hftbot run``. ``duration_s`` None means until Ctrl-C or the end of data.
 
-    ``origin`` says in one line where the settings came from, ``notes`` what the user should know.
+    ``plain``: lines instead of the live view, also on a terminal. ``job`` is what the session is
+    for, ``only`` the symbols of a flatten (none: all). ``origin`` says in one line where the
+    settings came from, ``notes`` what the user should know.
     """
 
     duration_s: float | None = None
@@ -24,8 +27,11 @@ class RunOptions:
     exchange_url: str | None = None
     faults_seed: int | None = None
     json: bool = False
+    plain: bool = False
     fresh: bool = False
     live: bool = False
+    job: str = TRADE
+    only: tuple[str, ...] = ()
     origin: str = "defaults"
     notes: tuple[str, ...] = ()
 
@@ -39,6 +45,8 @@ class ExchangeOptions:
     """
 
     port: int = 0
+    tls_cert: str = ""
+    tls_key: str = ""
     duration_s: float | None = None
     faults_seed: int | None = None
     replay: str | None = None
@@ -83,11 +91,15 @@ def _check_exchange(url: str) -> None:
 def _check_live(settings: Settings, options: RunOptions) -> None:
     if not options.live:
         raise ConfigError("VENUE=live risks real money and needs --live on the command line too")
-    for flag, given in (("--replay", options.replay), ("--exchange", options.exchange_url)):
+    for flag, given in (("--replay", options.replay), ("--exchange", options.exchange_url),
+                        ("--faults", options.faults_seed)):
         if given is not None:
             raise ConfigError(f"--live and {flag} exclude each other")
-    for name, secret in (("KRAKEN_API_KEY", settings.kraken_api_key),
-                         ("KRAKEN_API_SECRET", settings.kraken_api_secret)):
-        if not secret:
-            raise ConfigError(f"--live needs {name}, in the environment or in a .env file with "
-                              "mode 600")
+    if options.fresh:
+        raise ConfigError("--live and --fresh exclude each other: a real account cannot be begun "
+                          "anew, and its journal says what the bot holds there")
+    from hftbot.app.live_venue import check_settings
+    check_settings(settings)
+    if settings.dry_run and options.job != TRADE:
+        raise ConfigError(f"DRY_RUN=1: `hftbot {options.job} --live` changes the real account and "
+                          "needs DRY_RUN=0")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from hftbot.engine.recover import KIND_FILL_TEXT, Carried, Replay, carry
+from hftbot.engine.recover import KIND_FILL_TEXT, Carried, Replay, Spent, carry
 from hftbot.errors import StoreError
 from hftbot.store.journal_reader import JournalCopy, header_words, headers, place, read_copy
 from hftbot.words.instrument import Instrument
 
 SCHEMA = 2
+# No counter of the venue remembers longer than this.
+COUNTED_S = 120.0
 
 
 def carried(folder: Path, account: str, own: Path,
@@ -38,11 +42,29 @@ def carried(folder: Path, account: str, own: Path,
                 remarks.append(f"{path}: the state after record {replay.mismatch} is not what the "
                                "run noted there; the venue is asked in any case")
             symbols = header.get("symbols", "").split(",")
-            return carry(replay, int(header["run"]), symbols, instruments), remarks
+            left = carry(replay, int(header["run"]), symbols, instruments)
+            before = _spent_before(newest(folder, account, own), path, instruments)
+            return dataclasses.replace(left, spent=(*before, *left.spent)), remarks
     except OSError as error:
         raise StoreError(f"cannot read the journal {error.filename or folder}: "
                          f"{error.strerror or error}") from None
     return None, remarks
+
+
+def _spent_before(files: Iterable[tuple[Path, dict[str, str]]], last: Path,
+                  instruments: Sequence[Instrument]) -> list[Spent]:
+    """Transactions of runs before the last one that ended so late that the venue still counts."""
+    ended_s = last.stat().st_mtime
+    found: list[Spent] = []
+    for path, header in files:
+        if path != last and header.get("schema") == str(SCHEMA) \
+                and 0 <= ended_s - path.stat().st_mtime < COUNTED_S:
+            symbols = header.get("symbols", "").split(",")
+            # One that cannot be read says nothing; the venue's refusal would only cost time.
+            with contextlib.suppress(StoreError):
+                found += carry(replayed(read_copy(path)), int(header["run"]), symbols,
+                               instruments).spent
+    return sorted(found)
 
 
 def newest(folder: Path, account: str, own: Path) -> Iterable[tuple[Path, dict[str, str]]]:

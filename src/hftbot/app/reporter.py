@@ -7,16 +7,19 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
+from hftbot.app.fees import base_rates
 from hftbot.config.schema import Settings
 from hftbot.engine.guard import HALTED, STATE_NAMES
 from hftbot.engine.reconcile import Reconciliation
 from hftbot.errors import StoreError
+from hftbot.live.flatten import Leaving
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.timing import latency_report
 from hftbot.watch import reconciliation, report, status
+from hftbot.watch.base_fees import BaseFees
 from hftbot.watch.latency_log import LatencyLog
 from hftbot.watch.logs import stamp
 from hftbot.watch.markouts import Markouts
@@ -24,12 +27,13 @@ from hftbot.watch.redaction import Redactor
 from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
-from hftbot.words.order import OrderState, client_id_parts
+from hftbot.words.order import OrderState, Tif, client_id_parts
 from hftbot.words.ports import Store
 
 STATUS_US = 1_000_000
 SLOW_NS = 5_000_000
 TICKS_MAX = 1 << 60
+POST_ONLY = "post only"
 
 
 class Reporter:
@@ -49,7 +53,13 @@ class Reporter:
         self.store = store
         self.state_dir = state_dir
         self.account: dict[str, object] = {}
+        self.leaving: Leaving | None = None
         self.markouts = Markouts()
+        self.base_fees = BaseFees(base_rates)
+        # What the log alone needs to know; a screen shows the same in its own way.
+        self.routine: Callable[[str], None] = self.world.notes.info
+        # For lines that come again and again; a screen has no room for them.
+        self.chat = say
         self._redactor = redactor
         self._say = say
         self._start_us = self.world.clock.now_us()
@@ -73,6 +83,7 @@ class Reporter:
         # An empty side shows 0 for bids and the largest integer for asks.
         mid = grid.price(bid + ask) / 2 if bid and ask <= TICKS_MAX else 0.0
         self.markouts.add_fill(fill.instrument, fill.side, price, size, mid, fill.seen_us)
+        self.base_fees.add_fill(grid.symbol, price * size, fill.maker)
         owner = self._strategies.get(client_id_parts(fill.client_id).strategy, "")
         side = Side(fill.side).name
         self.store.fill({
@@ -81,7 +92,7 @@ class Reporter:
             "fill_id": fill.fill_id, "venue": grid.venue, "maker": int(fill.maker),
             "strategy": owner})
         wait_us = fill.seen_us - fill.ts_us
-        self.world.notes.info(
+        self.routine(
             f"fill {side} {grid.qty_text(fill.lots)} {grid.symbol} at "
             f"{grid.price_text(fill.ticks)} latency {wait_us}µs "
             f"(order {fill.client_id}, fill {fill.fill_id})")
@@ -98,8 +109,15 @@ class Reporter:
             "size": grid.qty(table.lots(handle)), "price": grid.price(table.ticks(handle)),
             "filled": grid.qty(table.filled_lots(handle)), "state": OrderState(state).name.lower(),
             "reason": self._redactor(reason) if reason else reason, "venue": grid.venue,
+            "tif": Tif(table.tif(handle)).name.lower(),
+            "intent": self._redactor(self.world.engine.rows.reasons.get(client_id, "")) or None,
             "strategy": self._strategies.get(table.strategy(handle), "")})
-        self.world.notes.info(
+        if POST_ONLY in reason.lower() and state != OrderState.REJECTED:
+            self.world.engine.refusals.add(client_id, reason, self.world.clock.mono_ns())
+        if POST_ONLY in reason.lower() or state == OrderState.REJECTED:
+            # The engine tells it, and a burst of it in one line.
+            return
+        self.routine(
             f"order {client_id} {OrderState(state).name} {reason}".rstrip()
             + f"; queue: {len(self.world.engine.rows.open_handles())} orders open")
 
@@ -124,27 +142,28 @@ class Reporter:
                 self.markouts.on_mid(index, mid, now_us)
         if now_us >= self._next_status_us:
             self._next_status_us = now_us + STATUS_US
-            self._write_status("running", now_us)
+            self._write_status("running")
             self._warn_if_slow()
         if now_us >= self._next_progress_us:
             self._next_progress_us = now_us + self.settings.progress_interval_us
             latency = self.world.trackers.statistics()
             line = report.progress_line(now_us, self.totals(), self._tops(), latency)
-            self._say(line)
-            self.world.notes.info(line)
+            self.chat(line)
+            self.routine(line)
         if now_us >= self._next_report_us:
             self._next_report_us = now_us + self.settings.report_interval_us
-            self._report_latency(now_us)
+            self.chat(self._report_latency(now_us))
 
-    def _report_latency(self, now_us: int) -> None:
+    def _report_latency(self, now_us: int) -> str:
+        """Write the latencies to the log and to latency.hlog; the report as text."""
         latency = self.world.trackers.statistics()
-        self._say(latency_report(latency))
         for name, row in latency.items():
             if row["count"]:
-                self.world.notes.info(
+                self.routine(
                     f"latency {name} p50 {row['p50_us']:.2f}µs p95 {row['p95_us']:.2f}µs "
                     f"p99 {row['p99_us']:.2f}µs max {row['max_us']:.2f}µs")
         self._latency_log.append(now_us)
+        return latency_report(latency)
 
     def _warn_if_slow(self) -> None:
         slowest_ns = self.world.trackers.get("loop_iteration").max
@@ -160,10 +179,14 @@ class Reporter:
                              grid.price_text(book.best_ask())))
         return rows
 
-    def _write_status(self, state: str, now_us: int) -> None:
+    def content(self, state: str = "") -> dict[str, Any]:
+        """What status.json says, as of now; ``state`` empty: running, or stopping once asked."""
         totals = self.totals()
         guard = self.world.guard
-        content = {
+        now_us = self.world.clock.now_us()
+        if not state:
+            state = "stopping" if self.session.stop_asked.is_set() else "running"
+        return {
             "pid": os.getpid(), "updated_us": now_us, "state": state, "mode": totals.mode,
             "guard": STATE_NAMES[guard.state] + (f": {guard.reason}" if guard.reason else ""),
             "breaker": self.world.router.breaker.text(),
@@ -173,8 +196,12 @@ class Reporter:
             "open_orders": totals.open_orders, "wakes_skipped": self.world.engine.wakes_skipped,
             "positions": [{"symbol": line.symbol, "size": line.size} for line in totals.positions],
             "pnl_usd": totals.pnl_usd, "fees_usd": totals.fees_usd,
-            **self.account,
+            **self.account, "limits": self.session.limits_left(),
+            "links": self._links(), "strategy": totals.strategy,
             "latency": self.world.trackers.statistics()}
+
+    def _write_status(self, state: str) -> None:
+        content = self.content(state)
         if state == "stopped":
             content["verified_none_open"] = self.session.open_at_exit == 0
         try:
@@ -186,10 +213,17 @@ class Reporter:
                 self.world.notes.warn(str(error))
             self._blind = True
 
+    def _links(self) -> dict[str, dict[str, object]]:
+        """Whether each connection lives: any frame is a sign of life, however quiet the market."""
+        now_ns = self.world.clock.mono_ns()
+        return {name: {"up": wire is not None, "silent_s": None if wire is None else
+                       round((now_ns - getattr(wire, "last_recv_ns", now_ns)) / 1e9, 3)}
+                for name, wire in self.session.wires().items()}
+
     # --- figures -------------------------------------------------------------------------------
 
-    def totals(self) -> report.Totals:
-        """Counts and money so far."""
+    def totals(self, deep: bool = True) -> report.Totals:
+        """Counts and money so far; ``deep`` with what strategies say, which may take a while."""
         engine, session = self.world.engine, self.session
         realised = unrealised = 0.0
         lines = []
@@ -210,16 +244,20 @@ class Reporter:
             open_orders = len(engine.rows.open_handles())
             if session.drained:
                 ended += "; the venue could not be asked whether orders are open"
-        guard = self.world.guard
+        guard, sent = self.world.guard, engine.router.orders_sent
+        dry = self.mode == report.MODE_DRY
         return report.Totals(
             mode=self.mode, venues=("kraken",),
             duration_s=(self.world.clock.mono_ns() - self._start_ns) / 1e9,
-            orders_sent=engine.router.orders_sent, fills=engine.ledger.fills,
+            orders_sent=0 if dry else sent, dry=sent if dry else 0, fills=engine.ledger.fills,
             rejects=engine.rejects, doubts=engine.doubts, denied=dict(engine.rows.denials),
             positions=tuple(lines), realised_usd=realised, unrealised_usd=unrealised,
-            fees_usd=engine.ledger.fees(), open_orders=open_orders,
+            fees_usd=engine.ledger.fees(), base_fees_usd=self.base_fees.fees_usd,
+            open_orders=open_orders,
+            closed=self.leaving.lines() if self.leaving else (),
             halted=guard.reason if guard.state == HALTED else "", ended=ended,
-            strategy={strategy.name: strategy.statistics() for strategy, _ in engine.voices})
+            strategy={strategy.name: strategy.statistics()
+                      for strategy, _ in engine.voices if deep})
 
     def _silent(self, totals: report.Totals) -> report.Totals:
         """The totals, and no secret in what a venue or a strategy said."""
@@ -230,10 +268,11 @@ class Reporter:
     def finish(self, files: Sequence[str], json_wanted: bool, out: TextIO = sys.stdout) -> None:
         """The end of the run: last report, summary or JSON."""
         now_us = self.world.clock.now_us()
+        self.world.engine.refusals.tell_all(self.world.clock.mono_ns())
         totals = self._silent(self.totals())
-        self._report_latency(now_us)
+        self._say(self._report_latency(now_us))
         self._latency_log.close(now_us)
-        self._write_status("stopped", now_us)
+        self._write_status("stopped")
         markouts = self.markouts.results()
         text = report.summary(totals, markouts, files)
         self._say(text)
@@ -241,11 +280,15 @@ class Reporter:
                               f"{totals.orders_sent} orders, {totals.fills} fills, "
                               f"pnl {totals.pnl_usd:+.6f}")
         if json_wanted:
-            extra = {"ended": totals.ended, "denied": dict(totals.denied),
+            extra = {"orders_dry": totals.dry, "closed": list(totals.closed),
+                     "ended": totals.ended, "denied": dict(totals.denied),
                      "verified_none_open": self.session.open_at_exit == 0,
+                     "base_fees_usd": totals.base_fees_usd,
+                     "pnl_usd_at_base_fees": totals.pnl_usd_at_base_fees,
                      "wakes": self.world.engine.wakes,
                      "wakes_skipped": self.world.engine.wakes_skipped,
-                     "frames": self.world.feed.statistics(), "strategy": totals.strategy,
+                     "frames": self.world.feed.statistics(),
+                     "private_frames": self.world.gateway.statistics(), "strategy": totals.strategy,
                      "reconciliation": reconciliation.content(self._found,
                                                               self.world.instruments),
                      "markouts": [{"horizon_s": row.horizon_s, "count": row.count,

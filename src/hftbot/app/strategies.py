@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hftbot.app.openings import openings_us
 from hftbot.app.strategy_file import BUILT_IN, load
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError
+from hftbot.live.clock import SystemClock
 from hftbot.words.ports import Strategy
 
+if TYPE_CHECKING:
+    from hftbot.strategy.micro_scalper import MicroScalper
 
-def build_strategy(settings: Settings) -> Strategy:
+DAY_US = 86_400_000_000
+
+
+def build_strategy(settings: Settings, database: Path | None = None) -> Strategy:
     """The strategy that STRATEGY names.
 
-    A user's class is made without arguments. Raises ConfigError.
+    A user's class is made without arguments. ``database`` is what earlier runs left: positions
+    that the scalper opened today count towards its pace. Raises ConfigError.
     """
     found = load(settings.strategy)
     if settings.strategy.strip() in BUILT_IN:
-        return _micro_scalper(settings)
+        scalper = _micro_scalper(settings)
+        if database is not None:
+            now_us = SystemClock().now_us()
+            scalper.pace.carry(openings_us(database.absolute(), scalper.name,
+                                           now_us - now_us % DAY_US), now_us)
+        return scalper
     try:
         return found()
     except TypeError as error:
@@ -23,15 +39,24 @@ def build_strategy(settings: Settings) -> Strategy:
                           f"arguments: {error}") from None
 
 
-def _micro_scalper(settings: Settings) -> Strategy:
+def _micro_scalper(settings: Settings) -> MicroScalper:
     from hftbot.strategy.micro_scalper import MicroScalper
+    from hftbot.strategy.order_size import SizeRule
+    from hftbot.strategy.position_cycler import ExitRules
     return MicroScalper(
-        order_size_usd=settings.order_size_usd, max_positions=settings.max_positions,
-        cooldown_us=settings.cooldown_us, profit_target_e6=settings.profit_target_e6,
-        stop_loss_e6=settings.stop_loss_e6, min_profit_e6=settings.min_profit_e6,
-        min_hold_us=settings.min_hold_us, max_hold_us=settings.max_hold_us,
+        size=SizeRule(settings.order_size_usd, settings.order_size_pct_e6,
+                      settings.position_size_usd_max, settings.capital_usd),
+        rules=ExitRules(settings.profit_target_e6, settings.stop_loss_e6, settings.min_profit_e6,
+                        settings.min_hold_us, settings.max_hold_us, settings.trailing_stop_e6,
+                        settings.trailing_start_e6),
+        max_positions=settings.max_positions, cooldown_us=settings.cooldown_us,
+        rapid_fire=settings.rapid_fire_mode, target_day=settings.target_daily_trades,
         ttl_us=settings.quote_refresh_ttl_us, entry_allowance_e6=settings.entry_allowance_e6,
         exit_allowance_e6=settings.exit_allowance_e6, exit_retry_us=settings.exit_retry_us,
+        entries_in_flight=settings.entries_in_flight, orders_in_flight=settings.orders_in_flight,
+        entry_retries=settings.entry_retries,
+        execution_deadline_us=settings.execution_deadline_us,
+        post_only=settings.entry_order == "post_only", entry_rest_us=settings.entry_rest_us,
         momentum={"window_us": settings.momentum_window_us,
                   "threshold_e6": settings.momentum_threshold_e6,
                   "imbalance_us": settings.momentum_imbalance_us,

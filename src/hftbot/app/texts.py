@@ -21,9 +21,11 @@ exit codes:
        verify`: a check failed
   2    wrong flag, setting or data file; nothing was started
   3    the state directory cannot be used (in use, not writable, damaged)
-  4    the run (or `kill`) ended and could not verify that no order is left open
+  4    the run (or `kill`, `cancel-all`) could not verify that no order is left open, or
+       `flatten` (or ON_STOP, ON_HALT) that nothing is held
   5    the guard halted the run, or a halt forbids it to start until `hftbot resume --yes`
   6    `guardian`: the bot fell silent; everything was cancelled, and none is open
+  7    --live is refused: a precondition does not hold, and is named; nothing was sent
   70   a fault of hftbot; the line printed says where its traceback is
   130  interrupted before trading began
   141  whoever read the output closed it"""
@@ -115,12 +117,45 @@ examples:
   hftbot status --json""",
 )
 
+REPORT = (
+    "what the trades of a state directory made",
+    """\
+Reads bot_hft.db and the journals, also while the bot runs: orders, fills, round trips with win
+rate and profit net of fees by symbol, hour and exit reason, holding times, velocity, and hints.
+A round trip is what one order opened and another one closed, first in first out, for each
+strategy and symbol. Figures of the embedded exchange are marked as simulated.""",
+    """\
+examples:
+  hftbot report
+  hftbot report --state other-state
+  hftbot report --json""",
+)
+
+TOP = (
+    "the live view of a running bot",
+    """\
+Draws what the bot of a state directory does, four times a second: prices and own quotes,
+positions, orders, profit net of fees, latencies by stage, limits, and what happened last. What
+needs a hand (halt, distrust, doubt, a bot that does not answer) is a white bar on red on top.
+q or Ctrl-C leaves; the bot runs on. Without a terminal it prints one frame as text.
+`hftbot run` shows the same on a terminal, unless --plain or --json is given.""",
+    """\
+examples:
+  hftbot top
+  hftbot top --state other-state
+  hftbot top | cat                               one frame as text""",
+)
+
 DOCTOR = (
     "is this machine ready?",
-    "Checks the compiled core, packages, clock, disk, permissions, shared memory and sockets.",
+    """\
+Checks the compiled core, packages, clock, disk, permissions, shared memory and sockets. With
+--live also what `run --live` needs: each address answers, the clock against the venue's, what the
+key may do (one that can withdraw is refused), the account's fees, halts. Changes nothing there.""",
     """\
 examples:
   hftbot doctor
+  hftbot doctor --live
   hftbot doctor --json""",
 )
 

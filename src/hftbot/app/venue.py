@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hftbot.app import halting
+from hftbot.app.access import Access
 from hftbot.app.children import (
     Endpoint,
     ExchangeChild,
@@ -35,7 +36,10 @@ STOP_S = 10.0
 class OpenVenue:
     """A venue that answers, and what the banner says of it.
 
-    ``own``: its account lives in the state directory of this run.
+    ``own``: its account lives in the state directory of this run. ``fees_e6`` are the account's
+    own fees by symbol, (maker, taker), and ``fees_from`` says in one line where they are from.
+    ``lock`` and ``ledger`` name the account for halts and locks, and for the journal; they differ
+    in a dry run only.
     """
 
     endpoint: Endpoint
@@ -46,6 +50,11 @@ class OpenVenue:
     own: bool = False
     child: ExchangeChild | None = None
     notes: list[str] = field(default_factory=list)
+    access: Access = field(default_factory=Access)
+    fees_e6: dict[str, tuple[int, int]] = field(default_factory=dict)
+    fees_from: str = ""
+    lock: str = ""
+    ledger: str = ""
 
     def explained(self, error: TransportError) -> HftbotError:
         """The error, or why the exchange that we started is gone, if that is the cause."""
@@ -56,7 +65,12 @@ class OpenVenue:
     @property
     def account(self) -> str:
         """The venue account, as halts name it."""
-        return halting.account_name("sim", self.endpoint.api_key)
+        return self.lock or halting.account_name("sim", self.endpoint.api_key)
+
+    @property
+    def journal_account(self) -> str:
+        """The account whose positions the journal keeps: a dry run has one of its own."""
+        return self.ledger or self.account
 
     async def release(self) -> None:
         """Stop the exchange if this run started it; one that was found is left to its linger."""
@@ -155,6 +169,11 @@ def archive(state: StateDir) -> None:
     HaltFile(state.path).archive_own(moment)
 
 
+def _rate_tier(tier: str) -> Any:
+    """The embedded account's tier: that of most accounts, if none is asked for."""
+    return "intermediate" if tier == "auto" else tier
+
+
 def exchange_settings(settings: Settings, options: ExchangeOptions,
                       folder: Path) -> tuple[ExchangeSettings, Iterable[Any] | None]:
     """What the embedded exchange is told, and the events that it replays."""
@@ -169,6 +188,7 @@ def exchange_settings(settings: Settings, options: ExchangeOptions,
         state_dir=folder, port=options.port, mode="replay" if options.replay else "synthetic",
         seed=settings.seed, symbols=settings.symbols, listings=listings,
         fees=settings.fees,
+        rate_tier=_rate_tier(settings.kraken_tier),
         balances={"USD": settings.sim_balance_usd, "BTC": Decimal(0), "ETH": Decimal(0)},
         latency=Latency(
             network_us=settings.sim_network_us, network_jitter_us=settings.sim_network_jitter_us,

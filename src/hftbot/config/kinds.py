@@ -18,9 +18,12 @@ from hftbot.words.secret import Secret
 TEXT_LENGTH_MAX = 4096
 NUMBER_LENGTH_MAX = 28  # no more digits than Decimal's context keeps, so all of them count
 SYMBOLS_MAX = 32
+DAY_MINUTES = 1440
+WINDOWS_MAX = 24
 _SYMBOL = re.compile(r"[A-Z0-9.]{1,16}/[A-Z0-9.]{1,16}")
 _URL = re.compile(r"(?P<scheme>[a-z]+)://(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)"
                   r"(?::(?P<port>\d{1,5}))?(?P<path>/[!-~]*)?")
+_WINDOW = re.compile(r"([0-2][0-9]):([0-5][0-9])-([0-2][0-9]):([0-5][0-9])")
 _OLD_ASSETS = {"XBT": "BTC", "XDG": "DOGE"}
 
 
@@ -150,6 +153,36 @@ class Symbols:
 
     def expects(self) -> str:
         return f"1 to {SYMBOLS_MAX} markets such as BTC/USD,ETH/USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Windows of the UTC day, as (first minute, minute after the last); none means always."""
+
+    def parse(self, text: str) -> tuple[tuple[int, int], ...]:
+        windows = []
+        for part in text.split(","):
+            if not part.strip():
+                continue
+            found = _WINDOW.fullmatch(part.strip())
+            if found is None:
+                raise ValueError(f"{part.strip()[:40]!r} is not a window; must be "
+                                 f"{self.expects()}")
+            first, last = (int(found[i]) * 60 + int(found[i + 1]) for i in (1, 3))
+            if first == last or first >= DAY_MINUTES or last > DAY_MINUTES:
+                raise ValueError(f"{part.strip()} has no length or is beyond the day; must be "
+                                 f"{self.expects()}")
+            windows.append((first, last))
+        if len(windows) > WINDOWS_MAX:
+            raise ValueError(f"must not have more than {WINDOWS_MAX} windows")
+        return tuple(windows)
+
+    def text(self, value: Sequence[tuple[int, int]]) -> str:
+        return ",".join(f"{first // 60:02d}:{first % 60:02d}-{last // 60:02d}:{last % 60:02d}"
+                        for first, last in value)
+
+    def expects(self) -> str:
+        return "windows of UTC such as 08:00-16:30,22:00-02:00, or nothing for always"
 
 
 @dataclass(frozen=True, slots=True)

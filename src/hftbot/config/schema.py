@@ -17,17 +17,23 @@ from functools import cache
 from typing import Any
 
 from hftbot.config.fee_schedules import NAMES as FEE_NAMES
+from hftbot.config.key import E6 as _E6
+from hftbot.config.key import US_PER_MS as _US_PER_MS
+from hftbot.config.key import US_PER_S as _US_PER_S
+from hftbot.config.key import Key
+from hftbot.config.key import key as _key
+from hftbot.config.key import number as _number
+from hftbot.config.key import usd as _usd
 from hftbot.config.kinds import (
     Choice,
     Flag,
-    Kind,
-    Money,
-    Number,
+    Hours,
     SecretText,
     Symbols,
     Text,
     Url,
 )
+from hftbot.config.schema_strategy import StrategySettings
 from hftbot.errors import ConfigError
 from hftbot.words.secret import Secret
 
@@ -37,42 +43,10 @@ SECRETS_LATER = (
     "POLYMARKET_API_KEY", "POLYMARKET_API_SECRET", "POLYMARKET_PASSPHRASE", "PK",
 )
 _KEY_FILE = Text("the path of a file", optional=True)
-_US_PER_MS, _US_PER_S, _E6_PER_PCT, _E6 = 1_000, 1_000_000, 10_000, 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One setting as files and flags know it, and the attribute of Settings that holds it."""
-
-    name: str
-    kind: Kind
-    default: str
-    group: str
-    help: str
-    attribute: str = ""
-    aliases: tuple[str, ...] = ()
-    later: str = ""
-    secret: bool = False
-
-
-def _number(low: str, high: str, unit: str = "", scale: int = 1) -> Number:
-    return Number(Decimal(low), Decimal(high), unit, scale)
-
-
-def _usd(low: str, high: str) -> Money:
-    return Money(Decimal(low), Decimal(high))
-
-
-def _key(name: str, kind: Kind, default: str, group: str, help_line: str, *,
-         aliases: tuple[str, ...] = (), later: str = "") -> Any:
-    key = Key(name, kind, default, group, help_line, aliases=aliases, later=later,
-              secret=isinstance(kind, SecretText))
-    return field(default_factory=lambda: kind.parse(default), metadata={"key": key},
-                 compare=not key.secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(StrategySettings):
     """Everything that a run is told. Frozen; ``digest()`` names it without its secrets.
 
     Units are in the names: ``_us`` microseconds, ``_e6`` millionths, ``_usd`` Decimal dollars,
@@ -98,12 +72,24 @@ class Settings:
     max_orders_per_min: int = _key(
         "MAX_ORDERS_PER_MIN", _number("2", "6000", "messages a minute"), "100", "run",
         "orders, amends and cancels together; cancels keep a reserved share")
+    trading_hours: tuple[tuple[int, int], ...] = _key(
+        "TRADING_HOURS", Hours(), "", "run",
+        "when entries are allowed, UTC; exits always are; empty: always")
     order_deadline_us: int = _key(
         "ORDER_DEADLINE_MS", _number("500", "60000", "ms", _US_PER_MS), "5000", "run",
         "the venue drops an order that reaches its engine later than this")
     busy_poll: str = _key(
         "BUSY_POLL", Choice(("off", "on", "adaptive")), "adaptive", "run",
         "spin for the next frame instead of sleeping; needs two processors")
+    on_stop: str = _key(
+        "ON_STOP", Choice(("hold", "flatten")), "hold", "run",
+        "at an orderly end positions are kept, or closed by IOC inside the collar")
+    on_halt: str = _key(
+        "ON_HALT", Choice(("hold", "flatten")), "hold", "run",
+        "the same at a halt")
+    holdings: str = _key(
+        "HOLDINGS", Choice(("leave", "adopt")), "leave", "run",
+        "live: coins that this bot did not buy are left alone, or become its position")
     guardian: bool = _key(
         "GUARDIAN", Flag(), "1", "run",
         "a second process cancels everything if this one dies or stops beating")
@@ -116,65 +102,6 @@ class Settings:
     journal_keep: int = _key(
         "JOURNAL_KEEP", _number("1", "65535"), "20", "run",
         "files of earlier journals that are kept; older ones go once a newer one stands alone")
-
-    order_size_usd: Decimal = _key(
-        "ORDER_SIZE_USD", _usd("0.5", "1000000"), "100", "strategy", "value of one entry")
-    max_positions: int = _key(
-        "MAX_POSITIONS", _number("1", "100"), "10", "strategy", "entries open at the same time",
-        aliases=("MAX_CONCURRENT_POSITIONS",))
-    profit_target_e6: int = _key(
-        "PROFIT_TARGET_PCT", _number("0.001", "50", "%", _E6_PER_PCT), "0.2", "strategy",
-        "exit at this profit, net of fees")
-    stop_loss_e6: int = _key(
-        "STOP_LOSS_PCT", _number("0.001", "50", "%", _E6_PER_PCT), "0.1", "strategy",
-        "exit at this loss")
-    min_profit_e6: int = _key(
-        "MIN_PROFIT_PCT", _number("0", "50", "%", _E6_PER_PCT), "0.1", "strategy",
-        "after MIN_HOLD_S any profit from here on is taken")
-    min_hold_us: int = _key(
-        "MIN_HOLD_S", _number("0", "86400", "s", _US_PER_S), "30", "strategy",
-        "before this only target and stop close a position")
-    max_hold_us: int = _key(
-        "MAX_HOLD_S", _number("0.001", "86400", "s", _US_PER_S), "300", "strategy",
-        "a position is closed at this age whatever it earns")
-    cooldown_us: int = _key(
-        "COOLDOWN_MS", _number("0", "3600000", "ms", _US_PER_MS), "250", "strategy",
-        "pause between entries in one market", aliases=("TRADE_COOLDOWN_MS",))
-    momentum_window_us: int = _key(
-        "MOMENTUM_WINDOW_MS", _number("1", "600000", "ms", _US_PER_MS), "300", "strategy",
-        "how far back momentum looks")
-    momentum_threshold_e6: int = _key(
-        "MOMENTUM_THRESHOLD", _number("0.001", "0.999", "", _E6), "0.15", "strategy",
-        "how much of the votes must point one way to be a signal")
-    momentum_imbalance_us: int = _key(
-        "MOMENTUM_IMBALANCE_MS", _number("1", "600000", "ms", _US_PER_MS), "10", "strategy",
-        "time over which the imbalance of the touch is averaged")
-    momentum_imbalance_min_e6: int = _key(
-        "MOMENTUM_IMBALANCE_MIN", _number("0", "1", "", _E6), "0", "strategy",
-        "how far the imbalance alone must point the same way; 0 does not ask")
-    momentum_flow_us: int = _key(
-        "MOMENTUM_FLOW_MS", _number("1", "600000", "ms", _US_PER_MS), "200", "strategy",
-        "time in which trades of others are forgotten")
-    momentum_warm_up_us: int = _key(
-        "MOMENTUM_WARM_UP_MS", _number("0", "600000", "ms", _US_PER_MS), "500", "strategy",
-        "nothing is said before this much of the market was seen")
-    entry_allowance_e6: int = _key(
-        "ENTRY_ALLOWANCE_BPS", _number("0", "500", "bps", 100), "0.2", "strategy",
-        "how far beyond the touch an entry may trade")
-    exit_allowance_e6: int = _key(
-        "EXIT_ALLOWANCE_BPS", _number("0", "500", "bps", 100), "5", "strategy",
-        "how far beyond the touch an exit may trade")
-    exit_retry_us: int = _key(
-        "EXIT_RETRY_MS", _number("1", "60000", "ms", _US_PER_MS), "250", "strategy",
-        "pause between two attempts to leave")
-    maker_half_spread_e6: int = _key(
-        "MAKER_HALF_SPREAD", _number("0", "0.5", "", _E6), "0.003", "strategy",
-        "distance of a quote from fair value",
-        later="belongs to the up/down maker, which comes later; nothing uses it yet")
-    taker_edge_threshold_e6: int = _key(
-        "TAKER_EDGE_THRESHOLD", _number("0", "0.5", "", _E6), "0.01", "strategy",
-        "edge from which a price is taken",
-        later="belongs to the up/down maker, which comes later; nothing uses it yet")
 
     order_value_usd_max: Decimal = _key(
         "ORDER_VALUE_USD_MAX", _usd("0.5", "10000000"), "1500", "risk", "value of one order")
@@ -222,6 +149,19 @@ class Settings:
     blind_max_us: int = _key(
         "BLIND_MAX_S", _number("0", "86400", "s", _US_PER_S), "60", "risk",
         "without private feed for longer, with orders or positions, the bot halts; 0: never")
+    book_depth: str = _key(
+        "BOOK_DEPTH", Choice(("10", "25", "100", "500", "1000")), "10", "market",
+        "levels a side of each book; the venue's checksum covers ten of them")
+    ticker: str = _key(
+        "TICKER", Choice(("off", "trades", "bbo")), "off", "market",
+        "read the venue's 24-hour summary: after each trade, or when the best price moves")
+    candles: str = _key(
+        "CANDLES", Choice(("off", "1", "5", "15", "30", "60", "240", "1440", "10080", "21600")),
+        "off", "market", "read the venue's candles of so many minutes")
+    level3_depth: str = _key(
+        "LEVEL3_DEPTH", Choice(("off", "10", "100", "1000")), "off", "market",
+        "read the book order by order, to know what stands before ours; a connection and a token "
+        "of its own")
     book_quiet_us: int = _key(
         "BOOK_QUIET_S", _number("0", "3600", "s", _US_PER_S), "30", "risk",
         "a book without an update for this long is asked for afresh; 0: never")
@@ -261,6 +201,15 @@ class Settings:
     kraken_ws_auth_url: str = _key(
         "KRAKEN_WS_AUTH_URL", Url("ws", "wss"), "wss://ws-auth.kraken.com/v2", "kraken",
         "private WebSocket, version 2")
+    kraken_ws_l3_url: str = _key(
+        "KRAKEN_WS_L3_URL", Url("ws", "wss"), "wss://ws-l3.kraken.com/v2", "kraken",
+        "WebSocket of single orders (level 3), version 2")
+    kraken_ca_file: str = _key(
+        "KRAKEN_CA_FILE", Text("the path of a file", optional=True), "", "kraken",
+        "PEM certificates that prove the venue, instead of the system's")
+    kraken_tier: str = _key(
+        "KRAKEN_TIER", Choice(("auto", "starter", "intermediate", "pro", "off")), "auto", "kraken",
+        "tier of the account, for its rate limits; auto: what the venue tells; off: not counted")
     kraken_api_key: Secret = _key(
         "KRAKEN_API_KEY", SecretText(), "", "kraken", "key with query and trade rights, no more",
         aliases=("KRAKEN_SPOT_API_KEY",))
@@ -408,6 +357,10 @@ def check(settings: Settings, source_of: Mapping[str, str]) -> None:
         raise ConfigError("KRAKEN_GUARDIAN_API_KEY and KRAKEN_GUARDIAN_API_SECRET belong together")
     if settings.min_hold_us > settings.max_hold_us:
         refuse("MIN_HOLD_S", "MAX_HOLD_S", "the forced exit would come first")
+    if settings.entries_in_flight > settings.orders_in_flight:
+        refuse("ENTRIES_IN_FLIGHT", "ORDERS_IN_FLIGHT", "an entry is an order")
+    if settings.order_size_pct_e6 and source_of.get("ORDER_SIZE_USD", "default") != "default":
+        refuse("ORDER_SIZE_USD", "ORDER_SIZE_PCT", "each says how large an entry is")
     if settings.min_profit_e6 > settings.profit_target_e6:
         refuse("MIN_PROFIT_PCT", "PROFIT_TARGET_PCT", "the target would come first")
 

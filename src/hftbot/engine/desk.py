@@ -12,8 +12,9 @@ from hftbot.engine.router import Router
 from hftbot.words import crash_points
 from hftbot.words.instrument import Instrument
 from hftbot.words.intent import Intent
+from hftbot.words.market import Candle, Ticker
 from hftbot.words.order import OpenOrder, OrderState, Tif, client_id_parts
-from hftbot.words.ports import Book, Clock
+from hftbot.words.ports import Book, Clock, Views
 from hftbot.words.verdict import Verdict
 
 EXPIRED = -int(Verdict.DENY_EXPIRED_INTENT)
@@ -31,6 +32,8 @@ class OrderBookkeeping:
         self.table = table
         self.denials: Counter[str] = Counter()
         self.expired = 0
+        # Why a strategy wanted an order, by ClientId, as long as the order has its row.
+        self.reasons: dict[int, str] = {}
         self._done: deque[tuple[int, int]] = deque()
         self._ended: set[int] = set()
 
@@ -62,6 +65,7 @@ class OrderBookkeeping:
     def _free_oldest(self) -> None:
         handle = self._done.popleft()[1]
         self._ended.discard(handle)
+        self.reasons.pop(self.table.client_id(handle), None)
         self.table.free(handle)
 
     def ended(self) -> list[tuple[int, int]]:
@@ -89,6 +93,7 @@ class StrategyDesk:
         self.intents = 0
         self.placing_ns = 0
         self.enabled = True
+        self.views: Views | None = None
         self._clock = clock
         self._router = router
         self._rows = rows
@@ -101,7 +106,7 @@ class StrategyDesk:
               post_only: bool = False, ttl_us: int = 0, reason: str = "") -> int:
         """Ask for an order. Returns its ClientId, or a negative verdict."""
         return self._place(instrument, side, ticks, lots, tif, post_only, self._clock.now_us(),
-                           ttl_us or self.ttl_us)
+                           ttl_us or self.ttl_us, reason)
 
     def submit(self, intent: Intent) -> int:
         """Ask for an order by Intent; an expired Intent is denied and counted.
@@ -115,10 +120,10 @@ class StrategyDesk:
             self.intents += 1
             return self._rows.denied(EXPIRED)
         return self._place(intent.instrument, intent.side, intent.ticks, intent.lots, intent.tif,
-                           intent.post_only, created_us, ttl_us)
+                           intent.post_only, created_us, ttl_us, intent.reason)
 
     def _place(self, instrument: int, side: int, ticks: int, lots: int, tif: int,
-               post_only: bool, created_us: int, ttl_us: int) -> int:
+               post_only: bool, created_us: int, ttl_us: int, reason: str) -> int:
         start_ns = mono_ns()
         self.intents += 1
         crash_points.pass_by("after_intent")
@@ -131,7 +136,10 @@ class StrategyDesk:
         if handle < 0:
             return self._rows.denied(handle)
         self._trackers.record(ORDER_PLACEMENT, elapsed_ns)
-        return int(self._table.client_id(handle))
+        client_id = int(self._table.client_id(handle))
+        if reason:
+            self._rows.reasons[client_id] = reason
+        return client_id
 
     def amend(self, client_id: int, ticks: int, lots: int) -> int:
         """Change a working order in place. Returns 0 or a negative verdict."""
@@ -140,6 +148,20 @@ class StrategyDesk:
             return -1
         verdict = self._router.amend(handle, ticks, lots)
         return self._rows.denied(verdict) if verdict < 0 else 0
+
+    def replace(self, client_id: int, ticks: int, lots: int) -> int:
+        """Let a working order be ``lots`` at ``ticks`` the way that costs the venue's limits least.
+
+        Returns the ClientId of the order that is to work: the same after an amend, a new one
+        after a cancel and a new order. Negative: the verdict.
+        """
+        handle = self._own(client_id)
+        if handle < 0:
+            return -1
+        found = self._router.replace(handle, ticks, lots, self._clock.now_us(), self.ttl_us)
+        if found < 0:
+            return self._rows.denied(found)
+        return int(self._table.client_id(found))
 
     def cancel(self, client_id: int) -> int:
         """Cancel a working order. Returns 0, or a negative number if there is nothing to do."""
@@ -175,6 +197,20 @@ class StrategyDesk:
     def book(self, instrument: int) -> Book:
         """The live book of an instrument."""
         return self._books[instrument]
+
+    def ticker(self, instrument: int) -> Ticker | None:
+        """The venue's summary of 24 hours, if the run asks for it."""
+        return self.views.ticker(instrument) if self.views is not None else None
+
+    def candles(self, instrument: int) -> Sequence[Candle]:
+        """The last candles, oldest first, if the run asks for them."""
+        return self.views.candles(instrument) if self.views is not None else ()
+
+    def ahead_lots(self, client_id: int) -> int:
+        """Visible size that trades before our order at its price; -1 if that is not known."""
+        if self.views is None or self._own(client_id) < 0:
+            return -1
+        return self.views.ahead_lots(client_id)
 
     def now_us(self) -> int:
         """The world's wall clock, microseconds."""

@@ -14,7 +14,9 @@ from fastcore.probe.clock import mono_ns
 from fastcore.probe.trackers import INTENT_GENERATION, LOOP_ITERATION
 from hftbot.engine.desk import OrderBookkeeping, StrategyDesk
 from hftbot.engine.guard import HALTED, REDUCING, STATE_NAMES, Guard
+from hftbot.engine.hours import HoursDoor, TradingHours
 from hftbot.engine.ledger import Ledger, fill_key
+from hftbot.engine.refusals import Refusals
 from hftbot.engine.router import Router
 from hftbot.errors import HftbotError
 from hftbot.words import crash_points
@@ -23,7 +25,7 @@ from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust, Trade, VenueMode
 from hftbot.words.order import OrderState, client_id_parts
-from hftbot.words.ports import Clock, Notes, Strategy
+from hftbot.words.ports import Clock, Notes, Strategy, Views
 
 OVERFILLED = 2
 CANCEL_AGAIN_NS = 5_000_000_000
@@ -66,7 +68,12 @@ class Engine:
         self.disabled: list[str] = []
         # Whether an order that the venue refused with these words counts as its failure.
         self.is_failure: Callable[[str], bool] = lambda code: True
+        self.forbids: Callable[[str], bool] = lambda code: False
+        self.views: Views | None = None
         self.blind = True
+        self.refusals = Refusals(lambda text: self.notes.warn(text))
+        self.hours = HoursDoor(TradingHours(), router, rows,
+                               lambda text: self.notes.warn(text))
         # Accounted (law 8): each change of a trusted book woke the strategies, was superseded by
         # a newer one before they were woken, or waits in _postponed.
         self.wakes = self.wakes_skipped = 0
@@ -90,6 +97,7 @@ class Engine:
         """Give a strategy its desk. Call before start()."""
         desk = StrategyDesk(len(self.voices) + 1, self.clock, self.router, self.rows,
                             self.ledger.instruments, self.books, self.trackers, self.ttl_us)
+        desk.views = self.views
         self.voices.append((strategy, desk))
         return desk
 
@@ -106,6 +114,7 @@ class Engine:
         self.trading = True
         self.guard.check_holdings(self.ledger)
         self.router.admit(self.guard.state != HALTED)
+        self.hours.tick(self.clock.now_us())
         for strategy, desk in self.voices:
             try:
                 strategy.on_start(desk)
@@ -200,6 +209,8 @@ class Engine:
         profit = self.profit_net()
         if self.marked:
             self.guard.check_loss(profit, now_us)
+        self.hours.tick(now_us)
+        self.refusals.tick(self.clock.mono_ns())
         self._check_short()
         self._check_venue()
         self._check_rows()
@@ -235,10 +246,7 @@ class Engine:
 
     def cancel_everything(self) -> int:
         """Ask the venue to cancel every order that is not done. Returns how many were asked."""
-        asked = 0
-        for handle in self.rows.open_handles():
-            asked += self.router.cancel(handle) == 0
-        return asked
+        return self.router.cancel_many(self.rows.open_handles())
 
     def _cancel_of_disabled(self) -> None:
         """A cancel may be lost or find no wire: those of disabled strategies are repeated."""
@@ -299,6 +307,7 @@ class Engine:
 
     def _answered(self, client_id: int, handle: int) -> None:
         """The venue took an order."""
+        self.router.counter.confirmed(handle, self.clock.mono_ns())
         if self.table.state(handle) == OrderState.SENT:
             self.guard.latency.answered(self.clock.mono_ns() - self.table.created_ns(handle))
         if self.router.breaker.succeeded(client_id):
@@ -348,7 +357,8 @@ class Engine:
     def _rejected(self, event: ev.OrderRejected) -> None:
         handle = self.table.find(event.client_id)
         self.rejects += 1
-        self.notes.warn(f"order {event.client_id} rejected: {event.code}")
+        self.refusals.add(event.client_id, event.code, self.clock.mono_ns())
+        self._forbidden(event.code)
         if handle < 0 or self.table.state(handle) >= OrderState.FILLED:
             return
         if self.is_failure(event.code):
@@ -360,6 +370,11 @@ class Engine:
 
     def _filled(self, event: ev.OrderFilled) -> None:
         if self.ledger.seen(event.fill_id):
+            return
+        if self.ledger.leave_others and not client_id_parts(event.client_id).strategy:
+            self.external_fills += 1
+            self.ledger.put_aside(event)
+            self.guard.refresh_funds(self.ledger)
             return
         handle = self.table.find(event.client_id) if event.client_id else -1
         desk = self.desks[event.instrument]
@@ -413,6 +428,7 @@ class Engine:
             return
         desk = self.desks[self.table.instrument(handle)]
         desk.amended(handle, event.ticks, event.lots, self.clock.now_us())
+        self.router.counter.moved(handle, self.clock.mono_ns())
         self._tell_order(event, handle)
         self._finish_if_full(handle, event.client_id, event.ts_us)
 
@@ -429,6 +445,8 @@ class Engine:
         if event.state != OrderState.REJECTED:
             self._answered(event.client_id, handle)
         desk = self.desks[self.table.instrument(handle)]
+        if event.state == OrderState.CANCELED:
+            self.router.count_end(handle)
         desk.done(handle, int(event.state), self.clock.now_us())
         self._finish(handle, event, event.state, event.reason)
 
@@ -452,6 +470,7 @@ class Engine:
 
     def _cancel_rejected(self, event: ev.CancelRejected) -> None:
         self.notes.info(f"cancel or amend of order {event.client_id} refused: {event.code}")
+        self._forbidden(event.code)
         handle = self.table.find(event.client_id)
         if handle >= 0:
             if event.amend:
@@ -477,3 +496,9 @@ class Engine:
 
     def _venue_error(self, event: ev.VenueError) -> None:
         self.notes.warn(f"venue says: {event.code}")
+        self._forbidden(event.code)
+
+    def _forbidden(self, code: str) -> None:
+        """A key or an account that the venue refuses gets no better by asking again."""
+        if self.forbids(code):
+            self.guard.halt(f"the venue refuses this key or account: {code}")

@@ -41,6 +41,8 @@ class Guard:
         self._on_state = on_state
         self._journal_reason = "the journal refused a record"
         self._told = ACTIVE
+        # Instruments that a human closed: what is held there may only become less.
+        self.closed: set[int] = set()
         self._day = -1
         self._day_start_profit = 0.0
 
@@ -78,7 +80,8 @@ class Guard:
         for index, (gate, book) in enumerate(zip(self.gates, books, strict=True)):
             if book.has_bid():
                 worth = ledger.instruments[index].value(book.best_bid(), 1)
-                gate.position_lots_max = int(position_max / worth)
+                gate.position_lots_max = (0 if index in self.closed
+                                          else int(position_max / worth))
                 gate.revalue()
 
     def check_loss(self, profit_net: float, now_us: int) -> None:
@@ -113,6 +116,11 @@ class Guard:
         if self.account.gross_e10 > self.account.gross_e10_max:
             self.raise_to(REDUCING, f"{self.account.gross_e10 / E10:.2f} held is more than "
                           "GROSS_USD_MAX allows")
+
+    def close(self, index: int) -> None:
+        """Only exits from here on in one market, until the next start."""
+        self.closed.add(index)
+        self.gates[index].position_lots_max = 0
 
     def keep(self, reason: str) -> None:
         """Something was stopped that only a human may start again; the rest goes on."""

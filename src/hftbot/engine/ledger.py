@@ -44,6 +44,10 @@ class Ledger:
         self.instruments = tuple(instruments)
         self.positions = tuple(positions)
         self.balances_e10: dict[str, int] = {}
+        # What of an asset is on the account and not ours: never counted, never sold.
+        self.aside_e10: dict[str, int] = {}
+        # Whether others trade on the account too: their fills go there, not into our positions.
+        self.leave_others = False
         self.fills = 0
         self.duplicates = 0
         self.fees_e10 = 0
@@ -93,6 +97,18 @@ class Ledger:
         twice_open = position.lots * (bid_ticks + ask_ticks) - 2 * position.cost
         return grid.worth(position.realised) + grid.worth(twice_open) / 2
 
+    def put_aside(self, event: OrderFilled) -> None:
+        """Somebody else bought or sold on the account: their coins, not ours."""
+        grid = self.instruments[event.instrument]
+        lot_e10: int = grid.lot_units * E10 // 10**grid.qty_precision
+        amount_e10 = event.lots * lot_e10 * (1 if event.side == 0 else -1)
+        self.aside_e10[grid.base] = max(0, self.aside_e10.get(grid.base, 0) + amount_e10)
+
+    def own_e10(self, asset: str) -> int | None:
+        """The balance without what is not ours; None if it was never told."""
+        amount_e10 = self.balances_e10.get(asset)
+        return None if amount_e10 is None else amount_e10 - self.aside_e10.get(asset, 0)
+
     def funds_value(self, instrument: int) -> int:
         """Quote balance in tick-lots of the instrument, rounded down; -1 if never told."""
         grid = self.instruments[instrument]
@@ -106,11 +122,11 @@ class Ledger:
     def funds_lots(self, instrument: int) -> int:
         """Base balance in lots of the instrument, rounded down; -1 if never told."""
         grid = self.instruments[instrument]
-        amount_e10 = self.balances_e10.get(grid.base)
+        amount_e10 = self.own_e10(grid.base)
         if amount_e10 is None:
             return -1
         scale: int = 10**grid.qty_precision
-        return min(FUNDS_MAX, amount_e10 * scale // (grid.lot_units * E10))
+        return max(0, min(FUNDS_MAX, amount_e10 * scale // (grid.lot_units * E10)))
 
     def fees(self) -> float:
         """Fees paid in this run, in quote units."""

@@ -73,11 +73,13 @@ class Reconciliation:
     differences: list[PositionDiffered] = field(default_factory=list)
     positions: list[tuple[int, int, int]] = field(default_factory=list)
     fills_found: int = 0
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def history(self) -> bool:
         """True if there is anything to tell."""
-        return bool(self.run or self.fates or self.externals or self.differences)
+        return bool(self.run or self.fates or self.externals or self.differences
+                    or self.remarks)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,17 +21,22 @@ _POSITION = struct.Struct("<5q")
 _ROW = struct.Struct("<8q")
 # A fill in the venue's own words: fill key, maker (0 or 1), fill id.
 KIND_FILL_TEXT = 15
+KIND_DRY = 16
 _FILL_TEXT = struct.Struct("<qB")
 ROW_BYTES = 64
 STATE_CHECK, STATE_FIRST, STATE_CLEAN = 0, 1, 2
 # Fills that a venue tells again after a reconnect are its last ones; so are those that come late.
 KEYS_MAX = 512
 ENDED_MAX = 256
+# Transactions that a venue's counter may still remember.
+SPENT_MAX = 4096
 # A fill is told at most this long after the end of its order.
 LATE_US = 60_000_000
 
 NAMED, SENT, LIVE, PARTIAL = (int(OrderState.NAMED), int(OrderState.SENT), int(OrderState.LIVE),
                               int(OrderState.PARTIAL))
+# When (wall us), for which instrument, and which kind of row.
+Spent = tuple[int, int, int]
 DOUBT, FULL = int(OrderState.DOUBT), int(OrderState.FILLED)
 
 
@@ -67,6 +73,12 @@ def fill_text_parse(payload: bytes) -> tuple[int, bool, str]:
     """(fill key, maker, fill id) of such a record."""
     key, maker = _FILL_TEXT.unpack_from(payload)
     return key, bool(maker), payload[_FILL_TEXT.size:].decode("utf-8", "replace")
+
+
+def dry_payload(text: str) -> bytes:
+    """Payload of a KIND_DRY record: a request that was not sent, never as long as a row."""
+    payload = text.encode()
+    return payload + b" " if len(payload) == ROW_BYTES else payload
 
 
 def row_records(records: Iterable[tuple[int, int, bytes]]) -> Iterator[tuple[int, Sequence[int]]]:
@@ -121,6 +133,7 @@ class Replay:
         self.first = False
         self.clean = False
         self.last_us = 0
+        self.spent: deque[Spent] = deque(maxlen=SPENT_MAX)
         self.on_over: Callable[[ReplayedOrder, int], None] = lambda order, state: None
         self._handlers: dict[int, Callable[[Sequence[int]], None]] = {
             rows.KIND_ORDER: self._order, rows.KIND_FILL: self._fill, rows.KIND_DONE: self._done,
@@ -157,6 +170,7 @@ class Replay:
         client_id, flags, ticks, lots, created_us, self.last_us = words[:6]
         self.named += 1
         self.counter = client_id & 0xFFFFFFFF
+        self.spent.append((self.last_us, flags & 0xFFFF, rows.KIND_ORDER))
         self.orders[client_id] = ReplayedOrder(
             client_id, flags & 0xFFFF, flags >> 16 & 1, flags >> 20 & 0xF, flags >> 24 & 1, ticks,
             lots, created_us)
@@ -207,6 +221,7 @@ class Replay:
 
     def _cancel(self, words: Sequence[int]) -> None:
         self.last_us = words[6]
+        self.spent.append((self.last_us, words[1] & 0xFFFF, rows.KIND_CANCEL))
 
     def _doubt(self, words: Sequence[int]) -> None:
         self.last_us = words[6]
@@ -216,6 +231,7 @@ class Replay:
 
     def _amend(self, words: Sequence[int]) -> None:
         self.last_us = words[6]
+        self.spent.append((self.last_us, words[1] & 0xFFFF, rows.KIND_AMEND))
         order = self.orders.get(words[0])
         if order is not None:
             order.wish_ticks, order.wish_lots = words[2:4]
@@ -290,7 +306,8 @@ class Carried:
     ``orders`` are those that were not done; ``ended`` those that ended so late that a fill of
     them may not have been told. ``first_profit_e10`` is from where the loss of ``day`` counts,
     for a run that begins with these positions and with nothing realised. ``lost`` are sentences
-    about what cannot be taken over.
+    about what cannot be taken over. ``spent`` are the last transactions, oldest first, for the
+    venue's counter.
     """
 
     run: int
@@ -304,6 +321,7 @@ class Carried:
     day: int
     first_profit_e10: int
     lost: tuple[str, ...]
+    spent: tuple[Spent, ...] = ()
 
 
 def carry(replay: Replay, run: int, symbols: Sequence[str],
@@ -336,7 +354,10 @@ def carry(replay: Replay, run: int, symbols: Sequence[str],
     ended = tuple(client_id for client_id, ended_us in replay.ended.items()
                   if replay.last_us - ended_us <= LATE_US)
     return Carried(run, replay.clean, replay.records, replay.last_us, tuple(held), tuple(orders),
-                   ended, tuple(replay.keys), replay.day, profit_e10, tuple(lost))
+                   ended, tuple(replay.keys), replay.day, profit_e10, tuple(lost),
+                   tuple((at_us, grids[symbols[index]].index, kind)
+                         for at_us, index, kind in replay.spent
+                         if index < len(symbols) and symbols[index] in grids))
 
 
 def _worth_e10(grid: Instrument, tick_lots: int) -> int:

@@ -29,7 +29,8 @@ GRACE_US = 5 * SECOND_US
 SHARE = 1_000_000
 # How long an exchange by hand is faulty.
 MINUTES = 600
-ORDER_METHODS = ("add_order", "amend_order", "cancel_order")
+CANCEL_METHODS = ("cancel_order", "batch_cancel")
+ORDER_METHODS = ("add_order", "amend_order", "edit_order", "batch_add", *CANCEL_METHODS)
 REFUSALS = ("EService:Unavailable", "EService:Busy", "EGeneral:Internal error")
 _SEQUENCE = re.compile(r'"sequence":(\d+)')
 _CHECKSUM = re.compile(r'"checksum":(\d+)')
@@ -191,7 +192,8 @@ class FaultyConnection:
         if method not in ORDER_METHODS:
             self.inner.on_text(frame)
         elif self.injector.hit("lose_requests") is None:
-            refusal = self.injector.hit("refuse") if method != "cancel_order" else None
+            refusal = self.injector.hit("refuse") if (
+                method not in CANCEL_METHODS) else None
             if refusal is None:
                 self.inner.on_text(frame)
                 return

@@ -34,6 +34,7 @@ from hftbot.exchange.triggers import Term
 from hftbot.exchange.waiting import Waiting
 from hftbot.words.ports import Rng
 
+# The matcher's owner of the account's orders; each sender_sub_id has a number of its own above.
 OWNER = 1
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 PAIRS = tuple(one + other for one in ALPHABET for other in ALPHABET)
@@ -85,6 +86,7 @@ class OrderDesk:
         self.trade_ids = [1 for _ in markets]
         self.counts = {"orders": 0, "refused": 0, "fills": 0}
         self.waiting = Waiting(self)
+        self.owners = {"": OWNER}
         # Told of an order that is to be started at its effective_us.
         self.on_scheduled: Callable[[Order], None] = lambda order: None
 
@@ -149,7 +151,8 @@ class OrderDesk:
                 order.side, order.ticks):
             raise Refused("EOrder:Post only order")
         if order.tif == FOK and self.switches.fok_reject == "ack" and matcher.fillable(
-                OWNER, order.side, order.ticks, order.lots, order.stp) < order.lots:
+                self.owner(order.sender), order.side, order.ticks, order.lots,
+                order.stp) < order.lots:
             raise Refused("EOrder:Invalid order")
 
     def accept(self, index: int, order: Order, asset: str, amount: int, now_us: int) -> Batch:
@@ -186,9 +189,9 @@ class OrderDesk:
         stamp = self.stamps.micro(now_us)
         batch = Batch()
         tif = IOC if order.ticks == 0 else order.tif
-        order.matcher_id = matcher.place(OWNER, order.side, order.ticks, order.open_lots, tif,
-                                         int(order.post_only), order.stp, order.expire_us,
-                                         order.display_lots)
+        order.matcher_id = matcher.place(
+            self.owner(order.sender), order.side, order.ticks, order.open_lots, tif,
+            int(order.post_only), order.stp, order.expire_us, order.display_lots)
         if order.matcher_id < 0:
             reason = ("Post only order" if order.matcher_id == WOULD_TAKE
                       else "Engine is full" if order.matcher_id == FULL else "Invalid order")
@@ -262,9 +265,9 @@ class OrderDesk:
         stamp = self.stamps.micro(now_us)
         public = self.markets[index].fills_are_public
         for row in batch.fills:
-            if row[1] == OWNER:
+            if row[1] >= OWNER:
                 self.fill(index, row, row[0], 1 - row[4], True, stamp)
-            if row[3] == OWNER:
+            if row[3] >= OWNER:
                 self.fill(index, row, row[2], row[4], False, stamp)
             if public:
                 self.publish_trade(index, batch, row[4], row[5], row[6])
@@ -272,7 +275,7 @@ class OrderDesk:
             self.publish_trade(index, batch, side, ticks, lots)
         for order_id, owner, reason, _left in batch.cancels:
             order = self.matched.get((index, order_id))
-            if owner == OWNER and order is not None:
+            if owner >= OWNER and order is not None:
                 kind = "expired" if reason == REASON_EXPIRED else "canceled"
                 why = "" if kind == "expired" else self.reason_text(reason)
                 self.end(index, order, kind, why, stamp)
@@ -295,8 +298,10 @@ class OrderDesk:
         order.fee_e10 += fee
         self.counts["fills"] += 1
         exec_id = self.ids.next("T")
+        done = self.switches.last_trade_status == "filled" and order.open_lots == 0
         text = reports.trade(order, self.texts[index], exec_id, self.trade_ids[index], ticks, lots,
-                             fee, maker, stamp, base.fee_e10)
+                             fee, maker, stamp, base.fee_e10,
+                             "filled" if done else "partially_filled")
         self.say(order, "trade", text)
         self.recent_trades.append(text)
         self.history.filled(order, exec_id, self.trade_ids[index], ticks, lots, fee, maker, stamp)
@@ -331,6 +336,10 @@ class OrderDesk:
             del self.named[order.cl_ord_id]
 
     # Bookkeeping.
+
+    def owner(self, sender: str) -> int:
+        """Whose orders must not trade with each other: those of one sender_sub_id."""
+        return self.owners.setdefault(sender, OWNER + len(self.owners))
 
     def say(self, order: Order, kind: str, text: str) -> None:
         """Put a row on the executions channel."""
@@ -406,8 +415,12 @@ class OrderDesk:
         """Rows of the executions snapshot: the open orders."""
         rows = []
         for order in self.orders.values():
+            index = self.index[order.symbol]
             status = "partially_filled" if order.filled_lots else "new"
-            rows.append(reports.full(order, self.texts[self.index[order.symbol]], "new", status,
+            if not order.matcher_id and order.order_id not in self.waiting.orders[index]:
+                status = "pending_new"
+            kind = "pending_new" if status == "pending_new" else "new"
+            rows.append(reports.full(order, self.texts[index], kind, status,
                                      self.stamps.micro(order.created_us)))
         return rows
 
@@ -440,7 +453,7 @@ class OrderDesk:
                 continue
             matcher = self.markets[index].matcher
             order.matcher_id = matcher.place(
-                OWNER, order.side, order.ticks, order.open_lots,
+                self.owner(order.sender), order.side, order.ticks, order.open_lots,
                 GTD if order.expire_us else GTC, 0, order.stp, order.expire_us,
                 order.display_lots)
             if order.matcher_id < 0:

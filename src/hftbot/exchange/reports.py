@@ -208,7 +208,8 @@ def refilled(order: Order, text: ListingText, stamp: str) -> str:
 
 
 def trade(order: Order, text: ListingText, exec_id: str, trade_id: int, ticks: int, lots: int,
-          fee_e10: int, maker: bool, stamp: str, base_fee_e10: int = 0) -> str:
+          fee_e10: int, maker: bool, stamp: str, base_fee_e10: int = 0,
+          status: str = "partially_filled") -> str:
     """A fill; the order's totals already include it. ``fee_e10`` is the fee's quote value."""
     quote = text.listing.quote
     fee = (f'{{"asset":{quoted(text.listing.base)},"qty":{money(base_fee_e10)}}}' if order.base_fee
@@ -218,7 +219,7 @@ def trade(order: Order, text: ListingText, exec_id: str, trade_id: int, ticks: i
             f'"side":"{SIDES[order.side]}","last_qty":{text.qty(lots)},'
             f'"last_price":{text.price(ticks)},"liquidity_ind":"{"m" if maker else "t"}",'
             f'"cost":{text.cost(ticks * lots)},"order_type":"{order.order_type}",'
-            f'"timestamp":"{stamp}","order_status":"partially_filled",'
+            f'"timestamp":"{stamp}","order_status":"{status}",'
             f'"cum_qty":{text.qty(order.filled_lots)},'
             f'"cum_cost":{text.cost(order.filled_tick_lots)},'
             f'"avg_price":{text.average(order.filled_tick_lots, order.filled_lots)},'

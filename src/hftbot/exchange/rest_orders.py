@@ -44,11 +44,13 @@ FLAGS = frozenset(("post", "fcib", "fciq", "viqc", "nompp"))
 
 
 class Caller(Connection):
-    """Stands for a REST request at the trading methods: keeps the answers that they would send."""
+    """Stands for REST at the trading methods: keeps the answers that they would send."""
 
     def __init__(self, face: KrakenFace) -> None:
         self.answers: list[dict[str, Any]] = []
         super().__init__(face, "private", 0)
+        # No socket is behind it: nothing may look for its silence.
+        self.closed = True
 
     def send(self, text: str, written_us: int, stream: int) -> None:
         """Take an answer; a REST client reads nothing else."""
@@ -56,20 +58,21 @@ class Caller(Connection):
             self.answers.append(json.loads(text, parse_float=Decimal))
 
 
-def call(face: KrakenFace, method: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Do a trading method now; its answers. Raises Refused in REST's words if there is one no."""
-    handler = trading.METHODS.get(method)
-    if handler is None:
-        raise Refused("EGeneral:Unknown method")
-    caller = Caller(face)
-    try:
+    def ask(self, method: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Do a trading method now; its answers. Raises Refused."""
+        self.answers = []
         check_form(method, params)
-        handler(caller, method, None, dict(params), face.now_us, face.now_us)
+        trading.METHODS[method](self, method, None, dict(params), self.face.now_us,
+                                self.face.now_us)
+        return self.answers
+
+
+def call(caller: Caller, method: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Do a trading method now; its answers. Raises Refused in REST's words if there is one no."""
+    try:
+        answers = caller.ask(method, params)
     except Refused as refusal:
         raise Refused(rest_error(str(refusal))) from refusal
-    finally:
-        caller.closed = True
-    answers = caller.answers
     if len(answers) == 1 and not answers[0].get("success") and "result" not in answers[0]:
         raise Refused(rest_error(str(answers[0].get("error", ""))))
     return answers

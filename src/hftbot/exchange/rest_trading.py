@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hftbot.exchange.requests import ARGUMENTS, Refused
 from hftbot.exchange.rest_form import Fields, decimal_of, flag_of, list_of, text_of, whole_of
-from hftbot.exchange.rest_orders import call, order_params, rest_error
+from hftbot.exchange.rest_orders import Caller, call, order_params, rest_error
 from hftbot.exchange.rest_words import asked_words, order_line
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class RestTrading:
     def __init__(self, rest: Rest) -> None:
         self.rest = rest
         self.face = rest.face
+        self.asker: Caller | None = None
         self.calls = {
             "AddOrder": self.add, "AddOrderBatch": self.add_batch, "AmendOrder": self.amend,
             "EditOrder": self.edit, "CancelOrder": self.cancel,
@@ -35,7 +36,7 @@ class RestTrading:
         symbol = self.rest.pair(fields)
         params = order_params(fields, self.face.now_us, self.last_price(symbol))
         validate = flag_of(fields, "validate")
-        [answer] = call(self.face, "add_order",
+        [answer] = call(self.caller(), "add_order",
                         {**params, "symbol": symbol, **({"validate": True} if validate else {})})
         told: dict[str, Any] = {"descr": asked_words(params, self.face.listings[symbol])}
         order_id = answer["result"].get("order_id")
@@ -60,7 +61,7 @@ class RestTrading:
         deadline = text_of(fields, "deadline")
         if deadline:
             params["deadline"] = deadline
-        [answer] = call(self.face, "batch_add", params)
+        [answer] = call(self.caller(), "batch_add", params)
         told = []
         for order, row in zip(orders, answer["result"], strict=True):
             if row.get("error"):
@@ -87,7 +88,7 @@ class RestTrading:
         if flag_of(fields, "post_only"):
             params["post_only"] = True
         try:
-            [answer] = call(self.face, "amend_order", params)
+            [answer] = call(self.caller(), "amend_order", params)
         except Refused as refusal:
             # AmendOrder has the trading methods' own names for these fields.
             text = str(refusal).replace(f"{ARGUMENTS}volume", f"{ARGUMENTS}order_qty")
@@ -118,7 +119,7 @@ class RestTrading:
             params["validate"] = True
         if text_of(fields, "deadline"):
             params["deadline"] = text_of(fields, "deadline")
-        [answer] = call(self.face, "edit_order", params)
+        [answer] = call(self.caller(), "edit_order", params)
         return self.edited(answer["result"], params, symbol)
 
     def edited(self, result: dict[str, Any], params: dict[str, Any], symbol: str) -> Any:
@@ -151,7 +152,7 @@ class RestTrading:
             params = {"order_userref": [int(txid)]}
         else:
             params = {"order_id": [txid]}
-        answers = call(self.face, "cancel_order", params)
+        answers = call(self.caller(), "cancel_order", params)
         return sum(1 for answer in answers if answer.get("success"))
 
     def cancel_batch(self, fields: Fields) -> Any:
@@ -168,7 +169,7 @@ class RestTrading:
             params["orders"] = orders
         if names:
             params["cl_ord_id"] = names
-        [answer] = call(self.face, "batch_cancel", params)
+        [answer] = call(self.caller(), "batch_cancel", params)
         count = answer.get("orders_cancelled", answer.get("result", {}).get("count", 0))
         return {"count": count}
 
@@ -188,6 +189,12 @@ class RestTrading:
         except Refused as refusal:
             raise Refused(f"{ARGUMENTS}timeout") from refusal
         return {"currentTime": current, "triggerTime": trigger}
+
+    def caller(self) -> Caller:
+        """Who asks the trading methods for us."""
+        if self.asker is None:
+            self.asker = Caller(self.face)
+        return self.asker
 
     # Words.
 

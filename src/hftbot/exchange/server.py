@@ -36,6 +36,7 @@ SECRET_FACTS = frozenset(("api_key", "api_secret", "guardian_api_key", "guardian
 SAVE_S = 1.0
 # Frames and events are handled in steps of this much; finer timers would only burn processor time.
 TIMER_S_MIN = 0.0005
+ATTACH_S = 5.0
 TIMER_S_MAX = 0.25
 # What a client leaves unread in the system's and our buffers before its frames wait here.
 UNSENT_BYTES_MAX = 1 << 16
@@ -114,10 +115,15 @@ class Reader:
 
 
 class ExchangeServer:
-    """One listening exchange. ``start`` it, wait for ``stopped``, ``close`` it."""
+    """One listening exchange. ``start`` it, wait for ``stopped``, ``close`` it.
 
-    def __init__(self, settings: ExchangeSettings, events: Iterable[Event] | None = None) -> None:
+    With ``tls``, an SSL context, it serves https and wss.
+    """
+
+    def __init__(self, settings: ExchangeSettings, events: Iterable[Event] | None = None,
+                 tls: Any = None) -> None:
         self.settings = settings.check()
+        self.tls = tls
         self.folder = StateFolder(self.settings.state_dir)
         self.saved: dict[str, Any] | None = None
         try:
@@ -148,6 +154,7 @@ class ExchangeServer:
         self.runner: web.AppRunner | None = None
         self.port = 0
         self.closed = False
+        self.asked_s = 0.0
 
     # Life.
 
@@ -162,7 +169,7 @@ class ExchangeServer:
         self.runner = web.AppRunner(app, access_log=None, handle_signals=False,
                                     shutdown_timeout=1.0)
         await self.runner.setup()
-        site = web.TCPSite(self.runner, "127.0.0.1", self.settings.port)
+        site = web.TCPSite(self.runner, "127.0.0.1", self.settings.port, ssl_context=self.tls)
         try:
             await site.start()
         except OSError as error:
@@ -181,10 +188,10 @@ class ExchangeServer:
 
     def endpoint(self) -> dict[str, Any]:
         """How to reach this exchange, with the account's key."""
-        host = f"127.0.0.1:{self.port}"
-        return {"rest_url": f"http://{host}", "ws_url": f"ws://{host}/v2",
-                "ws_auth_url": f"ws://{host}/v2/auth", "ws_l3_url": f"ws://{host}/v2/l3",
-                "pid": os.getpid(),
+        host, secure = f"127.0.0.1:{self.port}", "s" if self.tls else ""
+        return {"rest_url": f"http{secure}://{host}", "ws_url": f"ws{secure}://{host}/v2",
+                "ws_auth_url": f"ws{secure}://{host}/v2/auth",
+                "ws_l3_url": f"ws{secure}://{host}/v2/l3", "pid": os.getpid(),
                 "api_key": self.face.gate.api_key, "api_secret": self.face.gate.api_secret,
                 "guardian_api_key": self.face.gate.guardian_key,
                 "guardian_api_secret": self.face.gate.guardian_secret,
@@ -348,6 +355,9 @@ class ExchangeServer:
 
     async def rest(self, request: web.Request) -> web.Response:
         """Any other path: REST."""
+        if self.stopped.is_set():
+            return web.Response(status=503, text="the exchange is closing")
+        self.asked_s = time.monotonic()
         body = await request.read()
         # The same way there and back for every request, so that none overtakes another.
         way_s = 0.0 if request.path.startswith("/sim/") else (
@@ -375,12 +385,17 @@ async def watch_pipe(stop: Callable[[], None]) -> None:
 
 
 async def linger(server: ExchangeServer, seconds: float) -> None:
-    """The bot is gone: serve on for a while, longer if another has attached, then stop."""
+    """The bot is gone: serve on for a while, longer if another has attached, then stop.
+
+    Whoever asked a moment ago means to attach.
+    """
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline or server.readers:
-        await asyncio.sleep(min(0.2, max(0.01, deadline - time.monotonic())))
-        if server.readers:
-            deadline = time.monotonic() + seconds
+    while True:
+        now = time.monotonic()
+        deadline = max(deadline, server.asked_s + ATTACH_S, now + seconds if server.readers else 0)
+        if now >= deadline and not server.readers:
+            break
+        await asyncio.sleep(min(0.2, max(0.01, deadline - now)))
     server.stopped.set()
 
 
@@ -424,12 +439,14 @@ def keep_house() -> None:
 
 
 async def serve(settings: ExchangeSettings, events: Iterable[Event] | None = None,
-                out: TextIO | None = None) -> int:
+                out: TextIO | None = None, tls: Any = None,
+                duration_s: float | None = None) -> int:
     """Run the exchange until SIGTERM, SIGINT, or (with watch_stdin) linger_s after stdin ends.
 
+    ``tls``: an SSL context to serve https and wss with; ``duration_s``: not longer than this.
     Returns the exit code. Raises ConfigError or StoreError before it listens.
     """
-    server = ExchangeServer(settings, events)
+    server = ExchangeServer(settings, events, tls)
     document = await server.start()
     keep_house()
     loop = asyncio.get_running_loop()
@@ -440,7 +457,8 @@ async def serve(settings: ExchangeSettings, events: Iterable[Event] | None = Non
     print_banner(server, document, out or sys.stdout)
     if settings.watch_stdin:
         server.spawn(watch_pipe(lambda: server.spawn(linger(server, settings.linger_s))))
-    await server.stopped.wait()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(server.stopped.wait(), duration_s)
     await server.close()
     if isinstance(server.failure, HftbotError):
         raise server.failure

@@ -90,6 +90,10 @@ class Switches:
     trigger_hold: Literal["placed", "triggered"] = "placed"
     # What cancel_all costs: one per pair (the official client's reckoning), or each order's own.
     cancel_all_cost: Literal["pair", "orders"] = "pair"
+    # What an amend that changes nothing is told, before `No amendable parameters`.
+    no_op_prefix: Literal["EGeneral:Invalid arguments", "EOrder"] = "EGeneral:Invalid arguments"
+    # Status in the report of the trade that completes an order; `filled` follows either way.
+    last_trade_status: Literal["partially_filled", "filled"] = "partially_filled"
     # Whether a deadline less than 500 milliseconds ahead is refused or only missed.
     deadline_short: Literal["missed", "refused"] = "missed"
     # What a cancel of an id that cannot be one is told.

@@ -179,6 +179,11 @@ def new_terms(params: Params, order: Order, face: KrakenFace) -> tuple[Term | No
     return stop, term(listing, limit, kind, "limit_price_type")
 
 
+def nothing_to_amend(face: KrakenFace) -> Refused:
+    """What an amend is told that names nothing, or nothing new."""
+    return Refused(f"{face.settings.switches.no_op_prefix}:No amendable parameters")
+
+
 def amend_order(connection: Connection, method: str, req_id: int | None, params: Params,
                 in_us: int, now_us: int) -> None:
     """Change price or size in place."""
@@ -190,7 +195,7 @@ def amend_order(connection: Connection, method: str, req_id: int | None, params:
     order, by_name = find(connection, params)
     try:
         if not {"order_qty", "limit_price", "display_qty", "trigger_price"} & params.keys():
-            raise Refused("EGeneral:Invalid arguments:No amendable parameters")
+            raise nothing_to_amend(face)
         if face.operations.mode_of(order.symbol) in NO_ORDERS:
             raise Refused("EService:Market in cancel_only mode")
         if params.get("symbol", order.symbol) != order.symbol:
@@ -212,6 +217,9 @@ def amend_order(connection: Connection, method: str, req_id: int | None, params:
             raise Refused(f"{ARGUMENTS}display_qty")
         if shown is not None and lots > order.filled_lots:
             display = display_lots(listing, shown, lots - order.filled_lots)
+        if (lots, ticks) == (order.lots, order.ticks) and stop is None and limit is None and (
+                display in (0, order.display_lots)):
+            raise nothing_to_amend(face)
     except Refused:
         face.desk.rates.charge(order.symbol, now_us, 1.0)
         raise

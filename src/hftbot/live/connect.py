@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from hftbot.errors import BadNonce, ConfigError, Timeout, VenueError
-from hftbot.venue.kraken import codec, rules
+from hftbot.errors import ConfigError, Timeout, VenueError
+from hftbot.live.rest_client import RestClient
+from hftbot.venue.kraken import codec, rest, rules
 from hftbot.wire.ws import Connect
 from hftbot.words.instrument import Instrument
 from hftbot.words.ports import Clock, Http
@@ -16,46 +18,51 @@ ANSWER_S = 10.0
 NEAREST_SHOWN = 5
 
 
+class RestBudget(Protocol):
+    """Counts the REST calls of a key (venue.kraken.limits.RestCalls)."""
+
+    def take(self, name: str, now_ns: int) -> float:
+        """0.0 if the call may be made, else for how many seconds to wait."""
+
+
+async def within_budget(budget: RestBudget, name: str, clock: Clock) -> None:
+    """Wait until a private call of that name is no call too many, and count it."""
+    while wait_s := budget.take(name, clock.mono_ns()):
+        await asyncio.sleep(wait_s)
+
+
 class TokenSource:
     """Fetches WebSocket tokens by signed REST; nonces strictly rise.
 
     ``told`` hears of each token before anybody uses it, so that no log ever shows it. ``nonces``
-    gives nonces where other processes use the same key.
+    gives nonces where other processes use the same key; ``budget`` holds a call back that the
+    venue would refuse. ``rest`` asks anything else with them.
     """
 
     def __init__(self, http: Http, rest_url: str, key: Secret, secret: Secret,
                  clock: Clock, told: Callable[[Secret], None] = lambda token: None,
-                 nonces: Callable[[], int] | None = None) -> None:
+                 nonces: Callable[[], int] | None = None,
+                 budget: RestBudget | None = None) -> None:
         self._told = told
-        self._http = http
-        self._rest_url = rest_url
-        self._key = key
-        self._secret = secret
         self._clock = clock
-        self._nonces = nonces or self._own_nonce
+        self._budget = budget
         self._nonce = 0
+        self.rest = RestClient(http, rest_url, key, secret, nonces or self._own_nonce,
+                               self._hold)
 
     async def fetch(self) -> Secret:
-        """A fresh token. Raises the mapped VenueReject, or TransportError.
+        """A fresh token. Raises the mapped VenueReject, or TransportError."""
+        token = await self.rest.ask(rest.websockets_token(), rest.websockets_token_answer)
+        self._told(token)
+        return token
 
-        A nonce that another process's request overtook on the way is asked with once more.
-        """
-        try:
-            return await self._fetch()
-        except BadNonce:
-            return await self._fetch()
+    async def _hold(self, name: str) -> None:
+        if self._budget is not None:
+            await within_budget(self._budget, name, self._clock)
 
     def _own_nonce(self) -> int:
         self._nonce = max(self._nonce + 1, self._clock.now_us() * 1000)
         return self._nonce
-
-    async def _fetch(self) -> Secret:
-        path, headers, body = rules.token_request(self._key, self._secret, self._nonces())
-        status, answer = await self._http.request("POST", self._rest_url + path, headers, body,
-                                                  ANSWER_S)
-        token = rules.token_response(status, answer)
-        self._told(token)
-        return token
 
 
 async def discover(url: str, connect: Connect, symbols: Sequence[str], maker_fee_e6: int,

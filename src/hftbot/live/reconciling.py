@@ -101,6 +101,7 @@ class Reconciler:
             keys = [*carried.keys[at:at + KEYS_A_ROW], 0, 0, 0][:KEYS_A_ROW]
             self._append(KIND_SEEN, *keys, now_us, 0)
         world.guard.carry_day(carried.day, carried.first_profit_e10)
+        world.limits.resume(carried.spent, [order.instrument for order in carried.orders])
 
     def _restore_order(self, order: ReplayedOrder, now_us: int) -> None:
         age_ns = max(0, now_us - order.created_us) * 1000
@@ -131,6 +132,8 @@ class Reconciler:
         """
         if self.report.run or self.report.fates:
             await wait(self._agrees_or_lasts, SETTLE_S)
+        if self.world.ledger.leave_others:
+            self.report.remarks += self.world.set_aside()
         self.report.positions = self.world.positions_told()
         self.report.differences += self.world.adopt_positions()
 
@@ -187,24 +190,31 @@ class Reconciler:
     def _take_over(self, order: OrderSeen) -> None:
         """An order that no row of ours explains counts in the exposure from now on."""
         ours = order.client_id != 0
+        first = order.venue_id not in self._warned
+        self._warned.add(order.venue_id)
+        if not ours and self.world.ledger.leave_others:
+            self._leave(order, first)
+            return
         client_id = order.client_id or self.engine.table.next_client_id(EXTERNAL)
         handle = self.world.desks[order.instrument].adopt(
             client_id, order.side, order.ticks, order.lots, order.filled_lots, int(Tif.GTC),
             self.world.clock.now_us(), self.world.clock.mono_ns())
-        first = order.venue_id not in self._warned
-        self._warned.add(order.venue_id)
         if ours:
             self._take_over_ours(order, handle >= 0, first)
             return
         if handle >= 0:
             self.world.gateway.adopt(order.venue_id, client_id)
+        self._leave(order, first, handle >= 0)
+
+    def _leave(self, order: OrderSeen, first: bool, counted: bool = False) -> None:
+        """An order of somebody else is told of once, and never touched."""
         if first:
             self.report.externals.append(ExternalSeen(
                 order.venue_id, order.instrument, order.side, order.ticks, order.lots,
-                handle >= 0, order.ts_us))
+                counted, order.ts_us))
             self.world.notes.warn(
                 f"open order {order.venue_id} is not ours by name: left alone, and "
-                + ("counted in our exposure" if handle >= 0 else "not counted in our exposure"))
+                + ("counted in our exposure" if counted else "not counted in our exposure"))
 
     def _take_over_ours(self, order: OrderSeen, adopted: bool, first: bool) -> None:
         if first:
@@ -219,7 +229,7 @@ class Reconciler:
             return
         # No row for it: it has to be gone before we count as reconciled all the same.
         self.listed = False
-        if self.world.spend_cancel():
+        if self.world.spend_cancel(order.instrument):
             self._send([self.world.gateway.cancel_venue_frame(order.venue_id,
                                                               self.world.request_id())])
 
@@ -230,7 +240,7 @@ class Reconciler:
             handle = table.find(client_id)
             if table.state(handle) in (OrderState.LIVE, OrderState.PARTIAL) \
                     and not router.cancel_pending(client_id):
-                router.cancel(handle)
+                router.cancel(handle, urgent=True)
 
     # --- observer of the engine ----------------------------------------------------------------
 

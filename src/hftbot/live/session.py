@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from fastcore.lane.lane import EVENT_BOOK, EVENT_RESYNC, EVENT_SNAPSHOT, EVENT_TRADE
-from hftbot.engine.guard import HALTED, REDUCING
+from hftbot.engine.guard import HALTED
 from hftbot.engine.reconcile import Reconciliation
 from hftbot.engine.recover import Carried
 from hftbot.errors import Disconnected, StoreError, Timeout
+from hftbot.live.level3_stream import Level3Stream
 from hftbot.live.reconciling import Reconciler
 from hftbot.live.world import World
 from hftbot.venue.kraken import rules
@@ -43,7 +44,8 @@ class Session:
     The links call public_* and private_*; ``run`` is the life from ready to verified stop.
     Uses no executor and no real clock, so it runs on virtual time unchanged. ``on_halt`` keeps a
     sticky halt (reason, wall us) and is called off the frame path, once unless it raises
-    StoreError; ``kill_asked`` says why a kill is asked for, or nothing. ``carried`` is what the
+    StoreError; ``kill_asked`` says why a kill is asked for, or nothing, ``drain_asked`` whether to
+    end in order. ``carried`` is what the
     last run of the account left; ``on_reconciled`` is told how that was found, before trading.
     """
 
@@ -60,6 +62,8 @@ class Session:
         self.open_at_exit: int | None = None
         self.drained = False
         self._fetch_token = fetch_token
+        self.level3 = None if world.level3 is None else Level3Stream(world.level3, fetch_token,
+                                                                     world.notes)
         self._interval_s = loop_interval_us / 1e6
         self._over_ns = order_deadline_us * 1000 + DOUBT_GRACE_NS
         self._ask_ns = 0
@@ -70,11 +74,14 @@ class Session:
         self.on_reconciled: Callable[[Reconciliation], None] = lambda report: None
         self.gap_ns = GAP_NS + loop_interval_us * 1000
         self._fresh_until_ns = 1 << 63
-        self._guarded = True
+        self.guarded = True
         self.before_trading: Callable[[], Awaitable[None]] | None = None
+        # Between the last cancel and the verification: what shall become of positions.
+        self.leaving: Callable[[], Awaitable[object]] | None = None
         self.on_tick: Callable[[int], None] = lambda now_us: None
         self.on_halt: Callable[[str, int], None] = lambda reason, now_us: None
         self.kill_asked: Callable[[], str] = lambda: ""
+        self.drain_asked: Callable[[], bool] = lambda: False
         self._public: Wire | None = None
         self._batch: Batch = _SINGLE
         self._private: Wire | None = None
@@ -82,7 +89,7 @@ class Session:
         self._waiting = 0
         self._seen: OrdersSeen | None = None
         self._refusals = 0
-        self._sighted = self._hurried = False
+        self._sighted = self.hurried = False
         self._token = Secret("")
 
     # --- the public link -----------------------------------------------------------------------
@@ -195,6 +202,7 @@ class Session:
             return
         self.engine.blind = False
         self._sighted = True
+        self.world.threshold_told()
         self._refusals = 0
         self.engine.router.attach(self._private.send)
         self.reconciler.sight_restored(self.world.clock.mono_ns())
@@ -213,11 +221,11 @@ class Session:
 
     def set_guarded(self, guarded: bool) -> None:
         """Without a guardian no order leaves; cancels do."""
-        self._guarded = guarded
+        self.guarded = guarded
         self._admit()
 
     def _admit(self) -> None:
-        self.engine.router.admit(self._guarded and self.engine.trading
+        self.engine.router.admit(self.guarded and self.engine.trading
                                  and self.engine.guard.state != HALTED
                                  and not self.engine.blind and not self.reconciler.doubtful)
 
@@ -286,7 +294,7 @@ class Session:
     def stop(self, reason: str) -> None:
         """Ask for an orderly stop; the second call does not wait for a link that is down."""
         if self.stop_asked.is_set():
-            self._hurried = True
+            self.hurried = True
             self.notes.warn(f"{reason}: cancelling again")
             self.engine.cancel_everything()
         else:
@@ -345,6 +353,8 @@ class Session:
         reason = self.kill_asked()
         if reason:
             self.world.guard.halt(reason)
+        elif not self.stop_asked.is_set() and self.drain_asked():
+            self.stop("drain file")
 
     def _tick(self) -> None:
         now_ns = self.world.clock.mono_ns()
@@ -401,6 +411,13 @@ class Session:
         age_ns: int = self.world.clock.mono_ns() - table.created_ns(handle)
         return age_ns > self._over_ns
 
+    @property
+    def verified(self) -> bool:
+        """True if no order is open, or if none can be: we never had a link to send one on."""
+        return self.open_at_exit == 0 or (
+            self.open_at_exit is None and not self._sighted
+            and not self.engine.rows.open_handles())
+
     async def drain(self) -> None:
         """Stop strategies, cancel everything, and prove that nothing of ours is open."""
         self.engine.stop()
@@ -416,6 +433,8 @@ class Session:
             if left_s < MOMENT_S or self.venue_gone or await self.wait_condition(
                     lambda: not self.engine.rows.open_handles(), min(left_s, CANCEL_AGAIN_S)):
                 break
+        if self.leaving is not None and self._sighted and not self.venue_gone:
+            await self.leaving()
         crash_points.pass_by("after_cancel_all_before_verify")
         self.open_at_exit = await self._verify()
         self.drained = True
@@ -425,11 +444,19 @@ class Session:
         if self._private is None:
             return
         for client_id in self.engine.open_client_ids():
+            handle = self.engine.table.find(client_id)
+            self.world.count_cancel(self.engine.table.instrument(handle), handle)
             self._send(self._private, [self.gateway.cancel_frame(client_id,
                                                                  self.world.request_id())])
 
     async def _verify(self) -> int | None:
-        """How many orders of ours the venue still lists; None if it cannot be asked.
+        """How many orders of ours the venue still lists; None if it cannot be asked."""
+        seen = await self.open_orders()
+        return None if seen is None else sum(
+            1 for order in seen if client_id_parts(order.client_id).strategy)
+
+    async def open_orders(self) -> tuple[ev.OrderSeen, ...] | None:
+        """All that the venue lists as open, asked now; None if it cannot be asked.
 
         A link that was up before is waited for, unless we are hurried.
         """
@@ -437,16 +464,14 @@ class Session:
         end_s = loop.time() + READY_S
         hopeless = self.venue_gone or not self._sighted
         if hopeless or not await self.wait_condition(
-                lambda: self._hurried or not self.engine.blind, READY_S) or self.engine.blind:
+                lambda: self.hurried or not self.engine.blind, READY_S) or self.engine.blind:
             return None
         self._seen = None
         self.gateway.ask_again(self.world.clock.mono_ns())
         self._flush_private()
         if not await self.wait_condition(lambda: self._seen is not None, end_s - loop.time()):
             return None
-        seen = self._seen
-        return None if seen is None else sum(
-            1 for order in seen.orders if client_id_parts(order.client_id).strategy)
+        return None if self._seen is None else self._seen.orders
 
     async def wait_condition(self, condition: Callable[[], bool], deadline_s: float) -> bool:
         """Wait until a condition holds; it is looked at after every frame. False if too late."""
@@ -482,6 +507,10 @@ class Session:
         if self._private is not None:
             self._send(self._private, frames)
 
-    def reducing(self) -> bool:
-        """True if only exits are allowed."""
-        return self.engine.guard.state == REDUCING
+    def limits_left(self) -> dict[str, Any]:
+        """How much of the venue's limits and of our own is used, for the status."""
+        return self.world.limits.left()
+
+    def wires(self) -> dict[str, Wire | None]:
+        """Both connections, None while one is down."""
+        return {"market": self._public, "trading": self._private}

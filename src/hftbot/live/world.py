@@ -25,20 +25,26 @@ from hftbot.engine.breaker import Breaker
 from hftbot.engine.desk import OrderBookkeeping
 from hftbot.engine.engine import Engine
 from hftbot.engine.guard import HALTED, Guard
+from hftbot.engine.hours import TradingHours
 from hftbot.engine.ledger import Ledger, opened_us
 from hftbot.engine.limits import BlindLimit, LatencyLimit
 from hftbot.engine.reconcile import PositionDiffered
 from hftbot.engine.router import Router
+from hftbot.errors import ConfigError
 from hftbot.venue.kraken import rules
 from hftbot.venue.kraken.feed import Feed
 from hftbot.venue.kraken.gateway import Gateway
+from hftbot.venue.kraken.level3 import Level3Feed
+from hftbot.venue.kraken.limits import Limits
+from hftbot.venue.kraken.summaries import Summaries
+from hftbot.venue.kraken.views import MarketViews
 from hftbot.words.events import E10
 from hftbot.words.instrument import Instrument
 from hftbot.words.ports import Clock, Notes, Strategy
 from hftbot.words.secret import Secret
 
-DEPTH = 10
-WIDTH = 4096
+# Ticks a book holds without searching; a deep one is wider.
+WIDTH, WIDTH_DEEP, DEEP = 4096, 65_536, 100
 ROWS = 1024
 CANCEL_SHARE = 4
 
@@ -61,6 +67,8 @@ class World:
         self.table = OrderTable(ROWS)
         self.table.set_run(run)
         self.account = _account(settings)
+        self.limits = Limits([grid.symbol for grid in self.instruments], ROWS,
+                             settings.kraken_tier, clock, self.account.messages)
         self.on_halt: Callable[[], None] = lambda: None
         self.texts: list[Any] = []
         self.lanes: list[Any] = []
@@ -69,8 +77,12 @@ class World:
             self._add(grid)
         positions = [desk.position for desk in self.desks]
         self.ledger = Ledger(self.instruments, positions)
+        self.ledger.leave_others = settings.venue == "live" and settings.holdings == "leave"
         self.gateway = Gateway(self.instruments, clock)
-        self.feed = Feed(self.instruments, self.lanes, DEPTH, settings.book_quiet_us * 1000)
+        self.gateway.on_answer = self.limits.trading.answered
+        self.feed = Feed(self.instruments, self.lanes, int(settings.book_depth),
+                         settings.book_quiet_us * 1000, _summaries(settings, self.instruments))
+        self.level3 = _level3(settings, self.instruments)
         self.gates = [desk.gate for desk in self.desks]
         self.router = Router(clock, self.table, self.desks, self.ledger, self._sent,
                              Breaker(settings.breaker_failures,
@@ -83,13 +95,17 @@ class World:
         self.engine = Engine(clock, self.lanes, self.desks, OrderBookkeeping(self.table),
                              self.guard, self.router, self.ledger, notes, self.trackers,
                              settings.quote_refresh_ttl_us)
+        self.engine.views = MarketViews(self.feed.summaries, self.level3, self.gateway.reports)
         self.engine.is_failure = rules.is_failure
+        self.engine.forbids = rules.forbids
+        self.engine.hours.hours = TradingHours(settings.trading_hours)
 
     def _add(self, grid: Instrument) -> None:
         """The hot half of one instrument."""
         self.decoder.add_symbol(grid.symbol.encode(), grid.price_precision, grid.qty_precision,
                                 grid.tick_units, grid.lot_units)
-        book = OrderBook(grid.index, DEPTH, WIDTH)
+        depth = int(self.settings.book_depth)
+        book = OrderBook(grid.index, depth, WIDTH_DEEP if depth > DEEP else WIDTH)
         checksum = KrakenChecksum(grid.tick_units, grid.lot_units)
         self.lanes.append(Lane(grid.index, self.decoder, book, checksum, FairPrice(),
                                self.trackers))
@@ -98,7 +114,7 @@ class World:
         position = Position(grid.index)
         gate = _gate(grid, self.account, position, self.settings)
         desk = LaneDesk(grid.index, self.table, gate, self.account, position, book, text,
-                        self.journal, None, self.trackers)
+                        self.journal, self.limits.trading, self.trackers)
         desk.deadline_us = self.settings.order_deadline_us
         self.texts.append(text)
         self.desks.append(desk)
@@ -135,9 +151,26 @@ class World:
             return 0.0
         return self.instruments[index].price(book.best_bid() + book.best_ask()) / 2
 
-    def spend_cancel(self) -> bool:
+    def spend_cancel(self, instrument: int) -> bool:
         """Take one message for a cancel that no desk sends. False if the minute is used up."""
-        return bool(self.account.messages.take(1, self.clock.mono_ns(), True))
+        now_ns = self.clock.mono_ns()
+        if not self.account.messages.take(1, now_ns, True):
+            return False
+        self.count_cancel(instrument, -1)
+        return True
+
+    def threshold_told(self) -> None:
+        """The trading link told the account's threshold: keep to it."""
+        points = self.gateway.rate_threshold
+        if self.limits.told(points):
+            self.notes.info(f"the account's tier is {self.limits.tier.name}: {points} points a "
+                            "pair")
+        self.limits.begin()
+
+    def count_cancel(self, instrument: int, handle: int) -> None:
+        """The venue counts a cancel that no desk sent; -1 for an order without a row."""
+        counter, now_ns = self.limits.trading, self.clock.mono_ns()
+        counter.spend(instrument, counter.cancel_cost(handle, now_ns), 0, now_ns)
 
     def request_id(self) -> int:
         """An id for a request that is about no order of ours."""
@@ -168,7 +201,7 @@ class World:
     def _venue_lots(self, index: int) -> int | None:
         """What this instrument holds if the balance is right and its sisters are."""
         base = self.instruments[index].base
-        amount_e10 = self.ledger.balances_e10.get(base)
+        amount_e10 = self.ledger.own_e10(base)
         if amount_e10 is None:
             return None
         for grid in self.instruments:
@@ -198,6 +231,23 @@ class World:
                             f"{grid.price_text(ticks)}")
         return events
 
+    def set_aside(self) -> list[str]:
+        """What the venue's balances have beyond our positions is not ours. Returns sentences.
+
+        For an account that others use too: before ``adopt_positions``, which then takes over no
+        lots that this bot did not buy.
+        """
+        said = []
+        for index, lots, wanted in self.positions_told():
+            grid = self.instruments[index]
+            if wanted > lots:
+                extra_e10 = (wanted - lots) * _lot_e10(grid)
+                self.ledger.aside_e10[grid.base] = extra_e10
+                said.append(f"{grid.qty_text(wanted - lots)} {grid.base} on the account are not "
+                            "this bot's: never counted, never sold (HOLDINGS=leave)")
+        self.guard.refresh_funds(self.ledger)
+        return said
+
     def _sent(self, what: str, client_id: int, now_ns: int) -> None:
         self.gateway.note_sent(self.table.request, client_id, what, now_ns)
 
@@ -205,6 +255,23 @@ class World:
         self.engine.on_guard_state(state, reason)
         if state == HALTED:
             self.on_halt()
+
+
+def _summaries(settings: Settings, instruments: Sequence[Instrument]) -> Summaries:
+    """The tickers and candles that the run asks for."""
+    trigger = "" if settings.ticker == "off" else settings.ticker
+    return Summaries(instruments, trigger, 0 if settings.candles == "off"
+                     else int(settings.candles))
+
+
+def _level3(settings: Settings, instruments: Sequence[Instrument]) -> Level3Feed | None:
+    """The book order by order, if the run asks for it. Raises ConfigError if it is too much."""
+    if settings.level3_depth == "off":
+        return None
+    try:
+        return Level3Feed(instruments, int(settings.level3_depth))
+    except ValueError as error:
+        raise ConfigError(f"LEVEL3_DEPTH={settings.level3_depth}: {error}") from None
 
 
 def _lot_e10(grid: Instrument) -> int:

@@ -22,6 +22,7 @@ BATCH = 512
 CLOSE_S = 10.0
 
 # ts and done_ts are wall-clock microseconds; size is in base units, price and fee in quote units.
+# An order's ``reason`` is why it ended, ``intent`` why its strategy wanted it.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS fills (
     ts INTEGER NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, size REAL NOT NULL,
@@ -31,7 +32,7 @@ CREATE INDEX IF NOT EXISTS fills_ts ON fills (ts);
 CREATE TABLE IF NOT EXISTS orders (
     client_id TEXT PRIMARY KEY, ts INTEGER NOT NULL, done_ts INTEGER, symbol TEXT, side TEXT,
     size REAL, price REAL, tif TEXT, state TEXT, filled REAL, order_id TEXT, venue TEXT,
-    strategy TEXT, reason TEXT);
+    strategy TEXT, reason TEXT, intent TEXT);
 CREATE INDEX IF NOT EXISTS orders_ts ON orders (ts);
 CREATE TABLE IF NOT EXISTS notes (ts INTEGER NOT NULL, level TEXT, kind TEXT, text TEXT);
 CREATE INDEX IF NOT EXISTS notes_ts ON notes (ts);
@@ -39,8 +40,16 @@ CREATE INDEX IF NOT EXISTS notes_ts ON notes (ts);
 FILL_COLUMNS = ("ts", "symbol", "side", "size", "price", "fee", "client_id", "fill_id", "order_id",
                 "venue", "maker", "strategy")
 ORDER_COLUMNS = ("client_id", "ts", "done_ts", "symbol", "side", "size", "price", "tif", "state",
-                 "filled", "order_id", "venue", "strategy", "reason")
+                 "filled", "order_id", "venue", "strategy", "reason", "intent")
 NOTE_COLUMNS = ("ts", "level", "kind", "text")
+
+
+def _widen(database: sqlite3.Connection) -> None:
+    """A database of an earlier version lacks the youngest column."""
+    known = {row[1] for row in database.execute("PRAGMA table_info(orders)")}
+    for column in ORDER_COLUMNS:
+        if column not in known:
+            database.execute(f"ALTER TABLE orders ADD COLUMN {column} TEXT")
 
 
 def _insert(verb: str, table: str, columns: tuple[str, ...]) -> str:
@@ -95,6 +104,7 @@ class LedgerDb:
             database.execute("PRAGMA journal_mode=WAL").fetchall()  # PyPy keeps it open else
             database.execute("PRAGMA synchronous=NORMAL")
             database.executescript(SCHEMA)
+            _widen(database)
             self._identity = facts.st_dev, facts.st_ino
             return database
         except OSError as reason:

@@ -1,4 +1,4 @@
-"""One open position and when to leave it: profit, loss, a small profit after a while, age."""
+"""One open position and when to leave it: loss, profit, a gain that shrinks, age."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ class ExitReason(IntEnum):
     PROFIT_TARGET = 2
     MAX_HOLD = 3
     MIN_PROFIT = 4
+    TRAILING_STOP = 5
+
+    @property
+    def label(self) -> str:
+        """The name in reports; what no rule of ours closed is "other"."""
+        return self.name.lower() if self else "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,9 @@ class ExitRules:
     """When to leave. Ratios in millionths of the position's cost, times in microseconds.
 
     Profits are net of the fees of both trades; the stop is a move of the price at which we could
-    leave. Raises ConfigError for rules that cannot be meant.
+    leave. Once the net gain was ``trailing_start_e6``, the position is left as soon as the price
+    at which we could leave falls ``trailing_stop_e6`` below the best one seen; 0 never does.
+    Raises ConfigError for rules that cannot be meant.
     """
 
     profit_target_e6: int = 2_000
@@ -34,14 +42,18 @@ class ExitRules:
     min_profit_e6: int = 1_000
     min_hold_us: int = 30_000_000
     max_hold_us: int = 300_000_000
+    trailing_stop_e6: int = 0
+    trailing_start_e6: int = 1_000
 
     def __post_init__(self) -> None:
         for name in ("profit_target_e6", "stop_loss_e6", "max_hold_us"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"exit rules: {name} is {getattr(self, name)}, "
                                   "it must be positive")
-        if self.min_profit_e6 < 0 or self.min_hold_us < 0:
-            raise ConfigError("exit rules: min_profit_e6 and min_hold_us must not be negative")
+        for name in ("min_profit_e6", "min_hold_us", "trailing_stop_e6", "trailing_start_e6"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"exit rules: {name} is {getattr(self, name)}, "
+                                  "it must not be negative")
 
 
 class ClosedTrade(NamedTuple):
@@ -57,23 +69,19 @@ class PositionCycler:
 
     Costs are exact integers of twice a tick times a lot, so that a mid price stays whole. A
     position whose price is not known (``adopt``) is valued at the first mid that is seen, or at
-    the first fill if that comes earlier.
+    the first fill if that comes earlier. It is left as a taker; ``entry_fee_e6`` is the fee of its
+    entry where that is another one. ``best_ticks`` is the best price at which we could have left,
+    0 before one was seen.
     """
 
-    __slots__ = (
-        "_lots_out",
-        "_profit2",
-        "cost2",
-        "fee_e6",
-        "lots",
-        "opened_us",
-        "priced",
-        "rules",
-    )
+    __slots__ = ("_lots_out", "_profit2", "best_ticks", "cost2", "entry_fee_e6", "fee_e6", "lots",
+                 "opened_us", "priced", "rules")
 
-    def __init__(self, rules: ExitRules, taker_fee_e6: int = 0) -> None:
+    def __init__(self, rules: ExitRules, taker_fee_e6: int = 0,
+                 entry_fee_e6: int | None = None) -> None:
         self.rules = rules
         self.fee_e6 = taker_fee_e6
+        self.entry_fee_e6 = taker_fee_e6 if entry_fee_e6 is None else entry_fee_e6
         self._clear()
 
     def _clear(self) -> None:
@@ -81,6 +89,7 @@ class PositionCycler:
         self.cost2 = 0
         self.opened_us = 0
         self.priced = True
+        self.best_ticks = 0
         self._lots_out = 0
         self._profit2 = 0
 
@@ -168,21 +177,37 @@ class PositionCycler:
             self.mark(bid_ticks, ask_ticks, now_us)
         rules = self.rules
         cost2 = self.cost2
-        if lots > 0:
-            value2 = 2 * bid_ticks * lots
-            gain2 = value2 - cost2
-        else:
-            value2 = -2 * ask_ticks * lots
-            gain2 = cost2 - value2
-        gain2_e6 = gain2 * _E6
-        if gain2_e6 <= -rules.stop_loss_e6 * cost2:
+        touch = bid_ticks if lots > 0 else ask_ticks
+        if self.best_ticks == 0 or (touch > self.best_ticks) == (lots > 0):
+            self.best_ticks = touch
+        if self._gain2(touch) * _E6 <= -rules.stop_loss_e6 * cost2:
             return ExitReason.STOP_LOSS
-        net2_e6 = gain2_e6 - self.fee_e6 * (cost2 + value2)
+        net2_e6 = self._net2_e6(touch)
         if net2_e6 >= rules.profit_target_e6 * cost2:
             return ExitReason.PROFIT_TARGET
+        if rules.trailing_stop_e6 and self._fell(touch):
+            return ExitReason.TRAILING_STOP
         age_us = now_us - self.opened_us
         if age_us >= rules.max_hold_us:
             return ExitReason.MAX_HOLD
         if age_us >= rules.min_hold_us and net2_e6 >= rules.min_profit_e6 * cost2:
             return ExitReason.MIN_PROFIT
         return ExitReason.NONE
+
+    def _gain2(self, touch: int) -> int:
+        """Twice the gain before fees if we left at a price."""
+        worth2 = 2 * touch * self.lots
+        return worth2 - self.cost2 if self.lots > 0 else self.cost2 + worth2
+
+    def _net2_e6(self, touch: int) -> int:
+        """The same after the fees of both trades, in millionths."""
+        worth2 = 2 * touch * abs(self.lots)
+        return (self._gain2(touch) * _E6 - self.entry_fee_e6 * self.cost2
+                - self.fee_e6 * worth2)
+
+    def _fell(self, touch: int) -> bool:
+        """Whether the price came back from the best one by the trailing stop."""
+        best, rules = self.best_ticks, self.rules
+        if abs(best - touch) * _E6 < rules.trailing_stop_e6 * best:
+            return False
+        return self._net2_e6(best) >= rules.trailing_start_e6 * self.cost2

@@ -31,6 +31,7 @@ def lines(report: Reconciliation, instruments: Sequence[Instrument],
                     + ("counts in our exposure" if external.counted else
                        "does NOT count in our exposure"))
     told += [_position(row, report, instruments) for row in report.positions]
+    told += report.remarks
     quotes = sorted({grid.quote for grid in instruments} & set(balances_e10))
     told += [f"cash {balances_e10[quote] / E10:,.6f} {quote} at the venue" for quote in quotes]
     return [f"{TITLE if not index else '':<{WIDTH}} {line}" for index, line in enumerate(told)]
@@ -59,6 +60,7 @@ def content(report: Reconciliation, instruments: Sequence[Instrument]) -> dict[s
     return {
         "run": report.run, "clean": report.clean, "records": report.records,
         "last_us": report.last_us, "lost": list(report.lost), "fills_found": report.fills_found,
+        "remarks": list(report.remarks),
         "orders": [{
             "cl_ord_id": client_id_text(fate.client_id), "client_id": fate.client_id,
             "symbol": symbol(fate.instrument), "side": Side(fate.side).name, "ticks": fate.ticks,

@@ -32,7 +32,8 @@ class BannerFacts:
 
     ``mode`` one of the MODE_ words; ``market`` one line on where prices come from; ``urls`` the
     venue's addresses; ``latency`` one line on the latency model; ``journal`` where the hot journal
-    lies; ``guardian`` what it does, or that there is none; ``core`` compiled or interpreted.
+    lies; ``guardian`` what it does, or that there is none; ``core`` compiled or interpreted;
+    ``fees`` the account's own and where they are from, ``base_fees`` what base fees would mean.
     """
 
     mode: str
@@ -41,6 +42,8 @@ class BannerFacts:
     state_dir: str
     origin: str = "defaults"
     urls: tuple[str, ...] = ()
+    fees: str = ""
+    base_fees: str = ""
     journal: str = ""
     guardian: str = ""
     core: str = "compiled"
@@ -74,9 +77,12 @@ class Totals:
     realised_usd: float = 0.0
     unrealised_usd: float = 0.0
     fees_usd: float = 0.0
+    base_fees_usd: float = 0.0  # what the same fills would cost at the venue's base fees
     open_orders: int = 0
     halted: str = ""  # why the guard halted, if it did
     ended: str = ""  # why the run ended
+    dry: int = 0  # requests that a dry run wrote down instead of sending them
+    closed: tuple[str, ...] = ()  # what closing each position came to
     # By strategy name what its statistics() say; the summary leaves zeros and empty texts out.
     strategy: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -84,6 +90,11 @@ class Totals:
     def pnl_usd(self) -> float:
         """Realised plus unrealised at mid, minus fees."""
         return self.realised_usd + self.unrealised_usd - self.fees_usd
+
+    @property
+    def pnl_usd_at_base_fees(self) -> float:
+        """The same trades' result, had they paid the venue's base fees."""
+        return self.realised_usd + self.unrealised_usd - self.base_fees_usd
 
     @property
     def synthetic(self) -> bool:
@@ -94,16 +105,26 @@ class Totals:
 def banner(settings: Settings, facts: BannerFacts) -> str:
     """The first thing a user sees: what is real here and what is not."""
     rows = [("market", facts.market), ("addresses", " ".join(facts.urls)),
-            ("fees", _fees(settings, facts.mode)), ("latency", facts.latency),
+            ("fees", "; ".join(filter(None, (_fees(settings, facts.mode), facts.fees)))),
+            ("base fees", facts.base_fees), ("latency", facts.latency),
             ("strategy", f"{settings.strategy} on {', '.join(settings.symbols)}"),
-            ("limits", _limits(settings)), ("settings", f"{facts.origin} ({settings.digest()})"),
+            ("limits", _limits(settings)), ("at the end", _ending(settings)),
+            ("settings", f"{facts.origin} ({settings.digest()})"),
             ("state", facts.state_dir), ("journal", facts.journal),
             ("guardian", facts.guardian), ("core", facts.core)]
     lines = [f"hftbot {__version__}  {_BANNERS[facts.mode]}"]
     lines += [f"  {name:<10} {text}" for name, text in rows if text]
     lines += [f"  {'note':<10} {note}" for note in facts.notes]
-    lines.append("Ctrl-C stops: no new orders, all orders cancelled, positions kept.")
+    kept = "kept" if settings.on_stop == "hold" else "closed"
+    lines.append(f"Ctrl-C stops: no new orders, all orders cancelled, positions {kept}.")
     return "\n".join(lines)
+
+
+def _ending(settings: Settings) -> str:
+    """What becomes of positions."""
+    words = {"hold": "positions are held", "flatten": "positions are closed by IOC in the collar"}
+    return (f"stop: {words[settings.on_stop]} (ON_STOP={settings.on_stop}); halt: "
+            f"{words[settings.on_halt]} (ON_HALT={settings.on_halt})")
 
 
 def _fees(settings: Settings, mode: str) -> str:
@@ -151,43 +172,80 @@ def progress_line(now_us: int, totals: Totals, tops: Sequence[tuple[str, str, st
 
 def summary(totals: Totals, markouts: Sequence[Markout] = (), files: Sequence[str] = ()) -> str:
     """The end of a run, for people."""
-    title = "SUMMARY (simulated)" if totals.synthetic else "SUMMARY"
+    title = {MODE_DRY: "SUMMARY (dry run: no order was sent)",
+             MODE_LIVE: "SUMMARY"}.get(totals.mode, "SUMMARY (simulated)")
     ended = f": {totals.ended}" if totals.ended else ""
     lines = ["=" * 80, title, "=" * 80, f"Ran        {totals.duration_s:.1f} s{ended}"]
     if totals.halted:
         lines.append(f"HALTED     {totals.halted}")
-    lines.append(f"Orders     {totals.orders_sent:,} sent, {totals.fills:,} fills, "
+    sent = (f"none sent, {totals.dry:,} requests written down (DRY)"
+            if totals.mode == MODE_DRY else f"{totals.orders_sent:,} sent")
+    lines.append(f"Orders     {sent}, {totals.fills:,} fills, "
                  f"{totals.rejects:,} rejected, {totals.doubts:,} in doubt, "
                  f"{totals.open_orders:,} open at exit")
     if totals.denied:
         denied = ", ".join(f"{name} {count:,}" for name, count in
                            sorted(totals.denied.items(), key=lambda item: -item[1]))
         lines.append(f"Denied     {denied} (by our own guard; never sent)")
+    lines += [f"{'Closed' if not index else '':<10} {text}"
+              for index, text in enumerate(totals.closed)]
     lines += _positions(totals)
     lines += _profit(totals, markouts)
     for name, counters in totals.strategy.items():
-        text = ", ".join(f"{key} {_plain(value)}" for key, value in counters.items() if value)
-        lines.append(f"Strategy   {name}: {text or 'all figures are zero'}")
+        lines += strategy_lines(name, counters)
     lines += [f"{'Files' if not index else '':<10} {file}" for index, file in enumerate(files)]
     lines.append("=" * 80)
     return "\n".join(lines)
 
 
+def strategy_lines(name: str, counters: Mapping[str, Any]) -> list[str]:
+    """What a strategy counted: one line of figures, one for each group of them, and its hints."""
+    groups = {key: value for key, value in counters.items() if _is_group(value)}
+    hints = counters.get("hints")
+    hints = [str(hint) for hint in hints] if isinstance(hints, list) else []
+    text = ", ".join(f"{key} {_plain(value)}" for key, value in counters.items()
+                     if value and key not in groups and key != "hints")
+    lines = [f"Strategy   {name}: {text or 'all figures are zero'}"]
+    for key, rows in groups.items():
+        lines += [f"           {key} {inner}: {_row(row)}" for inner, row in rows.items()
+                  if any(row.values())]
+    return [*lines, *(f"Hint       {hint}" for hint in hints)]
+
+
+def _is_group(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(
+        isinstance(row, Mapping) for row in value.values())
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {_plain(value)}" for key, value in row.items() if value)
+
+
 def _positions(totals: Totals) -> list[str]:
     if not totals.positions:
         return ["Positions  flat"]
-    return [f"{'Positions' if not index else '':<10} {line.size:+.8g} {line.symbol} at "
-            f"{line.average_price:,.8g}, now {line.mark_price:,.8g}: {_money(line.unrealised_usd)}"
-            for index, line in enumerate(totals.positions)]
+    lines = [f"{'Positions' if not index else '':<10} {line.size:+.8g} {line.symbol} at "
+             f"{line.average_price:,.8g}, now {line.mark_price:,.8g}: "
+             f"{_money(line.unrealised_usd)}" for index, line in enumerate(totals.positions)]
+    worth = sum(abs(line.size) * line.mark_price for line in totals.positions)
+    return [*lines, f"           {worth:,.2f} USD held, and nothing protects it while no bot runs: "
+            "no stop rests at the venue", "           the next `hftbot run` takes it over; "
+            "`hftbot flatten` closes it"]
 
 
 def _profit(totals: Totals, markouts: Sequence[Markout]) -> list[str]:
     kind = ", synthetic: our own market made it, not a real one" if totals.synthetic else ""
-    if totals.mode in (MODE_REPLAY, MODE_DRY):
+    if totals.mode == MODE_DRY:
+        kind = ": nothing was traded"
+    if totals.mode == MODE_REPLAY:
         kind = ", synthetic: real prices, simulated fills"
     lines = [f"Profit     {_money(totals.pnl_usd)} USD net of fees{kind}",
              f"           realised {_money(totals.realised_usd)}, unrealised at mid "
              f"{_money(totals.unrealised_usd)}, fees {totals.fees_usd:.6f}"]
+    # The venue rounds each fee: a difference of less than a hundredth is none.
+    if totals.fills and abs(totals.base_fees_usd - totals.fees_usd) > totals.base_fees_usd / 100:
+        lines.append(f"Base fees  {_money(totals.pnl_usd_at_base_fees)} USD net would be left of "
+                     f"the same trades at the venue's base fees, {totals.base_fees_usd:.6f} in all")
     for row in markouts:
         if row.horizon_s == 0:
             when = "at the fill"
@@ -205,8 +263,9 @@ def run_json(totals: Totals, latency: Mapping[str, Mapping[str, float]],
     """The one JSON object of ``--json``, on one line. ``extra`` adds keys; it replaces none."""
     content: dict[str, Any] = {
         "mode": totals.mode, "venues": list(totals.venues), "duration_s": totals.duration_s,
-        "orders_sent": totals.orders_sent, "fills": totals.fills, "rejects": totals.rejects,
-        "doubts": totals.doubts, "positions": [asdict(line) for line in totals.positions],
+        "orders_sent": totals.orders_sent, "fills": totals.fills,
+        "rejects": totals.rejects, "doubts": totals.doubts,
+        "positions": [asdict(line) for line in totals.positions],
         "pnl_usd": totals.pnl_usd, "fees_usd": totals.fees_usd,
         "open_orders_at_exit": totals.open_orders,
         "latency": {name: dict(row) for name, row in latency.items()}}

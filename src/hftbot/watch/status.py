@@ -10,6 +10,7 @@ from typing import Any
 
 from hftbot.errors import HftbotError, StoreError
 from hftbot.watch.logs import stamp
+from hftbot.watch.report import strategy_lines
 
 STATUS_FILE = "status.json"
 LATENCY_LOG = "latency.hlog"
@@ -79,7 +80,14 @@ def text(content: Mapping[str, Any], alive: bool, now_us: int) -> str:
     head = f"running, pid {content.get('pid')}" if alive else "not running"
     lines = [f"{head}; last state: {state}{when}"]
     for name, value in content.items():
-        if name not in ("pid", "updated_us", "state", "latency"):
+        if name == "limits" and isinstance(value, Mapping):
+            lines += [f"  {'limits':<16} {line}" for line in limit_lines(value)]
+        elif name == "links" and isinstance(value, Mapping):
+            lines.append(f"  {'links':<16} {link_line(value)}")
+        elif name == "strategy" and isinstance(value, Mapping):
+            lines += [f"  {line}" for own, counters in value.items()
+                      if isinstance(counters, Mapping) for line in strategy_lines(own, counters)]
+        elif name not in ("pid", "updated_us", "state", "latency"):
             lines.append(f"  {name:<16} {_shown(value)}")
     latency = content.get("latency")
     if isinstance(latency, Mapping):
@@ -88,6 +96,37 @@ def text(content: Mapping[str, Any], alive: bool, now_us: int) -> str:
                   for name, row in latency.items()
                   if isinstance(row, Mapping) and row.get("count")]
     return "\n".join(lines)
+
+
+def limit_lines(limits: Mapping[str, Any]) -> list[str]:
+    """What is used of the venue's limits and of ours, a line for each pair and one for the rest."""
+    lines = []
+    for symbol, row in _rows(limits.get("trading")):
+        lines.append(f"{symbol}: {_shown(row.get('used'))} of {row.get('max')} points "
+                     f"(-{_shown(row.get('decay_per_s'))} a second, "
+                     f"{_shown(row.get('cancel_reserve'))} kept for cancels), "
+                     f"{row.get('open_orders')} of {row.get('open_orders_max')} orders")
+    lines.append("; ".join([f"tier {limits.get('tier')}"] + [
+        f"{name} {row.get('used')} of {row.get('max')}"
+        for name, row in _rows(limits) if name != "trading"]))
+    return lines
+
+
+def link_line(links: Mapping[str, Any]) -> str:
+    """Whether each connection lives, and for how long nothing came over it."""
+    parts = []
+    for name, row in _rows(links):
+        silent_s = row.get("silent_s")
+        heard = f" (silent for {silent_s:.1f} s)" if isinstance(silent_s, int | float) else ""
+        parts.append(f"{name} {'up' if row.get('up') else 'DOWN'}{heard}")
+    return ", ".join(parts)
+
+
+def _rows(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """The rows of a mapping that are mappings: a status file may be anything."""
+    if not isinstance(value, Mapping):
+        return []
+    return [(name, row) for name, row in value.items() if isinstance(row, Mapping)]
 
 
 def _shown(value: Any) -> str:

@@ -34,6 +34,10 @@ class ConnectBudget:
             return 0.0
         return max(0.0, self._taken[0] + self.window_s - now_s)
 
+    def used(self, now_s: float) -> int:
+        """Attempts that the window still counts."""
+        return sum(1 for taken_s in self._taken if taken_s + self.window_s > now_s)
+
     def take(self, now_s: float) -> None:
         """Count one attempt."""
         self._taken.append(now_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import ssl
 from urllib.parse import urlsplit
 
 from hftbot.errors import Disconnected, Timeout, TransportError
@@ -15,8 +16,12 @@ class PlainHttp:
     """Implements words.ports.Http for a process that asks rarely and has to start at once.
 
     Each request has its own connection and its own thread. Redirects are not followed: signed
-    headers go to the host that was asked, and to no other.
+    headers go to the host that was asked, and to no other. ``ca_file``: PEM certificates that
+    prove the host instead of the system's.
     """
+
+    def __init__(self, ca_file: str = "") -> None:
+        self._ca_file = ca_file
 
     async def request(self, method: str, url: str, headers: dict[str, str], body: bytes,
                       deadline_s: float) -> tuple[int, bytes]:
@@ -27,7 +32,8 @@ class PlainHttp:
         """
         try:
             async with asyncio.timeout(deadline_s):
-                return await asyncio.to_thread(_request, method, url, headers, body, deadline_s)
+                return await asyncio.to_thread(_request, method, url, headers, body, deadline_s,
+                                               self._ca_file)
         except TimeoutError:
             raise Timeout(f"{method} {url}: no answer within {deadline_s:g} s") from None
         except OSError as error:
@@ -37,13 +43,18 @@ class PlainHttp:
 
 
 def _request(method: str, url: str, headers: dict[str, str], body: bytes,
-             deadline_s: float) -> tuple[int, bytes]:
+             deadline_s: float, ca_file: str) -> tuple[int, bytes]:
     parts = urlsplit(url)
     if parts.hostname is None or parts.scheme not in ("http", "https"):
         raise ValueError(f"{url} is not an address")
     # HTTPSConnection checks the certificate and the host's name by default.
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname, parts.port, timeout=deadline_s)
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        tls = ssl.create_default_context(cafile=ca_file or None)
+        connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=deadline_s,
+                                                 context=tls)
+    else:
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=deadline_s)
     try:
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         connection.request(method, path, body or None, headers)

@@ -26,11 +26,15 @@ class OrderAcked:
 
 @dataclass(slots=True, frozen=True)
 class OrderRejected:
-    """The venue refused an order: it does not exist. ``code`` is the venue's own words."""
+    """The venue refused an order: it does not exist. ``code`` is the venue's own words.
+
+    ``again``: nothing is wrong with the order, the venue may take the same one a moment later.
+    """
 
     client_id: int
     code: str
     ts_us: int
+    again: bool = False
 
 
 @dataclass(slots=True, frozen=True)

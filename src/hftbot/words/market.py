@@ -60,6 +60,49 @@ class BookTop:
         return self.ts_us
 
 
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """The venue's own summary of one instrument over 24 hours.
+
+    Prices in ticks, sizes in lots; ``average`` (by volume) and ``change`` are floats in quote
+    units, for reports. ``trades`` is 0 if the venue does not count them.
+    """
+
+    instrument: int
+    bid_ticks: int
+    bid_lots: int
+    ask_ticks: int
+    ask_lots: int
+    last_ticks: int
+    low_ticks: int
+    high_ticks: int
+    volume_lots: int
+    average: float
+    change: float
+    trades: int
+    ts_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """Trades of one interval: it may grow until a candle of a later interval arrives.
+
+    Prices in ticks, ``volume_lots`` in lots, ``average`` (by volume) a float in quote units;
+    ``begin_us`` is wall-clock microseconds.
+    """
+
+    instrument: int
+    begin_us: int
+    interval_s: int
+    open_ticks: int
+    high_ticks: int
+    low_ticks: int
+    close_ticks: int
+    volume_lots: int
+    average: float
+    trades: int
+
+
 @dataclass(slots=True)
 class RefPrice:
     """A price from elsewhere that our market depends on. ``price`` is a float in quote units."""

@@ -9,6 +9,8 @@ from typing import NamedTuple
 STRATEGY_BITS = 5
 RUN_BITS = 16
 COUNTER_BITS = 32
+# The strategy number of orders that a human asked for.
+OPERATOR = (1 << STRATEGY_BITS) - 1
 CLIENT_ID_MAX = 1 << (STRATEGY_BITS + RUN_BITS + COUNTER_BITS)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from hftbot.words.events import OrderFilled
 from hftbot.words.instrument import Instrument
 from hftbot.words.intent import Intent
-from hftbot.words.market import Trade
+from hftbot.words.market import Candle, Ticker, Trade
 from hftbot.words.order import OpenOrder, Tif
 
 
@@ -51,7 +51,8 @@ class Desk(Protocol):
               *, post_only: bool = False, ttl_us: int = 0, reason: str = "") -> int:
         """Ask for an order. Returns its ClientId, or a negative verdict (see docs/verdicts.md).
 
-        ``ttl_us`` 0 means QUOTE_REFRESH_TTL_MS of the run.
+        ``ttl_us`` 0 means QUOTE_REFRESH_TTL_MS of the run. A GTD order is not sent after it, and
+        if it was, the venue ends it then (in whole seconds, rounded up).
         """
 
     def submit(self, intent: Intent) -> int:
@@ -59,6 +60,13 @@ class Desk(Protocol):
 
     def amend(self, client_id: int, ticks: int, lots: int) -> int:
         """Change a working order in place. Returns 0 or a negative verdict."""
+
+    def replace(self, client_id: int, ticks: int, lots: int) -> int:
+        """Move a working order the cheaper way. Returns the ClientId of what is to work then.
+
+        That is the same one after an amend, a new one after a cancel and a new order; negative
+        is a verdict.
+        """
 
     def cancel(self, client_id: int) -> int:
         """Cancel a working order. Returns 0, or -1 if there is nothing to cancel."""
@@ -84,11 +92,31 @@ class Desk(Protocol):
     def book(self, instrument: int) -> Book:
         """The live book of an instrument."""
 
+    def ticker(self, instrument: int) -> Ticker | None:
+        """The venue's summary of 24 hours; None before the first, and without TICKER."""
+
+    def candles(self, instrument: int) -> Sequence[Candle]:
+        """The last candles, oldest first; the last one may still grow. Empty without CANDLES."""
+
+    def ahead_lots(self, client_id: int) -> int:
+        """Visible size that trades before our order at its price; -1 if that is not known.
+
+        Known with LEVEL3_DEPTH, once the venue shows the order.
+        """
+
     def now_us(self) -> int:
         """The world's wall clock, microseconds."""
 
     def mono_ns(self) -> int:
         """The world's monotonic clock, nanoseconds."""
+
+
+class Views(Protocol):
+    """What the venue tells beside books and trades, and off an order's way; see Desk."""
+
+    def ticker(self, instrument: int) -> Ticker | None: ...
+    def candles(self, instrument: int) -> Sequence[Candle]: ...
+    def ahead_lots(self, client_id: int) -> int: ...
 
 
 class Strategy:

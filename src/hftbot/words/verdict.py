@@ -35,6 +35,7 @@ class Verdict(IntFlag):
     DENY_JOURNAL = 1 << 23
     DENY_NO_FUNDS = 1 << 24
     DENY_BREAKER = 1 << 25
+    DENY_VENUE_RATE = 1 << 26
 
 
 EXPLAINED: dict[Verdict, str] = {
@@ -64,6 +65,8 @@ EXPLAINED: dict[Verdict, str] = {
     Verdict.DENY_JOURNAL: "the journal cannot be written",
     Verdict.DENY_NO_FUNDS: "the known balance does not cover it",
     Verdict.DENY_BREAKER: "the circuit breaker is open: the venue failed us several times in a row",
+    Verdict.DENY_VENUE_RATE: "the venue's own counter of transactions would refuse it "
+                             "(a share is kept for cancels and exits)",
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from fastcore.codec.text import client_id_parse, client_id_text
@@ -18,14 +19,15 @@ from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
 
 __all__ = ["Number", "Row", "client_id_parse", "client_id_text", "e10", "inner", "integer",
-           "lots", "number", "parse", "request", "rows", "side", "stamp_us", "subscribe",
-           "text", "text_or", "ticks", "time_us", "units"]
+           "lots", "number", "parse", "request", "rows", "side", "stamp", "stamp_us",
+           "subscribe", "text", "text_or", "ticks", "time_ns", "time_us", "units", "written"]
 
 FRAME_BYTES_MAX = 1 << 20
 TEXT_MAX = 256
 INT64_MAX = (1 << 63) - 1
 AMOUNT_MAX = 10**30
 E10_PRECISION = 10
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"(-?)(\d{1,40})(?:\.(\d{1,40}))?(?:[eE]([+-]?\d{1,3}))?")
 _STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
@@ -44,10 +46,11 @@ def _constant(token: str) -> NoReturn:
     raise ValueError(f"{token} is not a number")
 
 
-def parse(frame: bytes | bytearray | memoryview) -> dict[str, Any]:
+def parse(frame: bytes | bytearray | memoryview,
+          bytes_max: int = FRAME_BYTES_MAX) -> dict[str, Any]:
     """One text frame as an object, numbers exact. Raises BadFrame."""
-    if len(frame) > FRAME_BYTES_MAX:
-        raise BadFrame(f"frame of {len(frame)} bytes, the limit is {FRAME_BYTES_MAX}")
+    if len(frame) > bytes_max:
+        raise BadFrame(f"frame of {len(frame)} bytes, the limit is {bytes_max}")
     try:
         message = json.loads(str(frame, "utf-8"), parse_float=Number, parse_constant=_constant)
     except (ValueError, RecursionError) as error:
@@ -174,6 +177,11 @@ def side(row: Row, key: str = "side") -> Side:
 
 def time_us(stamp: str) -> int:
     """RFC 3339 UTC text with up to 9 fractional digits, as wall-clock us. Raises BadFrame."""
+    return time_ns(stamp) // 1000
+
+
+def time_ns(stamp: str) -> int:
+    """The same in nanoseconds, as level 3 orders its queues. Raises BadFrame."""
     match = _STAMP.fullmatch(stamp)
     if match is None:
         raise BadFrame(f"{stamp!r:.40} is not a UTC time")
@@ -185,12 +193,31 @@ def time_us(stamp: str) -> int:
     days = ((year - 1970) * 365 + leaps // 4 - leaps // 100 + leaps // 400 - 477
             + _DAYS_TO_MONTH[month - 1] + day - 1)
     seconds = ((days * 24 + hour) * 60 + minute) * 60 + second
-    return seconds * 1_000_000 + int((match.group(7) or "").ljust(6, "0")[:6])
+    return seconds * 1_000_000_000 + int((match.group(7) or "").ljust(9, "0"))
 
 
 def stamp_us(row: Row, key: str = "timestamp", default_us: int = 0) -> int:
     """An optional time of a row in wall-clock us. Raises BadFrame if it is there and no time."""
     return default_us if row.get(key) is None else time_us(text(row, key))
+
+
+def stamp(time_us: int, digits: int) -> str:
+    """RFC 3339 UTC text of wall-clock us, cut to so many fractional digits (0 to 6)."""
+    moment = (EPOCH + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f".{time_us % 1_000_000:06}"[:digits + 1] if digits else ""
+    return f"{moment}{fraction}Z"
+
+
+def written(value: object) -> str:
+    """Compact JSON text in which a Number stands as it is written."""
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{json.dumps(key)}:{written(held)}"
+                              for key, held in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(written, value)) + "]"
+    return json.dumps(value)
 
 
 def request(method: str, params: Mapping[str, Any] | None = None,
@@ -201,7 +228,7 @@ def request(method: str, params: Mapping[str, Any] | None = None,
         message["params"] = params
     if req_id is not None:
         message["req_id"] = req_id
-    return json.dumps(message, separators=(",", ":")).encode()
+    return written(message).encode()
 
 
 def subscribe(channel: str, symbols: Sequence[str] = (), *, undo: bool = False,

@@ -27,90 +27,21 @@ from fastcore.lane.lane import (
     REASONS,
 )
 from hftbot.errors import BadFrame
-from hftbot.venue.kraken import codec, rules
+from hftbot.venue.kraken import codec, refusals, rules
+from hftbot.venue.kraken.recovery import ANSWER_NS, SECOND_NS, Recovery
+from hftbot.venue.kraken.summaries import CHANNELS as SUMMARIES
+from hftbot.venue.kraken.summaries import Summaries
 from hftbot.words.events import Event, ModeChanged, TrustChanged, VenueError
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust, VenueMode
 
 HOT = EVENT_BOOK | EVENT_SNAPSHOT | EVENT_TRADE | EVENT_RESYNC
 RARE = EVENT_SNAPSHOT | EVENT_TRADE | EVENT_RESYNC | EVENT_COLD | EVENT_BAD | EVENT_HEARTBEAT
-SECOND_NS = 1_000_000_000
-ANSWER_NS = 5 * SECOND_NS
-CALM_NS = 60 * SECOND_NS
-DELAY_NS_MAX = 30 * SECOND_NS
+DEPTHS = (10, 25, 100, 500, 1000)
 BAD_FRAMES_MAX = 10
 BAD_WINDOW_NS = 60 * SECOND_NS
 TRADE_WORDS = 5
-FOLLOW_NS = 2 * SECOND_NS
-APART_NS = SECOND_NS
-LATE_TRADES_MAX = 3
 _BENIGN = ("Already subscribed", "Subscription Not Found")
-
-
-class Recovery:
-    """When one symbol's book is asked for again. Times are monotonic ns; 0 means never."""
-
-    __slots__ = ("asked_ns", "due_ns", "late_trades", "odd_ns", "probed_ns", "synced", "tries",
-                 "waiting_ns")
-
-    def __init__(self) -> None:
-        self.synced = False
-        self.waiting_ns = 0
-        self.asked_ns = 0
-        self.due_ns = 0
-        self.tries = 0
-        self.probed_ns = 0
-        self.odd_ns = 0
-        self.late_trades = 0
-
-    def broke(self, now_ns: int) -> None:
-        """The book cannot be trusted: ask at once, or later if we asked a moment ago."""
-        self.synced = False
-        self.probed_ns = self.odd_ns = self.late_trades = 0
-        if self.due_ns:
-            return
-        if not self.asked_ns or now_ns - self.asked_ns > CALM_NS:
-            self.tries = 0
-            self.due_ns = now_ns
-        else:
-            self.due_ns = now_ns + min(SECOND_NS << min(self.tries, 5), DELAY_NS_MAX)
-            self.tries += 1
-
-    def arrived(self) -> None:
-        """A verified snapshot is in."""
-        self.synced = True
-        self.due_ns = self.waiting_ns = self.probed_ns = 0
-
-    def traded(self, outside: bool, book_ns: int, now_ns: int) -> None:
-        """A trade was printed; ``outside`` the touch of a book that was updated at ``book_ns``.
-
-        Trades long after the last update count too, if there are some: hidden size trades without
-        a change of the book.
-        """
-        if self.odd_ns and book_ns > self.odd_ns:
-            self.odd_ns = self.late_trades = 0
-        self.late_trades += now_ns - book_ns > APART_NS
-        if outside or self.late_trades >= LATE_TRADES_MAX:
-            self.odd_ns = self.odd_ns or now_ns
-
-    def contradicted(self, book_ns: int, now_ns: int) -> bool:
-        """True if the book should have followed its trades by now, and did not move."""
-        if book_ns > self.odd_ns:
-            self.odd_ns = 0
-        return self.odd_ns > 0 and now_ns - self.odd_ns > FOLLOW_NS
-
-    def due(self, now_ns: int) -> bool:
-        """True if the book has to be asked for now; an answer that stays away counts too."""
-        if not self.synced and not self.due_ns:
-            self.waiting_ns = self.waiting_ns or now_ns
-            if now_ns - self.waiting_ns > ANSWER_NS:
-                self.due_ns = now_ns
-        return 0 < self.due_ns <= now_ns
-
-    def asked(self, now_ns: int) -> None:
-        """The request for a new snapshot is on its way."""
-        self.asked_ns = self.waiting_ns = now_ns
-        self.due_ns = 0
 
 
 class Feed:
@@ -118,11 +49,14 @@ class Feed:
 
     ``lanes[i]`` belongs to ``instruments[i]`` and all share one decoder, whose symbols were added
     in the same order. ``touched`` is the index of the last hot frame's instrument. A book without
-    an update for ``quiet_ns`` is asked for afresh (0: never).
+    an update for ``quiet_ns`` is asked for afresh (0: never). ``summaries`` adds tickers and
+    candles. Raises ValueError for a depth that the venue does not offer.
     """
 
     def __init__(self, instruments: Sequence[Instrument], lanes: Sequence[Any],
-                 depth: int = 10, quiet_ns: int = 0) -> None:
+                 depth: int = 10, quiet_ns: int = 0, summaries: Summaries | None = None) -> None:
+        if depth not in DEPTHS:
+            raise ValueError(f"a book has {', '.join(map(str, DEPTHS))} levels, not {depth}")
         if not instruments or len(instruments) != len(lanes):
             raise ValueError("one lane for each instrument")
         if [instrument.index for instrument in instruments] != list(range(len(lanes))):
@@ -130,12 +64,14 @@ class Feed:
         self.instruments = tuple(instruments)
         self.lanes = tuple(lanes)
         self.depth = depth
+        self.summaries = summaries or Summaries(instruments)
         self.quiet_ns = quiet_ns
         self.probes = self.contradictions = 0
         self.touched = 0
         self.last_seen_ns = 0
         self.mode: VenueMode | None = None
         self.frames = self.bad_frames = self.resyncs = self.trade_gaps = self.unknown = 0
+        self.unmapped = 0
         self._first = lanes[0]
         self._decoder = lanes[0].decoder
         self._index = {instrument.symbol: instrument.index for instrument in instruments}
@@ -158,7 +94,8 @@ class Feed:
         symbols = [instrument.symbol for instrument in self.instruments]
         return [codec.subscribe("instrument", snapshot=True),
                 codec.subscribe("book", symbols, depth=self.depth, snapshot=True),
-                codec.subscribe("trade", symbols, snapshot=False)]
+                codec.subscribe("trade", symbols, snapshot=False),
+                *self.summaries.subscriptions()]
 
     def disconnected(self) -> None:
         """The connection is gone: books are emptied until the next snapshot."""
@@ -170,6 +107,7 @@ class Feed:
         self._outbox.clear()
         self._bad_ns.clear()
         self._pairs.clear()
+        self.summaries.forget()
         self._system = VenueMode.DOWN
         self.mode = None
 
@@ -209,7 +147,8 @@ class Feed:
         """Counters for the summary."""
         return {"frames": self.frames, "bad_frames": self.bad_frames, "resyncs": self.resyncs,
                 "trade_gaps": self.trade_gaps, "unknown_messages": self.unknown,
-                "probes": self.probes, "contradictions": self.contradictions}
+                "probes": self.probes, "contradictions": self.contradictions,
+                "unmapped_errors": self.unmapped, "stale_candles": self.summaries.stale}
 
     def _rare(self, bits: int, view: bytes | memoryview, recv_ns: int) -> None:
         self._ts_us = self._decoder.ts_us or self._ts_us
@@ -312,6 +251,8 @@ class Feed:
                 self._mode_moved(announce=self.mode is None)
         elif channel == "instrument":
             self._instruments(message)
+        elif channel in SUMMARIES and "method" not in message:
+            self.summaries.on_message(message)
         elif message.get("error") is not None or message.get("Error") is not None:
             self._refused(message)
         elif "method" not in message and channel != "heartbeat":
@@ -347,6 +288,7 @@ class Feed:
         symbol = codec.text_or(message, "symbol")
         if code.startswith(_BENIGN):
             return
+        self.unmapped += not refusals.row_of(code)
         self._say(f"{code} ({symbol})" if symbol and symbol not in code else code,
                   codec.stamp_us(message, "time_out"))
 

@@ -6,12 +6,26 @@ about an order may come before, after or without the answer to the request that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hftbot.errors import BadFrame
-from hftbot.venue.kraken import codec, rules
+from hftbot.venue.kraken import codec, refusals, requests, rules
+from hftbot.venue.kraken.calls import (
+    ADD,
+    AMEND,
+    ANSWER_NS,
+    BATCH_ADD,
+    BATCH_CANCEL,
+    CANCEL,
+    CANCEL_AFTER,
+    CANCEL_ALL,
+    EDIT,
+    MAKERS,
+    NO_ANSWER,
+    Call,
+    Calls,
+)
 from hftbot.venue.kraken.reports import Reports
 from hftbot.words.events import (
     BalanceSeen,
@@ -19,7 +33,6 @@ from hftbot.words.events import (
     Event,
     ModeChanged,
     OrderAcked,
-    OrderAmended,
     OrderDone,
     OrderDoubt,
     OrderRejected,
@@ -29,27 +42,16 @@ from hftbot.words.events import (
 )
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import VenueMode
+from hftbot.words.order import OrderState
 from hftbot.words.ports import Clock
 from hftbot.words.secret import Secret
 
-ANSWER_NS = 5_000_000_000
-KEEP_NS = 60_000_000_000
-ADD = "add_order"
-AMEND = "amend_order"
-CANCEL = "cancel_order"
-CANCEL_ALL = "cancel_all"
+__all__ = ["CHANNELS", "NO_ANSWER", "Gateway"]
+
 CHANNELS = ("executions", "balances")
-NO_ANSWER = "no answer within 5 s"
-
-
-@dataclass(slots=True)
-class Call:
-    """One request that was sent. ``answered`` means that its outcome needs no more asking."""
-
-    client_id: int
-    what: str
-    sent_ns: int
-    answered: bool = False
+VALIDATED = "validated only"
+# What floods are answered with has been seen in capitals.
+ERROR_KEYS = ("error", "Error")
 
 
 class Gateway:
@@ -63,14 +65,18 @@ class Gateway:
         self.ready = False
         self.rate_threshold = 0
         self.cancelled_all = -1
+        self.switch = ""
+        self.unmapped = 0
         self.frames = self.bad_frames = self.gaps = self.repeats = self.unmatched = 0
         self.contradictions = 0
+        # Called with the number of each request of ours that was answered, and when (mono ns).
+        self.on_answer: Callable[[int, int], None] = lambda req_id, now_ns: None
         self._clock = clock
         self._token = Secret("")
         self._sequence = dict.fromkeys(CHANNELS, 0)
         self._snapshot_in = dict.fromkeys(CHANNELS, False)
         self._asked_ns = dict.fromkeys(CHANNELS, 0)
-        self._calls: dict[tuple[str, int], Call] = {}
+        self._calls = Calls()
         self._outbox: list[bytes] = []
         self._events: list[Event] = []
 
@@ -90,10 +96,7 @@ class Gateway:
         """The connection is gone. Every order without an answer is in doubt."""
         now_us = self._clock.now_us()
         found: list[Event] = [PrivateLost(reason, now_us)]
-        for call in self._calls.values():
-            if not call.answered and call.client_id and call.what in (ADD, AMEND):
-                found.append(OrderDoubt(call.client_id, f"connection lost: {reason}", now_us))
-        self._calls.clear()
+        found += self._calls.lost(f"connection lost: {reason}", now_us)
         self._outbox.clear()
         self.ready = False
         for channel in CHANNELS:
@@ -102,11 +105,21 @@ class Gateway:
         found.append(ModeChanged(VenueMode.OPEN, now_us, private=True))
         return found
 
-    def note_sent(self, req_id: int, client_id: int, what: str, now_ns: int) -> None:
-        """A request left: ``what`` is its method, ``now_ns`` monotonic."""
-        self._calls[what, req_id] = Call(client_id, what, now_ns)
-        if what == ADD and client_id:
-            self.reports.expect(client_id)
+    def note_sent(self, req_id: int, client_id: int, what: str, now_ns: int,
+                  validate: bool = False) -> None:
+        """A request left: ``what`` is its method, ``now_ns`` monotonic.
+
+        Of an edit, the ClientId is the new order's. With ``validate`` the answer ends the order.
+        """
+        self.note_batch(req_id, (client_id,) if client_id else (), what, now_ns, validate)
+
+    def note_batch(self, req_id: int, client_ids: Sequence[int], what: str, now_ns: int,
+                   validate: bool = False) -> None:
+        """A request about several orders left; they are in the order of the request."""
+        self._calls.note(req_id, Call(what, tuple(client_ids), now_ns, validate))
+        if what in MAKERS and not validate:
+            for client_id in client_ids:
+                self.reports.expect(client_id)
 
     def expect(self, client_id: int) -> None:
         """An order of an earlier run may still be working: fills of it that we missed are told."""
@@ -122,36 +135,38 @@ class Gateway:
         Each is named once. Cancels without an answer become CancelRejected in ``take_events``;
         a subscription without an answer is asked again.
         """
-        doubtful = []
-        for key, call in list(self._calls.items()):
-            age_ns = now_ns - call.sent_ns
-            if not call.answered and age_ns > ANSWER_NS:
-                call.answered = True
-                if call.what in (ADD, AMEND):
-                    doubtful.append(call.client_id)
-                elif call.what == CANCEL:
-                    self._events.append(CancelRejected(call.client_id, NO_ANSWER,
-                                                       self._clock.now_us()))
-            if age_ns > KEEP_NS:
-                del self._calls[key]
+        doubtful = self._calls.overdue(now_ns, self._clock.now_us(), self._events)
         for channel in CHANNELS:
             asked_ns = self._asked_ns[channel]
             if asked_ns and not self._snapshot_in[channel] and now_ns - asked_ns > ANSWER_NS:
                 self._resubscribe(channel, now_ns)
         return doubtful
 
+    @property
+    def token(self) -> Secret:
+        """The connection's token, for the builders in ``requests``."""
+        return self._token
+
     def cancel_frame(self, client_id: int, req_id: int) -> bytes:
         """Cancel one of our orders by its ClientId."""
-        return self._request(CANCEL, req_id, cl_ord_id=[codec.client_id_text(client_id)])
+        return requests.cancel(self._token, req_id, client_ids=(client_id,))
 
     def cancel_venue_frame(self, venue_id: str, req_id: int) -> bytes:
         """Cancel an order by the venue's id, for one that no ClientId of ours names."""
-        return self._request(CANCEL, req_id, order_id=[venue_id])
+        return requests.cancel(self._token, req_id, venue_ids=(venue_id,))
 
     def cancel_all_frame(self, req_id: int) -> bytes:
         """Cancel every order of the account; ``cancelled_all`` holds the count once answered."""
         self.cancelled_all = -1
-        return self._request(CANCEL_ALL, req_id)
+        return requests.cancel_all(self._token, req_id)
+
+    def switch_frame(self, timeout_s: int, req_id: int) -> bytes:
+        """Restart the dead man's switch (0: off); ``switch`` is then when it fires, ``0`` if off.
+
+        Raises ValueError beyond a day.
+        """
+        self.switch = ""
+        return requests.cancel_all_after(timeout_s, self._token, req_id)
 
     def ask_again(self, now_ns: int) -> None:
         """Ask the venue for its list of our orders: OrdersSeen follows. Sight is kept meanwhile."""
@@ -172,7 +187,8 @@ class Gateway:
         """Counters for the summary."""
         return {"frames": self.frames, "bad_frames": self.bad_frames, "gaps": self.gaps,
                 "repeats": self.repeats, "unmatched_answers": self.unmatched,
-                "contradictions": self.contradictions, **self.reports.statistics()}
+                "contradictions": self.contradictions, "unmapped_errors": self.unmapped,
+                **self.reports.statistics()}
 
     def on_frame(self, data: bytes | memoryview, recv_ns: int) -> list[Event]:
         """One text frame; never raises. Returns its events, oldest first.
@@ -195,7 +211,7 @@ class Gateway:
                           for row in codec.rows(message)]
             elif channel in CHANNELS and "method" not in message:
                 self._report(str(channel), message, recv_ns, found)
-            elif "method" in message or message.get("error") is not None:
+            elif "method" in message or any(message.get(key) is not None for key in ERROR_KEYS):
                 self._answer(message, recv_ns, found)
         except BadFrame as error:
             self._unreadable(channel if channel in CHANNELS else "", str(error), recv_ns, found)
@@ -218,7 +234,7 @@ class Gateway:
         else:
             self.reports.update(message, ts_us, found)
         if channel == "executions":
-            self._settle_calls(found)
+            self._calls.settle(found, self.reports.reported)
         if snapshot:
             self._snapshot_in[channel] = True
             if not self.ready and all(self._snapshot_in.values()):
@@ -240,40 +256,51 @@ class Gateway:
         self._sequence[channel] = sequence
         return True
 
-    def _settle_calls(self, told: list[Event]) -> None:
-        """A report about an order answers the question whether the request arrived."""
-        over = {event.client_id for event in told if isinstance(event, OrderDone)}
-        amended = over | {event.client_id for event in told if isinstance(event, OrderAmended)}
-        for call in self._calls.values():
-            if call.what == ADD:
-                proved = self.reports.reported(call.client_id)
-            else:
-                proved = call.client_id in (amended if call.what == AMEND else over)
-            call.answered = call.answered or proved
-
     # --- answers -------------------------------------------------------------------------------
 
     def _answer(self, message: dict[str, Any], now_ns: int, found: list[Event]) -> None:
         method = codec.text_or(message, "method")
-        ts_us = codec.stamp_us(message, "time_out", self._clock.now_us())
-        code = codec.text_or(message, "error")
+        ts_us = self._answered_us(message)
+        code = codec.text_or(message, "error") or codec.text_or(message, "Error")
+        if code and not refusals.row_of(code):
+            self.unmapped += 1
         if not code and message.get("success") is False:
             code = "refused without a reason"
         if method in ("subscribe", "unsubscribe"):
             self._subscription(message, code, ts_us, found)
             return
-        req_id = message.get("req_id")
-        call = None
-        if isinstance(req_id, int):
-            call = self._calls.pop((method, req_id), None)
-        if code:
+        call = self._calls.find(method, message.get("req_id"))
+        if call is not None:
+            self.on_answer(message["req_id"], now_ns)
+        if method == CANCEL:
+            self._cancelled(call, message, code, ts_us, found)
+            return
+        self._calls.close(method, message.get("req_id"))
+        rows = message.get("result")
+        if method == BATCH_ADD and isinstance(rows, list):
+            self._batch_added(call, message, ts_us, found)
+        elif code:
             self._refused(method, call, code, ts_us, found)
-        elif method == ADD:
+        elif method in (ADD, EDIT):
             self._added(call, codec.inner(message, "result"), ts_us, found)
         elif method == CANCEL_ALL:
             self.cancelled_all = codec.integer(codec.inner(message, "result"), "count")
-        elif method in (AMEND, CANCEL) and call is None:
+        elif method == CANCEL_AFTER:
+            self.switch = codec.text(codec.inner(message, "result"), "triggerTime")
+        elif method == BATCH_CANCEL:
+            self._batch_cancelled(call, message)
+        elif method == BATCH_ADD:
+            raise BadFrame("the answer to a batch has no rows")
+        elif method == AMEND and call is None:
             self.unmatched += 1
+
+    def _answered_us(self, message: dict[str, Any]) -> int:
+        """When the venue answered; an odd stamp must not cost us the answer."""
+        now_us = self._clock.now_us()
+        try:
+            return codec.stamp_us(message, "time_out", now_us)
+        except BadFrame:
+            return now_us
 
     def _added(self, call: Call | None, result: dict[str, Any], ts_us: int,
                found: list[Event]) -> None:
@@ -284,27 +311,96 @@ class Gateway:
         if not client_id:
             self.unmatched += 1
             return
-        if venue_id:
+        if call is not None and call.validate:
+            found.append(OrderDone(client_id, OrderState.CANCELED, 0, VALIDATED, ts_us))
+            return
+        if venue_id and call is not None and call.what == EDIT:
+            self.reports.adopt(venue_id, client_id)
+        elif venue_id:
             self.reports.named(venue_id, client_id)
         found.append(OrderAcked(client_id, venue_id, ts_us))
 
+    def _batch_added(self, call: Call | None, message: dict[str, Any], ts_us: int,
+                     found: list[Event]) -> None:
+        """One row an order, in the order of the request; a row may be a refusal."""
+        rows = list(codec.rows(message, "result"))
+        if call is None:
+            self.unmatched += 1
+            return
+        for client_id, row in zip(call.client_ids, rows, strict=False):
+            one = Call(ADD, (client_id,), call.sent_ns, call.validate)
+            if row.get("error") is not None:
+                self._refused(ADD, one, codec.text(row, "error"), ts_us, found)
+            else:
+                self._added(one, row, ts_us, found)
+        for client_id in call.client_ids[len(rows):]:
+            found.append(OrderDoubt(client_id, "the batch's answer has no row for it", ts_us))
+
     def _refused(self, method: str, call: Call | None, code: str, ts_us: int,
                  found: list[Event]) -> None:
-        if rules.token_refused(code) or call is None or not call.client_id:
+        if rules.token_refused(code) or call is None or not call.client_ids:
             found.append(VenueError(code, ts_us))
         if call is None:
             self.unmatched += 1
-        elif method == ADD and self.reports.reported(call.client_id):
+            return
+        for client_id in call.client_ids:
+            if method in MAKERS:
+                self._not_added(call, client_id, code, ts_us, found)
+            elif method == AMEND and rules.outcome_unknown(code):
+                found.append(OrderDoubt(client_id, code, ts_us))
+            elif method in (AMEND, CANCEL, BATCH_CANCEL):
+                found.append(CancelRejected(client_id, code, ts_us, method == AMEND))
+
+    def _not_added(self, call: Call, client_id: int, code: str, ts_us: int,
+                   found: list[Event]) -> None:
+        if self.reports.reported(client_id) and not call.validate:
             # The stream already told of this order: it lives, whatever the answer says.
             self.contradictions += 1
-            found.append(VenueError(f"order {call.client_id} refused but reported: {code}", ts_us))
-        elif method in (ADD, AMEND) and rules.outcome_unknown(code):
-            found.append(OrderDoubt(call.client_id, code, ts_us))
-        elif method == ADD:
-            self.reports.dismiss(call.client_id)
-            found.append(OrderRejected(call.client_id, code, ts_us))
-        elif method in (AMEND, CANCEL) and call.client_id:
-            found.append(CancelRejected(call.client_id, code, ts_us, method == AMEND))
+            found.append(VenueError(f"order {client_id} refused but reported: {code}", ts_us))
+        elif rules.outcome_unknown(code) and not call.validate:
+            found.append(OrderDoubt(client_id, code, ts_us))
+        else:
+            self.reports.dismiss(client_id)
+            found.append(OrderRejected(client_id, code, ts_us, rules.may_retry(code)))
+
+    def _cancelled(self, call: Call | None, message: dict[str, Any], code: str, ts_us: int,
+                   found: list[Event]) -> None:
+        """One answer comes for each order of a cancel; a refusal does not say for which."""
+        if call is None or not call.client_ids:
+            self._calls.close(CANCEL, message.get("req_id"))
+            if code:
+                self._refused(CANCEL, call, code, ts_us, found)
+            else:
+                self.unmatched += call is None
+            return
+        if code:
+            call.refusals.append(code)
+        else:
+            result = codec.inner(message, "result")
+            named = codec.client_id_parse(codec.text_or(result, "cl_ord_id"))
+            named = named or self.reports.client_of(codec.text_or(result, "order_id"))
+            call.good.add(named if named in call.client_ids else call.client_id)
+            call.settled |= call.good
+        if len(call.good) + len(call.refusals) < len(call.client_ids):
+            return
+        self._calls.close(CANCEL, message.get("req_id"))
+        refused = [client_id for client_id in call.client_ids if client_id not in call.good]
+        for client_id, reason in zip(refused, call.refusals, strict=False):
+            one = Call(CANCEL, (client_id,), call.sent_ns)
+            self._refused(CANCEL, one, reason, ts_us, found)
+
+    def _batch_cancelled(self, call: Call | None, message: dict[str, Any]) -> None:
+        """Both shapes of the count. If it is short, the stream tells of those that were cancelled;
+        the others count as not answered.
+        """
+        where = message if message.get("orders_cancelled") is not None \
+            else codec.inner(message, "result")
+        key = "orders_cancelled" if where is message else "count"
+        count = codec.integer(where, key)
+        if call is None:
+            self.unmatched += 1
+        elif count < len(call.client_ids):
+            self._calls.note(codec.integer(message, "req_id"), call)
 
     def _subscription(self, message: dict[str, Any], code: str, ts_us: int,
                       found: list[Event]) -> None:
@@ -356,9 +452,6 @@ class Gateway:
         self._sequence[channel] = 0
         self._snapshot_in[channel] = False
         self._asked_ns[channel] = 0
-
-    def _request(self, method: str, req_id: int, **params: Any) -> bytes:
-        return codec.request(method, {**params, "token": self._token.reveal()}, req_id)
 
 
 def _balance(row: codec.Row, snapshot: bool, ts_us: int, found: list[Event]) -> None:

@@ -77,6 +77,15 @@ class Reports:
         self._adopted[venue_id] = client_id
         self.named(venue_id, client_id)
 
+    def venue_id(self, client_id: int) -> str:
+        """The venue's id of an order of ours, empty if no report told it."""
+        return self._reported.get(client_id, "")
+
+    def client_of(self, venue_id: str) -> int:
+        """The ClientId of an order that the venue names, 0 if it is not ours."""
+        known = self._orders.get(venue_id)
+        return known.client_id if known is not None else 0
+
     def reported(self, client_id: int) -> bool:
         """True if a report told of this order of ours."""
         return client_id in self._reported

@@ -1,4 +1,4 @@
-"""What Kraken's words mean: error strings, modes, grids, the token request."""
+"""What Kraken's words mean: modes, grids, answers; its refusals are in the next file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from urllib.parse import urlencode
 
 from hftbot.errors import (
     BadFrame,
-    BadNonce,
     Denied,
-    EngineDown,
     NoFunds,
     PostOnlyWouldTake,
     RateLimited,
@@ -20,122 +18,31 @@ from hftbot.errors import (
     VenueReject,
 )
 from hftbot.venue.kraken import codec, sign
+from hftbot.venue.kraken.refusals import error_for, forbids, outcome_unknown, token_refused
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import VenueMode
 from hftbot.words.secret import Secret
 
-VENUE = "kraken"
-TOKEN_PATH = "/0/private/GetWebSocketsToken"
-FEES_PATH = "/0/private/TradeVolume"
-PRECISION_MAX = 15
+__all__ = ["PairRow", "answer_of", "error_for", "forbids", "instrument_from_row",
+           "instruments_from", "is_failure", "may_retry", "mode_of", "outcome_unknown",
+           "pair_mode_of", "private_request", "token_refused"]
 
-# Kraken's own words. A longer text is cut at colons, blanks and dots until it matches.
-ERRORS: dict[str, type[VenueReject]] = {
-    "EGeneral:Invalid arguments": VenueReject,
-    "EGeneral:Temporary lockout": Denied,
-    "EGeneral:Permission denied": Denied,
-    "EGeneral:Internal error": EngineDown,
-    "EGeneral:Too many requests": RateLimited,
-    "EGeneral:Unknown method": VenueReject,
-    "EService:Unavailable": EngineDown,
-    "EService:Timeout": EngineDown,
-    "EService:Busy": EngineDown,
-    "EService:Market in cancel_only mode": EngineDown,
-    "EService:Market in post_only mode": EngineDown,
-    "EService:Market in limit_only mode": EngineDown,
-    "EService:Deadline elapsed": VenueReject,
-    "EService:Throttled": RateLimited,
-    "EAPI:Invalid key": Denied,
-    "EAPI:Invalid signature": Denied,
-    "EAPI:Invalid nonce": BadNonce,
-    "EAPI:Rate limit exceeded": RateLimited,
-    "EAPI:Invalid token": VenueReject,
-    "EAPI:Feature disabled": Denied,
-    "EQuery:Unknown asset pair": VenueReject,
-    "EQuery:Invalid asset pair": VenueReject,
-    "EQuery:Unknown asset": VenueReject,
-    "EOrder:Insufficient funds": NoFunds,
-    "EOrder:Insufficient margin": NoFunds,
-    "EOrder:Margin allowance exceeded": NoFunds,
-    "EOrder:Margin level too low": NoFunds,
-    "EOrder:Margin position size exceeded": NoFunds,
-    "EOrder:Cannot open position": VenueReject,
-    "EOrder:Cannot open opposing position": VenueReject,
-    "EOrder:Order minimum not met": VenueReject,
-    "EOrder:Cost minimum not met": VenueReject,
-    "EOrder:Tick size check failed": VenueReject,
-    "EOrder:Invalid price": VenueReject,
-    "EOrder:Invalid order": VenueReject,
-    "EOrder:Unknown order": VenueReject,
-    "EOrder:Post only order": PostOnlyWouldTake,
-    "EOrder:Orders limit exceeded": RateLimited,
-    "EOrder:Rate limit exceeded": RateLimited,
-    "EOrder:Domain rate limit exceeded": RateLimited,
-    "EOrder:Scheduled orders limit exceeded": RateLimited,
-    "EOrder:Positions limit exceeded": RateLimited,
-    "EOrder:Unknown position": VenueReject,
-    "EOrder:Reduce only": VenueReject,
-    "EAuth:Account temporary disabled": Denied,
-    "EAuth:Account unconfirmed": Denied,
-    "EAuth:Rate limit exceeded": RateLimited,
-    "EAuth:Too many requests": RateLimited,
-    "EAccount:Invalid permissions": Denied,
-    "ETrade:Invalid request": VenueReject,
-    "ETrade:User Locked": Denied,
-    "EBM:limit exceeded:CAL": NoFunds,
-    "EFunding:Max fee exceeded": VenueReject,
-    "ESession:Invalid session": VenueReject,
-    "Token(s) not found": VenueReject,
-    "Currency pair not supported": VenueReject,
-    "Subscription depth not supported": VenueReject,
-    "Subscription ohlc interval not supported": VenueReject,
-    "Subscription ohlc requires interval": VenueReject,
-    "Subscription name invalid": VenueReject,
-    "Already subscribed": VenueReject,
-    "Subscription Not Found": VenueReject,
-    "Symbol(s) not found": VenueReject,
-    "Unsupported event": VenueReject,
-    "Unsupported field": VenueReject,
-    "Malformed request": VenueReject,
-    "Limit_price field must be a number_float": VenueReject,
-    "Cash_order_qty field must be a number_float": VenueReject,
-    "price(s) not found": VenueReject,
-    "Private data and trading are unavailable on this endpoint": VenueReject,
-    "Public market data subscriptions are unavailable on this endpoint": VenueReject,
-    "Exceeded msg rate": RateLimited,
-    "Invalid timeout argument": VenueReject,
-    "No amendable parameters": VenueReject,
-}
+VENUE = "kraken"
+PRECISION_MAX = 15
+# AssetPairs of all pairs is larger than any frame of the stream.
+ANSWER_BYTES_MAX = 16 << 20
+
 POST_ONLY_REASON = "Post only order"
 POST_ONLY = "EOrder:" + POST_ONLY_REASON
 PROXY_RESTART = "CloudFlare WebSocket proxy restarting"
-# The order may have been placed although the answer says no.
-_UNKNOWN = ("EService:Unavailable", "EService:Timeout", "EService:Busy",
-            "EGeneral:Internal error")
 # A refusal of an order for its price, its funds or the market's mode is no failure of the venue.
 _OUR_PRICE = ("EOrder:Invalid price", "EOrder:Tick size check failed")
 _MODE = "EService:Market in "
-_TOKEN = ("ESession:Invalid session", "EAPI:Invalid token", "Token(s) not found")
 _SYSTEM = {"online": VenueMode.OPEN, "post_only": VenueMode.POST_ONLY,
            "cancel_only": VenueMode.CANCEL_ONLY, "maintenance": VenueMode.DOWN}
 _PAIR = {"online": VenueMode.OPEN, "limit_only": VenueMode.OPEN,
          "post_only": VenueMode.POST_ONLY, "cancel_only": VenueMode.CANCEL_ONLY,
          "reduce_only": VenueMode.CANCEL_ONLY}
-
-
-def error_for(code: str) -> type[VenueReject]:
-    """The error class of one of Kraken's error strings; unmapped ones are VenueReject."""
-    known = code
-    while known:
-        if known in ERRORS:
-            return ERRORS[known]
-        known = known[:max(known.rfind(":"), known.rfind(" "), known.rfind("."), 0)]
-    return VenueReject
-
-
-def outcome_unknown(code: str) -> bool:
-    """True if an order answered like this may exist all the same: ask, never resend."""
-    return code.startswith(_UNKNOWN)
 
 
 def is_failure(code: str) -> bool:
@@ -148,9 +55,9 @@ def is_failure(code: str) -> bool:
                 or code.startswith(_MODE) or token_refused(code))
 
 
-def token_refused(code: str) -> bool:
-    """True if a new WebSocket token is needed."""
-    return code.startswith(_TOKEN)
+def may_retry(code: str) -> bool:
+    """True if the same order may be taken a moment later: the venue was busy or too slow."""
+    return error_for(code).remedy == "retry" and not code.startswith(_MODE)
 
 
 def mode_of(system: str) -> VenueMode:
@@ -242,46 +149,6 @@ def private_request(path: str, params: dict[str, str], key: Secret, secret: Secr
     return path, headers, body
 
 
-def token_request(key: Secret, secret: Secret,
-                  nonce: int) -> tuple[str, dict[str, str], bytes]:
-    """(path, headers, body) of the request for a WebSocket token."""
-    return private_request(TOKEN_PATH, {}, key, secret, nonce)
-
-
-def token_response(status: int, body: bytes) -> Secret:
-    """The token in the answer.
-
-    Raises the mapped VenueReject, TransportError if the API was not reached, BadFrame.
-    """
-    token = codec.text(answer_of(status, body), "token")
-    if not token:
-        raise BadFrame("the token is empty")
-    return Secret(token)
-
-
-def fees_request(key: Secret, secret: Secret, nonce: int,
-                 symbols: tuple[str, ...]) -> tuple[str, dict[str, str], bytes]:
-    """(path, headers, body) of the request for the account's own fees (TradeVolume)."""
-    return private_request(FEES_PATH, {"pair": ",".join(symbols)}, key, secret, nonce)
-
-
-def fees_response(status: int, body: bytes) -> list[tuple[str, int, int]]:
-    """(REST pair name, maker, taker) in millionths of the traded value. Raises as token_response.
-
-    Kraken names pairs here by their REST names (XXBTZUSD), not by their symbols.
-    """
-    result = answer_of(status, body)
-    taker = codec.inner(result, "fees")
-    maker = codec.inner(result, "fees_maker") if result.get("fees_maker") else taker
-    return [(name, _percent_e6(maker, name), _percent_e6(taker, name)) for name in taker]
-
-
-def _percent_e6(fees: dict[str, Any], name: str) -> int:
-    percent = codec.text(codec.inner(fees, name), "fee")
-    # Percent with four decimals are millionths.
-    return codec.units(codec.Number(percent), 4)
-
-
 def answer_of(status: int, body: bytes) -> dict[str, Any]:
     """The result in a REST answer. Raises the mapped VenueReject, TransportError, BadFrame."""
     if status == 429:
@@ -292,7 +159,7 @@ def answer_of(status: int, body: bytes) -> dict[str, Any]:
         raise TransportError(f"HTTP {status}: the request did not reach the API")
     if status != 200:
         raise VenueReject(f"HTTP {status}")
-    message = codec.parse(body)
+    message = codec.parse(body, ANSWER_BYTES_MAX)
     errors = message.get("error")
     if not isinstance(errors, list):
         raise BadFrame("the answer has no error list")
