@@ -473,7 +473,7 @@ class Matcher:
         row = self.ladder.find(side, ticks)
         slot = self.ladder.first[row] if row >= 0 else -1
         while slot >= 0:
-            found.append((self.order_id(slot), self.leaves[slot]))
+            found.append((self.order_id(slot), self.visible[slot]))
             slot = self.after[slot]
         return found
 
