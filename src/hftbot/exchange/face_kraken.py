@@ -217,8 +217,10 @@ class KrakenFace:
 
     def publish(self, index: int, batch: Batch, now_us: int) -> None:
         """Tell the public channels of one engine event, and of what its trades set off."""
-        if self.system == "online":
-            self.desk.waiting.follow(index, batch, now_us)
+        waiting = self.desk.waiting
+        if (batch.trades or waiting.closings[index]) and self.operations.mode_of(
+                self.markets[index].listing.symbol) == "online":
+            waiting.follow(index, batch, now_us)
         self.feed.publish(index, batch, now_us)
         self.rest.markets.watch(index, batch.trades, self.feed.bests[index], now_us)
 
