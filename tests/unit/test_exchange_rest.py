@@ -377,6 +377,18 @@ def test_each_keys_nonces_outlive_a_run(venue):
             "error"] == ["EAPI:Invalid nonce"]
 
 
+def test_a_nonce_window_forgives_requests_that_overtake_each_other():
+    venue = VirtualExchange(switches=Switches(nonce_window=10))
+    assert [venue.rest("Balance", nonce=nonce)["error"] for nonce in (100, 95, 91)] == [[]] * 3
+    for spent in (100, 95, 91, 90, 1):
+        assert venue.rest("Balance", nonce=spent)["error"] == ["EAPI:Invalid nonce"]
+    assert venue.rest("GetApiKeyInfo", nonce=110)["result"]["nonce_window"] == "10"
+    assert venue.rest("Balance", nonce=99)["error"] == ["EAPI:Invalid nonce"]
+    again = VirtualExchange(saved=venue.face.saved(), switches=Switches(nonce_window=10))
+    assert again.rest("Balance", nonce=105)["error"] == ["EAPI:Invalid nonce"]
+    assert again.rest("Balance", nonce=111)["error"] == []
+
+
 def test_public_trades_are_the_ones_that_were_made(venue):
     told = public(venue, "Trades", pair="XBTUSD")
     rows = told["XXBTZUSD"]
