@@ -50,7 +50,7 @@ def test_it_places_a_batch_and_waits_for_prices(exchange, peer):
 
 
 def test_it_sees_fills_balances_and_fees(exchange, peer):
-    told = peer(SCRIPT, exchange("--fees", "250k"), "fills")
+    told = peer(SCRIPT, exchange("--fees", "250k", "--set", "KRAKEN_TIER=off"), "fills")
     assert (told["fee"]["maker"], told["fee"]["taker"]) == (0.001, 0.002)
     bought = told["bought"]
     assert (bought["status"], bought["filled"]) == ("closed", 0.01)
