@@ -62,7 +62,8 @@ class KrakenFace:
         self.account.clock, self.account.worth = (lambda: self.now_us), self.worth
         self.gate = Gatekeeper(secrets or rng, saved["gate"] if saved else None,
                                settings.rate_tier, int(settings.switches.rest_history_cost),
-                               self.now_us, settings.switches.lockout_after)
+                               self.now_us, settings.switches.lockout_after,
+                               settings.switches.nonce_window)
         self.desk = OrderDesk(self.account, self.markets, self.texts, settings.switches,
                               Identifiers(rng), self.stamps, RateCounter(settings.rate_tier))
         self.desk.on_scheduled = self.start_later
