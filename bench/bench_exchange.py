@@ -2,7 +2,7 @@
 
 One blocking client sends an order, waits for its answer, and sends the next; the exchange checks
 it, matches it against a running market, books it and reports it on the way. The stub is the same
-web server with a canned answer, so the figure is what the exchange itself adds.
+web server with the same frames canned, so the figure is what the exchange itself adds.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def client_frame(text: str) -> bytes:
 class Client:
     """A server's process and one WebSocket to it."""
 
-    def __init__(self, mode: str, folder: Path) -> None:
+    def __init__(self, mode: str, folder: Path, reports: bool = False) -> None:
         self.process = subprocess.Popen([sys.executable, str(SERVER), mode, str(folder / mode)],
                                         stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
@@ -55,7 +55,7 @@ class Client:
                              f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
                              "\r\n").encode())
         self.until(b"\r\n\r\n")
-        if self.token:
+        if self.token and reports:
             self.socket.sendall(client_frame(json.dumps({"method": "subscribe", "params": {
                 "channel": "executions", "token": self.token}})))
             self.until(b'"type":"snapshot"')
@@ -96,15 +96,24 @@ class Client:
 
 
 @pytest.fixture
-def clients(tmp_path: Path) -> Iterator[tuple[Client, Client]]:
-    """The exchange and the stub."""
+def answered(tmp_path: Path) -> Iterator[tuple[Client, Client]]:
+    """The exchange and the stub; a client hears the answers to its orders."""
     pair = Client("exchange", tmp_path), Client("stub", tmp_path)
     yield pair
     for client in pair:
         client.close()
 
 
-def measure(gate: Gate, exchange: Client, stub: Client) -> Row:
+@pytest.fixture
+def reported(tmp_path: Path) -> Iterator[tuple[Client, Client]]:
+    """The same; a client also hears the three reports of each order."""
+    pair = Client("exchange", tmp_path, True), Client("reporting-stub", tmp_path, True)
+    yield pair
+    for client in pair:
+        client.close()
+
+
+def measure(gate: Gate, bench: str, bar: float | None, exchange: Client, stub: Client) -> Row:
     """Interleaved blocks; the ratio is of round trips a second, whole blocks against each other."""
     ours: list[Percentiles] = []
     theirs: list[Percentiles] = []
@@ -124,13 +133,17 @@ def measure(gate: Gate, exchange: Client, stub: Client) -> Row:
         _, p95, p99 = over(theirs[-1], ours[-1])
         ratios.append((sum(took["theirs"]) / sum(took["ours"]), p95, p99))
         rates.append(ORDERS * 1e9 / sum(took["ours"]))
-    gate.notes.append(f"embedded exchange: {sorted(rates)[len(rates) // 2]:,.0f} order round "
+    gate.notes.append(f"{bench}: {sorted(rates)[len(rates) // 2]:,.0f} order round "
                       "trips a second on one connection")
-    return Row("order round trip, embedded exchange", "canned-reply stub; first ratio: round "
-               "trips a second", medians(ours), medians(theirs), medians(ratios), medians(same),
-               (BAR, None, None), "at least")
+    return Row(bench, "canned-reply stub; first ratio: round trips a second", medians(ours),
+               medians(theirs), medians(ratios), medians(same), (bar, None, None), "at least")
 
 
-def test_order_round_trips_on_the_exchange(gate: Gate, clients: tuple[Client, Client]) -> None:
-    """The gate: at least 0.3 of the stub's round trips a second."""
-    gate.settle(lambda: measure(gate, *clients))
+def test_order_round_trips_on_the_exchange(gate: Gate, reported: tuple[Client, Client]) -> None:
+    """The gate: at least 0.3 of the stub's round trips a second, for a client that trades."""
+    gate.settle(lambda: measure(gate, "order round trip, embedded exchange", BAR, *reported))
+
+
+def test_order_round_trips_without_reports(gate: Gate, answered: tuple[Client, Client]) -> None:
+    """Published: a client that subscribed to nothing, a stub that answers one frame."""
+    gate.settle(lambda: measure(gate, "order round trip, answers only", None, *answered))

@@ -120,6 +120,25 @@ def test_a_deep_window_fills_up_again():
     assert len(copy.sides[0]) == 19
 
 
+def test_a_hidden_order_shows_one_slice_and_queues_again():
+    matcher, copy = Matcher(), OrdersCopy(10)
+    view = OrdersView(ListingText(BTC), matcher, lambda number: crowd_name(0, number))
+    hidden = crowd_name(0, matcher.place(0, 0, 1_000, 50, GTC, display=20))
+    other = crowd_name(0, matcher.place(0, 0, 1_000, 7, GTC))
+    view.watch(10, 0)
+    copy.apply(parsed(view.snapshot(10)))
+
+    def queue():
+        return [(order["order_id"], int(order["order_qty"] * 10**8))
+                for order in copy.queue(0, Decimal(100))]
+    assert queue() == [(hidden, 20), (other, 7)]
+    for lots, expected in ((5, [(hidden, 15), (other, 7)]), (15, [(other, 7), (hidden, 20)])):
+        matcher.place(0, 1, 0, lots, IOC)
+        for frame in view.apply(matcher.changes(), lots).values():
+            copy.apply(parsed(frame))
+        assert queue() == expected
+
+
 def test_names_of_the_crowd_are_kraken_shaped_and_never_the_same():
     numbers = [generation << 20 | slot for generation in range(1, 40) for slot in range(50)]
     names = {crowd_name(index, number) for index in (0, 1, 49) for number in numbers}

@@ -413,7 +413,7 @@ def test_waiting_scheduled_hidden_and_closing_orders_survive_a_restart(venue):
     after = again.face.desk.saved()["orders"]
     for rows in (before, after):
         for row in rows:
-            row.pop("matcher_id")
+            row.pop("matcher_id", 0)
     assert sorted(after, key=lambda row: row["order_id"]) == sorted(
         before, key=lambda row: row["order_id"])
     assert again.face.account.holds == venue.face.account.holds

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 HEARTBEAT_US = 1_000_000
 HEARTBEAT = '{"channel":"heartbeat"}'
 INT64_MAX = (1 << 63) - 1
-# Close codes, and a count that nobody reaches.
-GOING_AWAY, POLICY_VIOLATION, UNLIMITED = 1001, 1008, 1 << 62
+GOING_AWAY, POLICY_VIOLATION = 1001, 1008
 EMPTY_US = 100_000
 # Streams of one connection; each keeps its own order.
 DATA, ACKS, REPORTS = 0, 1, 2
@@ -52,7 +51,8 @@ class Connection:
         self.last_arrival_us = 0
         self.last_engine_us = 0
         switches = face.settings.switches
-        self.requests = SlidingCount(switches.messages_per_s or UNLIMITED)
+        self.requests = (SlidingCount(switches.messages_per_s) if switches.messages_per_s
+                         else None)
         self.strikes = 0
         # What the idle clock counts from.
         self.request_us = self.empty_us = face.now_us
@@ -156,7 +156,7 @@ class Connection:
         if self.closed:
             return
         self.request_us = now_us
-        if not self.requests.pay(1, now_us):
+        if self.requests is not None and not self.requests.pay(1, now_us):
             self.flooded(now_us)
             return
         message = None

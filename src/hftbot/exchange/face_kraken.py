@@ -33,6 +33,7 @@ from hftbot.words.ports import Clock, Rng
 
 Kind = Literal["public", "private", "level3"]
 SKIP_US = 5_000_000
+NEVER_US = 1 << 62
 
 
 class KrakenFace:
@@ -74,6 +75,8 @@ class KrakenFace:
         self.rest = Rest(self)
         self.doorman = Doorman(settings.switches.connections_per_10_min)
         self.actions: list[tuple[int, int, Callable[[int], None]]] = []
+        # What next_market found, None if a market has moved since.
+        self.market_ahead: tuple[int, int] | None = None
         self.order_of_actions = count()
         self.connection_ids = rng.getrandbits(63)
         self.counts = {"frames_in": 0, "frames_out": 0, "events": 0}
@@ -156,10 +159,9 @@ class KrakenFace:
     def next_due_us(self) -> int | None:
         """Time of the next thing to do or frame to send, or None."""
         due: int | None = self.actions[0][0] if self.actions else None
-        for market in () if self.halted else self.markets:
-            at = market.next_due_us()
-            if at is not None and (due is None or at < due):
-                due = at
+        at, index = self.next_market()
+        if index >= 0 and (due is None or at < due):
+            due = at
         for connection in self.connections:
             if connection.out and (due is None or connection.out[0][0] < due):
                 due = connection.out[0][0]
@@ -168,12 +170,9 @@ class KrakenFace:
     def advance(self, now_us: int) -> None:
         """Do everything that is due, in the order of time. Time never goes back."""
         while True:
-            due = self.actions[0][0] if self.actions else now_us + 1
-            index = -1
-            for i, market in enumerate(() if self.halted else self.markets):
-                at = market.next_due_us()
-                if at is not None and at < due:
-                    due, index = at, i
+            due, index = self.next_market()
+            if self.actions and self.actions[0][0] <= due:
+                due, index = self.actions[0][0], -1
             if due > now_us:
                 break
             self.now_us = max(self.now_us, due)
@@ -183,8 +182,21 @@ class KrakenFace:
                 self.market_event(index, due)
         self.now_us = max(self.now_us, now_us)
 
+    def next_market(self) -> tuple[int, int]:
+        """When the next market moves by itself, and which; NEVER_US and -1 if none will."""
+        if self.market_ahead is None:
+            self.market_ahead = (NEVER_US, -1)
+            for i, market in enumerate(() if self.halted else self.markets):
+                at = market.next_due_us()
+                if at is not None and at < self.market_ahead[0]:
+                    self.market_ahead = (at, i)
+        return self.market_ahead
+
     def skip(self, now_us: int) -> None:
         """After a pause longer than five seconds: markets go on from now."""
+        if now_us - self.next_market()[0] <= SKIP_US:
+            return
+        self.market_ahead = None
         for market in self.markets:
             due = market.next_due_us()
             if due is not None and now_us - due > SKIP_US:
@@ -210,6 +222,7 @@ class KrakenFace:
         """Let a market do its next event and tell everybody."""
         self.counts["events"] += 1
         batch = self.markets[index].step(now_us)
+        self.market_ahead = None
         if batch.fills or batch.cancels or batch.prints:
             self.desk.book(index, batch, now_us)
         self.publish(index, batch, now_us)
@@ -238,8 +251,11 @@ class KrakenFace:
         for connection in self.connections:
             if connection.kind != "private":
                 continue
+            wishes = connection.wishes
             for report in found:
-                text = connection.wishes.text(report, self.desk.rates.value(report.symbol, now_us))
+                count = (self.desk.rates.value(report.symbol, now_us) if wishes.counter_field
+                         else 0.0)
+                text = wishes.text(report, count)
                 if text:
                     connection.sequenced("executions", "update", text, now_us)
             for row in ledger:
@@ -251,6 +267,7 @@ class KrakenFace:
             for market in self.markets:
                 market.skip(self.now_us)
         self.system = system
+        self.market_ahead = None
         if system != "maintenance":
             self.dead_man.engine_returned(self.now_us)
         self.operations.push()

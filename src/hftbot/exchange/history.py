@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -160,6 +160,8 @@ def bounded(table: dict[str, Any], name: str, row: Any) -> Any:
 
 def plain(row: Row) -> dict[str, Any]:
     """A row as plain data with its kind."""
-    kind = ("order" if isinstance(row, ClosedOrder)
-            else "execution" if isinstance(row, Execution) else "ledger")
-    return {"kind": kind, **asdict(row)}
+    if isinstance(row, ClosedOrder):
+        return {"kind": "order", "order": row.order.saved(), "status": row.status,
+                "reason": row.reason, "stamp": row.stamp}
+    kind = "execution" if isinstance(row, Execution) else "ledger"
+    return {"kind": kind, **{each.name: getattr(row, each.name) for each in fields(row)}}

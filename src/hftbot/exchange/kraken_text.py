@@ -60,6 +60,9 @@ class ListingText:
         self.listing = listing
         self.symbol = quoted(listing.symbol)
         self.prices: dict[int, str] = {}
+        self.no_qty = fixed(0, listing.qty_precision)
+        self.no_cost = fixed(0, listing.value_exponent)
+        self.no_average = fixed(0, listing.price_precision + 4)
 
     def price(self, ticks: int) -> str:
         """Price token at full precision."""
@@ -73,6 +76,8 @@ class ListingText:
 
     def qty(self, lots: int) -> str:
         """Size token at full precision."""
+        if not lots:
+            return self.no_qty
         return fixed(lots * self.listing.lot_units, self.listing.qty_precision)
 
     def level(self, ticks: int, lots: int) -> str:
@@ -85,16 +90,17 @@ class ListingText:
 
     def cost(self, tick_lots: int) -> str:
         """Price times size, exact."""
+        if not tick_lots:
+            return self.no_cost
         units = tick_lots * self.listing.tick_units * self.listing.lot_units
         return fixed(units, self.listing.value_exponent)
 
     def average(self, tick_lots: int, lots: int) -> str:
         """Average price of a filled size, rounded half up to the pair's precision plus four."""
-        precision = self.listing.price_precision + 4
-        if lots == 0:
-            return fixed(0, precision)
+        if not lots:
+            return self.no_average
         units = (2 * tick_lots * self.listing.tick_units * 10_000 + lots) // (2 * lots)
-        return fixed(units, precision)
+        return fixed(units, self.listing.price_precision + 4)
 
     def increment(self, units: int, precision: int) -> str:
         """An increment as the instrument channel writes it: exponent form below 0.0001."""

@@ -37,6 +37,7 @@ from hftbot.words.ports import Rng
 # The matcher's owner of the account's orders; each sender_sub_id has a number of its own above.
 OWNER = 1
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+PAIRS = tuple(one + other for one in ALPHABET for other in ALPHABET)
 USER_REQUESTED = "User requested"
 
 
@@ -50,14 +51,11 @@ class Identifiers:
     def next(self, kind: str) -> str:
         """``OXXXXX-XXXXX-XXXXXX`` for kind O."""
         self.count += 1
-        value = self.count
-        tail = []
-        for _ in range(6):
-            tail.append(ALPHABET[value & 31])
-            value >>= 5
-        bits = self.rng.getrandbits(50)
-        salt = "".join([ALPHABET[bits >> shift & 31] for shift in range(0, 50, 5)])
-        return f"{kind}{salt[:5]}-{salt[5:]}-{''.join(reversed(tail))}"
+        value, bits = self.count, self.rng.getrandbits(50)
+        tail = PAIRS[value >> 20 & 1023] + PAIRS[value >> 10 & 1023] + PAIRS[value & 1023]
+        salt = (PAIRS[bits & 1023] + PAIRS[bits >> 10 & 1023] + PAIRS[bits >> 20 & 1023]
+                + PAIRS[bits >> 30 & 1023] + PAIRS[bits >> 40])
+        return f"{kind}{salt[:5]}-{salt[5:]}-{tail}"
 
 
 class OrderDesk:

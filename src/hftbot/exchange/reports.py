@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -93,8 +93,17 @@ class Order:
         return self.trigger is not None and self.trigger.fired_us == 0
 
     def saved(self) -> dict[str, Any]:
-        """As plain data; ``restored`` brings it back."""
-        return asdict(self)
+        """As plain data, without what is as usual; ``restored`` brings it back."""
+        row = {name: value for name, usual in _FIELDS
+               if (value := getattr(self, name)) != usual}
+        for name in ("trigger", "close"):
+            if name in row:
+                row[name] = asdict(row[name])
+        return row
+
+
+# Names of the fields, and their defaults (of those that have none, one that no value is).
+_FIELDS = tuple((each.name, each.default) for each in fields(Order))
 
 
 def restored(saved: Mapping[str, Any]) -> Order:

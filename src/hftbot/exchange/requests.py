@@ -37,6 +37,7 @@ LIMIT_TYPES = frozenset(("limit", "iceberg", "stop-loss-limit", "take-profit-lim
 TRIGGER_TYPES = frozenset(("stop-loss", "stop-loss-limit", "take-profit", "take-profit-limit",
                            "trailing-stop", "trailing-stop-limit"))
 CLOSE_TYPES = TRIGGER_TYPES | {"limit"}
+ORDER_TYPES = LIMIT_TYPES | TRIGGER_TYPES | {"market"}
 # A GTD order lives a month at most, an iceberg shows a fifteenth at least.
 EXPIRE_US_MAX = 31 * 86_400_000_000
 CLIENT_ID_FORMS = re.compile(
@@ -395,7 +396,7 @@ def add_request(params: Mapping[str, Any], listings: Mapping[str, Listing],
     order_type = text_field(params, "order_type")
     flags_check(params, order_type)
     side = {"buy": 0, "sell": 1}.get(text_field(params, "side"))
-    if order_type not in LIMIT_TYPES | TRIGGER_TYPES | {"market"}:
+    if order_type not in ORDER_TYPES:
         raise Refused(f"{ARGUMENTS}order_type")
     if side is None:
         raise Refused(f"{ARGUMENTS}side")
