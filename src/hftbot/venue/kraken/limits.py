@@ -5,12 +5,13 @@ The counters themselves are fastcore's; here are Kraken's numbers, and which of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fastcore.lane.desk import KIND_AMEND, KIND_CANCEL, KIND_ORDER
 from fastcore.money.throttle import POINT, TokenBucket, TradingCounter
+from hftbot.venue.kraken import codec
 from hftbot.words.ports import Clock
 
 AUTO, OFF = "auto", "off"
@@ -18,6 +19,7 @@ AUTO, OFF = "auto", "off"
 POINTS = {KIND_ORDER: 1, KIND_AMEND: 4, KIND_CANCEL: 8}
 COST_MAX = 10_000 * POINT
 SPENT_MAX = 4096
+COUNT_MAX = 10_000.0
 CANCEL_SHARE = 4
 REST_HISTORY_COST = 4
 # The engine counts these itself, pair by pair.
@@ -82,6 +84,15 @@ class RestCalls:
         """Calls that count now."""
         left: int = self._bucket.available(now_ns)
         return self.maximum - left
+
+
+def points_told(row: Mapping[str, Any]) -> int:
+    """The counter in a report, in whole points; -1 if there is none. Two names are in use."""
+    count = row.get("ratecount", row.get("rate_count"))
+    if isinstance(count, bool) or not isinstance(count, int | codec.Number):
+        return -1
+    value = count if isinstance(count, int) else float(count)
+    return int(value) if 0 <= value < COUNT_MAX else -1
 
 
 def rest_cost(name: str) -> int:
