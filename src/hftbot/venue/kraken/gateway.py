@@ -446,7 +446,7 @@ class Gateway:
     def _subscribe(self, channel: str) -> bytes:
         token = self._token.reveal()
         if channel == "executions":
-            return codec.subscribe(channel, snap_orders=True,
+            return codec.subscribe(channel, snap_orders=True, ratecounter=True,
                                    snap_trades=self.reports.awaited(), token=token)
         return codec.subscribe(channel, snapshot=True, token=token)
 
