@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hftbot.config.schema import keys
 from hftbot.strategy.micro_scalper import MicroScalper
 from hftbot.strategy.position_cycler import ClosedTrade, ExitReason
 from hftbot.strategy.scalper_statistics import HOUR_US, Durations, ScalperStatistics
@@ -140,3 +142,14 @@ def test_it_can_be_asked_before_it_began():
     counted = MicroScalper(target_day=100).statistics()
     assert counted["trades"] == counted["entries"] == counted["pace"]["opened_hour"] == 0
     json.dumps(counted)
+
+
+def test_hints_name_settings_that_exist():
+    rows = [(reason, -1, 2) for reason in ExitReason for _ in range(10)]
+    said = [hints(figures(*[row] * 10), late=1, entries=10, unfilled_entries=9, wide_spreads=999)
+            for row in (*rows, (ExitReason.PROFIT_TARGET, 1, 2))]
+    made = figures(*[(ExitReason.PROFIT_TARGET, 5, 0)] * 10)
+    add(made, "ETH/USD", NOON_US + HOUR_US, *[(ExitReason.MAX_HOLD, -1, 0)] * 10)
+    named = set(re.findall(r"[A-Z]+_[A-Z_]+|SYMBOLS", "\n".join([*said, hints(made)])))
+    assert len(named) > 7
+    assert sorted(named - set(keys())) == []
