@@ -80,8 +80,8 @@ def test_a_market_s_record_weighs_its_signals_and_never_silences_it():
     assert winner.priority_pct("ETH/USD") == 100
 
 
-def hints(made, late=0, **counts):
-    return "\n".join(made.hints(counts, late))
+def hints(made, late=0, post_only=False, **counts):
+    return "\n".join(made.hints(counts, late, post_only))
 
 
 def test_hints_say_what_the_figures_suggest():
@@ -95,6 +95,9 @@ def test_hints_say_what_the_figures_suggest():
     fees = figures(*[(ExitReason.PROFIT_TARGET, 1, 2)] * 10)
     assert "fees of 20.000000 ate the gross profit of 10.000000" in hints(fees)
     assert "6 of 10 entries found nothing" in hints(figures(), entries=10, unfilled_entries=6)
+    resting = hints(figures(), post_only=True, entries=10, unfilled_entries=6)
+    assert "raise ENTRY_REST_MS" in resting
+    assert "11 entries were held back by the limits" in hints(figures(), rate_denials=11)
     assert "101 signals met a spread" in hints(figures(), entries=1, wide_spreads=101)
     assert "3 orders passed EXECUTION_DEADLINE_MS" in hints(figures(), late=3)
 
