@@ -38,6 +38,7 @@ def test_fees_are_the_account_s_own_and_stand_beside_base_fees(tmp_path: pathlib
     assert "USD net would be left of the same trades at the venue's base fees" in done.stderr
 
 
+@pytest.mark.long
 def test_a_post_only_entry_may_pay_where_an_ioc_cannot(tmp_path: pathlib.Path) -> None:
     flags = ("run", "--profile", "hft", "--duration", "2", "--fees", "kraken", "--set",
              "PROFIT_TARGET_PCT=0.7")
