@@ -97,7 +97,7 @@ class View:
                          in islice(world.ledger.balances_e10.items(), 12)},
             "orders_sent": totals.orders_sent, "fills": totals.fills, "rejects": totals.rejects,
             "doubts": totals.doubts, "denied": dict(totals.denied), "frames": world.feed.frames,
-            "latency": self._latency, "limits": self._limits(now_ns),
+            "latency": self._latency, "limits": session.limits_left(),
             "strategy": self._strategy, "fills_last": list(self._fills),
             "events": list(islice(reversed(self._recent.rows), LINES_SHOWN))})
 
@@ -109,12 +109,6 @@ class View:
     def _feed_age_us(self, now_ns: int) -> int | None:
         seen_ns = self._session.feed.last_seen_ns
         return max(0, now_ns - seen_ns) // 1000 if seen_ns else None
-
-    def _limits(self, now_ns: int) -> dict[str, Any]:
-        messages = self._session.world.account.messages
-        used = messages.capacity - messages.available(now_ns)
-        return {"messages": {"used": used, "max": messages.capacity,
-                             "cancel_reserve": messages.reserve}}
 
     def _orders(self, now_us: int) -> list[dict[str, Any]]:
         world = self._session.world
