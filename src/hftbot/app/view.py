@@ -14,6 +14,7 @@ from hftbot.engine.desk import open_order
 from hftbot.engine.guard import STATE_NAMES
 from hftbot.live.control import Clean
 from hftbot.live.session import Session
+from hftbot.watch import report
 from hftbot.watch.recent import RecentNotes
 from hftbot.watch.redaction import Redactor
 from hftbot.words.events import E10
@@ -92,6 +93,8 @@ class View:
             "open_orders": len(orders),
             "realised_usd": totals.realised_usd, "unrealised_usd": totals.unrealised_usd,
             "fees_usd": totals.fees_usd, "net_usd": totals.pnl_usd,
+            "net_at_base_fees_usd": totals.pnl_usd_at_base_fees
+            if report.pays_less(totals) else None,
             "loss_today_usd": guard.account.loss_e10 / E10, "loss_max_usd": guard.loss_day_max,
             "balances": {asset: amount / E10 for asset, amount
                          in islice(world.ledger.balances_e10.items(), 12)},

@@ -173,6 +173,10 @@ def _money(scene: Scene, columns: int) -> Pane:
     for asset, amount in list(content.get("balances", {}).items())[:1]:
         second.append("cash ", DIM)
         second.append(f"{float(amount):,.2f} {asset}  ")
+    at_base = content.get("net_at_base_fees_usd")
+    if at_base is not None:
+        second.append("at base fees ", DIM)
+        second.append(f"{money(float(at_base))}  ", sign(float(at_base)))
     room = columns - second.cell_len - 6
     if room >= 10:
         second.append("net ", DIM)
@@ -294,10 +298,10 @@ def _strategy(scene: Scene, width: int, height: int) -> Pane:
             if isinstance(value, Mapping):
                 parts = list(value.items())
                 deep = [(f"{key} {sub}", one) for sub, one in parts if isinstance(one, Mapping)]
-                rows = deep or [(key, value)]
-                lines += [_sentence(title, ", ".join(
-                    f"{str(word).replace('_', ' ')} {_number(one)}" for word, one in row.items()
-                    if one), width) for title, row in rows]
+                told = [(title, ", ".join(f"{str(word).replace('_', ' ')} {_number(one)}"
+                                          for word, one in row.items() if one))
+                        for title, row in deep or [(key, value)]]
+                lines += [_sentence(title, text, width) for title, text in told if text]
             elif isinstance(value, list | tuple):
                 lines += [_sentence(key, str(one), width) for one in value]
             elif isinstance(value, str):
@@ -327,7 +331,7 @@ def _sentence(title: str, text: str, width: int) -> Text:
 
 def _number(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:,.6g}"
+        return f"{value:,.5g}" if abs(value) < 1e5 else f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
