@@ -157,6 +157,17 @@ def test_screen_says_what_base_fees_would_have_left():
     assert "base fees" not in "".join(text(content(net_at_base_fees_usd=None)))
 
 
+def test_screen_text_of_others_cannot_move_the_cursor():
+    evil = "\x1b[2J\x1b]0;title\x07\x9b31m\r\b\u202eabc"
+    told = content(guard="HALTED", guard_reason=evil, events=[[1, "warn", evil]], state=evil,
+                   venue=evil, strategy={evil: {evil: evil}},
+                   markets=[{**content()["markets"][0], "symbol": evil}])
+    for columns, rows in ((80, 24), (160, 50)):
+        lines = frame(Scene(told), columns, rows)
+        assert all(line.plain.isprintable() and line.cell_len <= columns for line in lines)
+        assert any("[2J" in line.plain for line in lines)
+
+
 def test_screen_without_colours_shows_alarms_in_reverse():
     lines = frame(Scene(content(guard="HALTED", guard_reason="x"), colour=False), 80, 24)
     assert lines[1].plain.startswith("!! HALTED: x")

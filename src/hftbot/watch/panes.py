@@ -80,16 +80,23 @@ def frame(scene: Scene, columns: int, rows: int) -> Pane:
     else:
         lines += _narrow(scene, columns, rows - len(lines))
     lines = lines[:rows] + [Text()] * (rows - len(lines))
+    lines = [_printable(line, scene.utf) for line in lines]
     for line in lines:
         line.truncate(columns)
-    if not scene.utf:
-        lines = [_ascii(line) for line in lines]
     return lines
 
 
-def _ascii(line: Text) -> Text:
-    plain = line.plain.replace("µ", "u").replace("─", "-").replace("…", "~")
-    fresh = Text(plain.encode("ascii", "replace").decode())
+def _printable(line: Text, utf: bool) -> Text:
+    """What a venue or a strategy said must not move the cursor; each character keeps its place."""
+    plain = line.plain
+    if not plain.isprintable():
+        plain = "".join(letter if letter.isprintable() else "?" for letter in plain)
+    if not utf:
+        plain = plain.replace("µ", "u").replace("─", "-").replace("…", "~")
+        plain = plain.encode("ascii", "replace").decode()
+    if plain == line.plain:
+        return line
+    fresh = Text(plain, style=line.style)
     fresh.spans = line.spans
     return fresh
 
