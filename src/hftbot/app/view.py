@@ -14,6 +14,7 @@ from hftbot.engine.desk import open_order
 from hftbot.engine.guard import STATE_NAMES
 from hftbot.live.control import Clean
 from hftbot.live.session import Session
+from hftbot.watch import report
 from hftbot.watch.recent import RecentNotes
 from hftbot.watch.redaction import Redactor
 from hftbot.words.events import E10
@@ -92,12 +93,18 @@ class View:
             "open_orders": len(orders),
             "realised_usd": totals.realised_usd, "unrealised_usd": totals.unrealised_usd,
             "fees_usd": totals.fees_usd, "net_usd": totals.pnl_usd,
+            "net_at_base_fees_usd": totals.pnl_usd_at_base_fees
+            if report.pays_less(totals) else None,
             "loss_today_usd": guard.account.loss_e10 / E10, "loss_max_usd": guard.loss_day_max,
             "balances": {asset: amount / E10 for asset, amount
                          in islice(world.ledger.balances_e10.items(), 12)},
             "orders_sent": totals.orders_sent, "fills": totals.fills, "rejects": totals.rejects,
             "doubts": totals.doubts, "denied": dict(totals.denied), "frames": world.feed.frames,
+<<<<<<< HEAD
             "latency": self._latency, "limits": self._session.limits_left(),
+=======
+            "latency": self._latency, "limits": session.limits_left(),
+>>>>>>> cd8c0dc34477c74581e1575bb844ea5e75f6fca4
             "strategy": self._strategy, "fills_last": list(self._fills),
             "events": list(islice(reversed(self._recent.rows), LINES_SHOWN))})
 
