@@ -100,11 +100,7 @@ class View:
                          in islice(world.ledger.balances_e10.items(), 12)},
             "orders_sent": totals.orders_sent, "fills": totals.fills, "rejects": totals.rejects,
             "doubts": totals.doubts, "denied": dict(totals.denied), "frames": world.feed.frames,
-<<<<<<< HEAD
-            "latency": self._latency, "limits": self._session.limits_left(),
-=======
             "latency": self._latency, "limits": session.limits_left(),
->>>>>>> cd8c0dc34477c74581e1575bb844ea5e75f6fca4
             "strategy": self._strategy, "fills_last": list(self._fills),
             "events": list(islice(reversed(self._recent.rows), LINES_SHOWN))})
 
