@@ -5,6 +5,7 @@ channels told it: which orders are open, what they hold, what was traded. After 
 must be what the exchange itself has.
 """
 
+import json
 import random
 from decimal import ROUND_CEILING, Decimal
 
@@ -149,16 +150,33 @@ def requested(rng, mine, mid):
     return ("batch_cancel", {"orders": mine[:5]}) if len(mine) > 1 else ("cancel_all", {})
 
 
-def play(seed, requests):
-    rng = random.Random(seed)
-    balances = {"USD": Decimal(3_000), "BTC": Decimal("0.05")}
+def opened(seed, balances, **again):
+    """A venue without delays, and a trader on it."""
     venue = VirtualExchange(seed=seed, fees="kraken", balances=balances,
-                            latency=Latency(0, 0, 0, 0))
+                            latency=Latency(0, 0, 0, 0), **again)
     # What is traded does not count, so that the fee stays what it is.
     venue.face.account.worth = lambda asset: 0
+    market = venue.face.markets[0]
+    # The crowd waits until the trader listens: what he did not hear his twin cannot know.
+    market.next_due_us = lambda: None
     trader = venue.trader()
+    del market.next_due_us
+    return venue, trader
+
+
+def play(seed, requests, restart_every=1_000):
+    """Send so many requests; every so often the venue starts anew from what it saved."""
+    rng = random.Random(seed)
+    balances = {"USD": Decimal(3_000), "BTC": Decimal("0.05")}
+    venue, trader = opened(seed, balances)
     twin = Reported(balances)
-    for _ in range(requests):
+    for number in range(1, requests + 1):
+        if number % restart_every == 0:
+            twin.take(venue.run(0.01, trader)[0])
+            saved = json.loads(json.dumps(venue.face.saved()))
+            venue, trader = opened(seed, balances, saved=saved, start_us=venue.clock.us)
+            twin.sequences = dict.fromkeys(twin.sequences, 1)
+            check(venue, twin, f"seed {seed}: after a restart")
         mid = venue.face.markets[0].mid_ticks() / 10
         method, params = requested(rng, list(twin.orders), mid)
         trader.ask(method, **params)
@@ -197,6 +215,11 @@ def check(venue, twin, what):
 def test_the_exchange_has_what_its_reports_say(seed):
     twin = play(seed, 60)
     assert len(twin.ended) > 10
+
+
+@pytest.mark.parametrize("seed", range(20, 26))
+def test_what_the_reports_said_is_there_after_a_restart(seed):
+    play(seed, 60, restart_every=15)
 
 
 def test_the_seeds_reach_every_kind_of_report():

@@ -2,14 +2,16 @@
 
 import json
 import sys
+import urllib.request
 
 import ccxt
 
 SYMBOL = "BTC/USD"
 
 
-def client(facts):
-    exchange = ccxt.kraken({"apiKey": facts["api_key"], "secret": facts["api_secret"],
+def client(facts, key="trader"):
+    own = facts["keys"][key]
+    exchange = ccxt.kraken({"apiKey": own["api_key"], "secret": own["api_secret"],
                             "enableRateLimit": False})
     exchange.urls["api"] = dict.fromkeys(exchange.urls["api"], facts["rest_url"])
     exchange.load_markets()
@@ -85,11 +87,47 @@ def many(exchange):
     return told
 
 
+def mode(exchange, system):
+    """Switch the venue's mode."""
+    body = json.dumps({"system": system}).encode()
+    urllib.request.urlopen(urllib.request.Request(
+        exchange.urls["api"]["public"] + "/sim/system", body,
+        {"Content-Type": "application/json"})).close()
+
+
+def refusals(exchange, facts):
+    order = (SYMBOL, "limit", "buy", 0.01, 40_000)
+    resting = exchange.create_order(*order)["id"]
+    reader, stranger = client(facts, "reader"), client(facts)
+    stranger.secret = "AAAA"
+    told = {"reader_looks": len(reader.fetch_open_orders()),
+            "reader": refused(reader.create_order, *order),
+            "secret": refused(stranger.fetch_balance)}
+    stranger.apiKey = "nobody"
+    told["key"] = refused(stranger.fetch_balance)
+    late = client(facts)
+    late.nonce = lambda: 1
+    late.incrementing_nonce = lambda: 1
+    told["nonce"] = refused(late.fetch_balance)
+    told["tick"] = refused(exchange.privatePostAddOrder, {
+        "pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "0.01",
+        "price": "40000.05"})
+    for name in ("post_only", "cancel_only", "maintenance"):
+        mode(exchange, name)
+        told[name] = refused(exchange.create_order, *order)
+        told[f"{name}_status"] = exchange.fetch_status()["info"]["result"]["status"]
+    mode(exchange, "cancel_only")
+    told["cancel"] = exchange.cancel_order(resting)["info"]["error"]
+    return told
+
+
 def main(endpoint_file, scenario):
     with open(endpoint_file, encoding="utf-8") as file:
         facts = json.load(file)
-    return {"markets": markets, "orders": orders, "fills": fills,
-            "many": many}[scenario](client(facts))
+    exchange = client(facts)
+    if scenario == "refusals":
+        return refusals(exchange, facts)
+    return {"markets": markets, "orders": orders, "fills": fills, "many": many}[scenario](exchange)
 
 
 if __name__ == "__main__":

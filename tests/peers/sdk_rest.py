@@ -110,10 +110,20 @@ def many(clients):
     return told
 
 
+def hasty(clients):
+    calls, found = 0, {}
+    while not isinstance(found, str) and calls < 100:
+        found = refused(clients.user.get_account_balance)
+        calls += not isinstance(found, str)
+    return {"calls": calls, "refused": found, "orders": clients.trade.create_order(
+        ordertype="limit", side="buy", pair=PAIR, volume=0.01, price=40_000)}
+
+
 def main(endpoint_file, scenario):
     with open(endpoint_file, encoding="utf-8") as file:
         facts = json.load(file)
-    scenarios = {"markets": markets, "orders": orders, "fills": fills, "many": many}
+    scenarios = {"markets": markets, "orders": orders, "fills": fills, "many": many,
+                 "hasty": hasty}
     return scenarios[scenario](Clients(facts))
 
 

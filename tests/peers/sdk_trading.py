@@ -56,7 +56,7 @@ async def connected(facts):
     host = facts["rest_url"].replace("http", "ws")
     # The client puts /v2 behind the address that it is given.
     client = Trader(key=facts["api_key"], secret=facts["api_secret"], no_public=True,
-                    rest_url=facts["rest_url"], auth_ws_url=f"{host}/v2/auth?")
+                    rest_url=facts["rest_url"], auth_ws_url=f"{host}/auth")
     client.seen, client.news, client.number = [], asyncio.Event(), 0
     await client.start()
     for channel in ("executions", "balances"):

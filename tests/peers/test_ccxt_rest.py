@@ -50,7 +50,7 @@ def test_it_places_a_batch_and_waits_for_prices(exchange, peer):
 
 
 def test_it_sees_fills_balances_and_fees(exchange, peer):
-    told = peer(SCRIPT, exchange("--fees", "250k"), "fills")
+    told = peer(SCRIPT, exchange("--fees", "250k", "--set", "KRAKEN_TIER=off"), "fills")
     assert (told["fee"]["maker"], told["fee"]["taker"]) == (0.001, 0.002)
     bought = told["bought"]
     assert (bought["status"], bought["filled"]) == ("closed", 0.01)
@@ -61,3 +61,16 @@ def test_it_sees_fills_balances_and_fees(exchange, peer):
     assert sum(trade["amount"] for trade in ours) == pytest.approx(0.01)
     assert told["balance"]["total"]["BTC"] == 0
     assert told["ledger"][-1]["after"] == told["balance"]["total"]["USD"]
+
+
+def test_each_refusal_is_the_one_it_knows(exchange, peer):
+    told = peer(SCRIPT, exchange(), "refusals")
+    assert (told["reader_looks"], told["reader"]) == (1, "PermissionDenied")
+    assert (told["key"], told["nonce"]) == ("AuthenticationError", "InvalidNonce")
+    # It has no exceptions of its own for a wrong signature and a price beside the grid.
+    assert (told["secret"], told["tick"]) == ("ExchangeError", "ExchangeError")
+    assert (told["post_only"], told["cancel_only"]) == ("OnMaintenance", "OnMaintenance")
+    assert told["maintenance"] == "ExchangeNotAvailable"
+    assert [told[f"{name}_status"] for name in ("post_only", "cancel_only", "maintenance")] == [
+        "post_only", "cancel_only", "maintenance"]
+    assert told["cancel"] == []

@@ -84,7 +84,8 @@ def test_it_places_a_batch_edits_and_waits_for_prices(exchange, peer):
 
 
 def test_it_sees_fills_balances_and_fees(exchange, peer):
-    told = peer(SCRIPT, exchange("--fees", "kraken"), "fills")
+    # Unmetered: so many calls of history would be refused.
+    told = peer(SCRIPT, exchange("--fees", "kraken", "--set", "KRAKEN_TIER=off"), "fills")
     trades, ledger = told["history"]["trades"], told["ledgers"]["ledger"]
     spent = {"buy": Decimal(0), "sell": Decimal(0)}
     for trade in trades.values():
@@ -112,3 +113,10 @@ def test_it_sees_fills_balances_and_fees(exchange, peer):
     assert (row["fee"], row["nextfee"], row["nextvolume"]) == ("0.4000", "0.3500", "10000.0000")
     assert Decimal(told["volume"]["volume"]) > 1000
     assert told["positions"] == {}
+
+
+def test_it_is_told_when_it_asks_too_often(exchange, peer):
+    told = peer(SCRIPT, exchange("--set", "KRAKEN_TIER=starter"), "hasty")
+    assert told["refused"] == "KrakenApiLimitExceededError"
+    assert 15 <= told["calls"] <= 25
+    assert told["orders"]["txid"], "orders have a counter of their own"

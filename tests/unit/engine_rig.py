@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 from typing import Any
 
@@ -169,6 +170,11 @@ class Rig:
 
     def doubt(self, client_id: int) -> None:
         self.tell(ev.OrderDoubt(client_id, "planted", self.clock.us))
+
+    def cancels(self) -> int:
+        """How many orders the sent frames cancel, one by one or in batches."""
+        return sum(len(json.loads(frame)["params"]["cl_ord_id"]) for frame in self.sent
+                   if b"cancel_order" in frame or b"batch_cancel" in frame)
 
     def state(self, client_id: int) -> int:
         """OrderState; 0 if its row was freed."""

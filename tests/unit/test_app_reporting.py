@@ -52,11 +52,13 @@ def test_report_reads_a_database(state: pathlib.Path, capsys: pytest.CaptureFixt
     assert told["by_exit"]["profit_target"]["count"] == 3
     assert told["by_hour"]["12"]["won"] == 3
     assert told["orders"]["execution_us"]["p50"] == 900
+    assert told["base_fees"] == pytest.approx(0.004 * (120.0 + 3 * (60.0 + 60.05)))
     assert told["sold_unbought"] == {"BTC/USD": 0.002}
     assert main(["report"]) == 0
     page = capsys.readouterr().out
     for wanted in ("REPORT", "3: 3 won", "+0.1500 net of fees", "profit target", "only 3 round",
-                   "0.002 BTC/USD were sold that no fill here bought", "no journal is left"):
+                   "at Kraken's base fees", "0.002 BTC/USD were sold that no fill here bought",
+                   "no journal is left"):
         assert wanted in page, wanted
 
 

@@ -12,6 +12,7 @@ from engine_rig import BID, BOTH, Rig, Voice
 
 from fastcore.lane.desk import KIND_CANCEL
 from fastcore.money.journal import read_records
+from fastcore.money.throttle import POINT
 from hftbot.engine.router import BATCH_MAX, CancelBatches
 from hftbot.words.market import Side
 from hftbot.words.order import Tif
@@ -46,7 +47,8 @@ class Batching(Rig):
 
 
 def used(rig: Rig) -> list[float]:
-    return [row["used"] for row in rig.world.limits.left()["trading"].values()]
+    counter = rig.world.limits.trading
+    return [counter.used(index, rig.clock.ns) / POINT for index in range(counter.instruments)]
 
 
 def cancel_rows(rig: Rig) -> list[int]:

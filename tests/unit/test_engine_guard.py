@@ -101,7 +101,7 @@ def test_guard_journal_that_is_full_halts_and_says_so_once(tmp_path: pathlib.Pat
     rig.engine.on_timer()
     assert rig.notes.said("the journal refused a record") == 1
     assert rig.table.state(rig.table.find(order)) == 2
-    assert sum(b"cancel_order" in frame for frame in rig.sent) == len(rig.engine.open_client_ids())
+    assert rig.cancels() == len(rig.engine.open_client_ids())
 
 
 def test_guard_journal_failure_is_told_even_while_reducing(tmp_path: pathlib.Path) -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from exchange_client import (
     VirtualExchange,
+    acks,
     asked,
     channel,
     executions,
@@ -102,6 +103,17 @@ def test_sub_accounts_may_trade_with_each_other():
     assert Decimal(balances["USD"]) / 10**10 == 10_000 - fees
     assert balances["BTC"] == 10**10
     assert not any(venue.face.account.holds.values())
+
+
+def test_a_pair_in_limit_only_mode_takes_limit_orders_only(venue):
+    trader = venue.trader()
+    venue.face.operations.pairs["BTC/USD"] = "limit_only"
+    placed(venue, trader, limit_price=50000)
+    for fields in ({"order_type": "market"}, {"order_type": "iceberg", "limit_price": 50000,
+                                              "display_qty": 0.005}):
+        trader.order(**fields)
+        [messages] = venue.run(0.05, trader)
+        assert acks(messages)[0]["error"] == "EService:Market in limit_only mode"
 
 
 @pytest.mark.parametrize("status", ["partially_filled", "filled"])

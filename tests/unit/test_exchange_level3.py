@@ -71,7 +71,8 @@ def test_a_client_follows_every_order_of_a_busy_book(depth):
             dice = rng.random()
             if dice < 0.6 or not live:
                 side = int(price >= 1_000)
-                order_id = matcher.place(0, side, price, rng.randrange(1, 9), GTC)
+                order_id = matcher.place(0, side, price, rng.randrange(1, 9), GTC,
+                                         display=rng.choice((0, 0, 1, 2)))
                 if matcher.remaining:
                     live.append(order_id)
             elif dice < 0.75:

@@ -69,7 +69,7 @@ def test_every_name_of_a_pair_is_understood(venue):
     ({"price": ""}, "EGeneral:Invalid arguments:price"),
     ({"price": "NaN"}, "EGeneral:Invalid arguments:price"),
     ({"price": "40000.05"}, "EOrder:Tick size check failed"),
-    ({"price": "-5"}, "EOrder:Invalid price"),
+    ({"price": "-1000000"}, "EOrder:Invalid price"),
     ({"volume": "1"}, "EOrder:Insufficient funds"),
     ({"oflags": "post,ghost"}, "EGeneral:Invalid arguments:oflags"),
     ({"oflags": "viqc"}, "EGeneral:Invalid arguments:oflags"),
@@ -191,6 +191,15 @@ def test_orders_that_wait_for_a_price(venue, fields, line, price, stop):
         assert row["stopprice"] == stop
 
 
+def test_a_limit_may_be_a_distance_from_the_last_price(venue):
+    last = Decimal(public(venue, "Trades", pair="XBTUSD")["XXBTZUSD"][-1][0])
+    for text, wanted in (("-5000", last - 5000), ("#5000", last - 5000),
+                         ("-10%", last * Decimal("0.9"))):
+        told = ask(venue, "AddOrder", **{**LIMIT, "price": text, "oflags": "post"})
+        price = Decimal(told["descr"]["order"].rpartition(" ")[2])
+        assert abs(price - wanted) <= Decimal("0.05")
+
+
 def test_flags_of_money_and_orders_by_cost(venue):
     ask(venue, "AddOrder", pair="XBTUSD", type="buy", ordertype="market", volume="100",
         oflags="viqc")
@@ -308,8 +317,8 @@ def test_a_tier_is_reached_and_lost_by_the_volume_of_thirty_days():
     assert (row["fee"], row["nextfee"], row["nextvolume"]) == ("0.3500", "0.2400", "50000.0000")
     start_us = venue.face.now_us
     account.clock = lambda: start_us + 30 * DAY_US
-    account.traded("USD", 0)
     assert account.rates_e6(listing) == CRYPTO[0][1:]
+    account.traded("USD", 0)
     assert account.volumes_e10 == {account.clock() // DAY_US: 0}
     assert ask(venue, "TradeVolume", pair="NOPE") == "EQuery:Unknown asset pair"
     assert ask(venue, "TradeVolume")["fees"] is None
@@ -366,6 +375,18 @@ def test_each_keys_nonces_outlive_a_run(venue):
         assert key.last_nonce == venue.face.gate.keys[name].last_nonce > 0
         assert again.rest("Balance", nonce=key.last_nonce, key=key.key, secret=key.secret)[
             "error"] == ["EAPI:Invalid nonce"]
+
+
+def test_a_nonce_window_forgives_requests_that_overtake_each_other():
+    venue = VirtualExchange(switches=Switches(nonce_window=10))
+    assert [venue.rest("Balance", nonce=nonce)["error"] for nonce in (100, 95, 91)] == [[]] * 3
+    for spent in (100, 95, 91, 90, 1):
+        assert venue.rest("Balance", nonce=spent)["error"] == ["EAPI:Invalid nonce"]
+    assert venue.rest("GetApiKeyInfo", nonce=110)["result"]["nonce_window"] == "10"
+    assert venue.rest("Balance", nonce=99)["error"] == ["EAPI:Invalid nonce"]
+    again = VirtualExchange(saved=venue.face.saved(), switches=Switches(nonce_window=10))
+    assert again.rest("Balance", nonce=105)["error"] == ["EAPI:Invalid nonce"]
+    assert again.rest("Balance", nonce=111)["error"] == []
 
 
 def test_public_trades_are_the_ones_that_were_made(venue):

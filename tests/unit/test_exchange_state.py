@@ -62,6 +62,20 @@ def test_a_long_file_is_written_anew(folder, monkeypatch):
         f"history-{saved['history']['number']}.jsonl"]
 
 
+def test_what_a_death_in_the_middle_of_that_left_is_not_read(folder, monkeypatch):
+    monkeypatch.setattr(state_file, "HISTORY_ROWS_MAX", 2)
+    history = History()
+    note(history, 9)
+    folder.append("history-1.jsonl", history.drain())
+    history = History()
+    for number in range(3):
+        note(history, number)
+        folder.prepared({"version": 1}, history)()
+    saved = folder.load()
+    assert saved["history"] == {"number": 1, "rows": 3}
+    assert ids(folder.history(saved)) == ["L0", "L1", "L2"]
+
+
 def test_a_state_without_history_and_a_broken_history(folder):
     assert folder.history({"version": 1}) == []
     (folder.path / "history-0.jsonl").write_text(json.dumps({"kind": "ledger"}) + "\n{\n")

@@ -85,6 +85,12 @@ def test_counter_of_open_orders(form):
     counter.opened(0, 2)
     assert counter.full(0)
     assert not counter.full(1)
+    assert (counter.admits(0, 0), counter.admits(1, 0)) == (False, True)
+    assert counter.full(7)
+    assert not counter.admits(7, 0)
+    counter.set_limits(0, 100, 0, 0)
+    assert counter.admits(0, 0)
+    counter.set_limits(60, 100, 0, 2)
     counter.closed(0)
     assert not counter.full(0)
     assert counter.open_orders[0] == 1

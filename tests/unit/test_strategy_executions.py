@@ -290,12 +290,25 @@ def test_a_post_only_entry_rests_at_the_touch_and_is_taken_back():
     assert desk.strategy.statistics()["unfilled_entries"] == 1
 
 
-def test_a_post_only_entry_is_taken_back_when_the_signal_turns():
+def test_a_post_only_entry_is_taken_back_when_the_signal_turns_and_not_when_it_fades():
     desk = begin(answers=("rest",), post_only=True)
     push(desk)
     desk.run(desk.delay_us)
     grow_calm(desk)
+    assert desk.cancelled == []
+    for _ in range(3):
+        desk.run(20_000, timers=False)
+        desk.show(BID, ASK, 10**7, 10**9)
     assert desk.cancelled == [0]
+
+
+def test_an_entry_that_the_limits_deny_is_not_asked_for_at_once():
+    desk = begin(answers=("deny",), cooldown_us=0)
+    for _ in range(350):
+        push(desk)
+        desk.run(10_000)
+    counted = desk.strategy.statistics()
+    assert counted["rate_denials"] == counted["denied_entries"] == desk.denied == 4
 
 
 def test_a_post_only_entry_that_filled_in_part_leaves_as_a_whole():

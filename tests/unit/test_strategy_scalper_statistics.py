@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hftbot.config.schema import keys
 from hftbot.strategy.micro_scalper import MicroScalper
 from hftbot.strategy.position_cycler import ClosedTrade, ExitReason
 from hftbot.strategy.scalper_statistics import HOUR_US, Durations, ScalperStatistics
@@ -78,8 +80,8 @@ def test_a_market_s_record_weighs_its_signals_and_never_silences_it():
     assert winner.priority_pct("ETH/USD") == 100
 
 
-def hints(made, late=0, **counts):
-    return "\n".join(made.hints(counts, late))
+def hints(made, late=0, post_only=False, **counts):
+    return "\n".join(made.hints(counts, late, post_only))
 
 
 def test_hints_say_what_the_figures_suggest():
@@ -93,6 +95,9 @@ def test_hints_say_what_the_figures_suggest():
     fees = figures(*[(ExitReason.PROFIT_TARGET, 1, 2)] * 10)
     assert "fees of 20.000000 ate the gross profit of 10.000000" in hints(fees)
     assert "6 of 10 entries found nothing" in hints(figures(), entries=10, unfilled_entries=6)
+    resting = hints(figures(), post_only=True, entries=10, unfilled_entries=6)
+    assert "raise ENTRY_REST_MS" in resting
+    assert "11 entries were held back by the limits" in hints(figures(), rate_denials=11)
     assert "101 signals met a spread" in hints(figures(), entries=1, wide_spreads=101)
     assert "3 orders passed EXECUTION_DEADLINE_MS" in hints(figures(), late=3)
 
@@ -140,3 +145,14 @@ def test_it_can_be_asked_before_it_began():
     counted = MicroScalper(target_day=100).statistics()
     assert counted["trades"] == counted["entries"] == counted["pace"]["opened_hour"] == 0
     json.dumps(counted)
+
+
+def test_hints_name_settings_that_exist():
+    rows = [(reason, -1, 2) for reason in ExitReason for _ in range(10)]
+    said = [hints(figures(*[row] * 10), late=1, entries=10, unfilled_entries=9, wide_spreads=999)
+            for row in (*rows, (ExitReason.PROFIT_TARGET, 1, 2))]
+    made = figures(*[(ExitReason.PROFIT_TARGET, 5, 0)] * 10)
+    add(made, "ETH/USD", NOON_US + HOUR_US, *[(ExitReason.MAX_HOLD, -1, 0)] * 10)
+    named = set(re.findall(r"[A-Z]+_[A-Z_]+|SYMBOLS", "\n".join([*said, hints(made)])))
+    assert len(named) > 7
+    assert sorted(named - set(keys())) == []

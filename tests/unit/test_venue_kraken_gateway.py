@@ -72,8 +72,8 @@ def test_it_subscribes_and_is_ready_when_both_snapshots_are_in():
     bench = Bench(connect=False)
     frames = [json.loads(frame) for frame in bench.gateway.connected(TOKEN)]
     assert [frame["params"] for frame in frames] == [
-        {"channel": "executions", "snap_orders": True, "snap_trades": False,
-         "token": "token-of-the-test"},
+        {"channel": "executions", "snap_orders": True, "ratecounter": True,
+         "snap_trades": False, "token": "token-of-the-test"},
         {"channel": "balances", "snapshot": True, "token": "token-of-the-test"}]
     assert bench.feed(EMPTY) == [ev.OrdersSeen((), NOW_US)]
     assert not bench.gateway.ready

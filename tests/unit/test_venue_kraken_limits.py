@@ -8,7 +8,8 @@ from fastcore.lane.desk import KIND_AMEND, KIND_CANCEL, KIND_ORDER
 from fastcore.money.throttle import POINT, MinuteWindow
 from hftbot.exchange.rate_counter import AMEND_COST, CANCEL_COST, by_age
 from hftbot.exchange.settings import RATE_TIERS
-from hftbot.venue.kraken.limits import TIERS, Limits, RestCalls, rest_cost, tier_of
+from hftbot.venue.kraken import codec
+from hftbot.venue.kraken.limits import TIERS, Limits, RestCalls, points_told, rest_cost, tier_of
 from kraken_frames import ManualClock
 
 
@@ -62,7 +63,8 @@ def test_limits_off_counts_and_never_refuses() -> None:
         assert ours.trading.would_take(0, 8 * POINT, 0)
         ours.trading.spend(0, 8 * POINT, request, 0)
     assert ours.left()["tier"] == "off"
-    assert ours.left()["trading"]["BTC/USD"]["used"] > 0
+    assert ours.left()["trading"] == {}
+    assert ours.trading.used(0, 0) > 1000 * POINT
 
 
 def test_limits_left_tells_every_limit() -> None:
@@ -80,7 +82,7 @@ def test_limits_left_tells_every_limit() -> None:
     assert left["rest"] == {"used": 4, "max": 19}
     assert left["connections"] == {"used": 3, "max": 150}
     assert left["messages"] == {"used": 2, "max": 100, "cancel_reserve": 25}
-    assert limits().left()["connections"] == {"used": 0, "max": 0}
+    assert limits().left()["connections"] == {"used": 0, "max": 150}
 
 
 def test_limits_rest_calls_wait_for_what_the_key_has_left() -> None:
@@ -137,3 +139,12 @@ def test_limits_that_nobody_used_begin_empty() -> None:
     off.resume([(off._clock.now_us(), 0, KIND_ORDER)], [0])
     off.begin()
     assert off.trading.would_take(0, POINT, 0)
+
+
+@pytest.mark.parametrize(("text", "points"), [
+    ('{"ratecount":12}', 12), ('{"rate_count":0}', 0), ('{"ratecount":12.75}', 12), ("{}", -1),
+    ('{"ratecount":-1}', -1), ('{"ratecount":true}', -1), ('{"ratecount":"12"}', -1),
+    ('{"ratecount":1e999}', -1), ('{"ratecount":' + "9" * 400 + "}", -1),
+    ('{"ratecount":null,"rate_count":5}', -1)])
+def test_limits_count_of_the_venue_is_read_under_both_names(text: str, points: int) -> None:
+    assert points_told(codec.parse(text.encode())) == points

@@ -150,6 +150,24 @@ def test_screen_halt_and_distrust_cannot_be_overlooked(changes, word, sentence, 
         assert all(wanted in style_at(lines[1], column) for column in (0, columns - 1))
 
 
+def test_screen_says_what_base_fees_would_have_left():
+    line = frame(Scene(content(net_at_base_fees_usd=-0.8)), 80, 24)[2]
+    assert "at base fees -0.8000" in line.plain
+    assert "red" in style_at(line, line.plain.index("-0.8000"))
+    assert "base fees" not in "".join(text(content(net_at_base_fees_usd=None)))
+
+
+def test_screen_text_of_others_cannot_move_the_cursor():
+    evil = "\x1b[2J\x1b]0;title\x07\x9b31m\r\b\u202eabc"
+    told = content(guard="HALTED", guard_reason=evil, events=[[1, "warn", evil]], state=evil,
+                   venue=evil, strategy={evil: {evil: evil}},
+                   markets=[{**content()["markets"][0], "symbol": evil}])
+    for columns, rows in ((80, 24), (160, 50)):
+        lines = frame(Scene(told), columns, rows)
+        assert all(line.plain.isprintable() and line.cell_len <= columns for line in lines)
+        assert any("[2J" in line.plain for line in lines)
+
+
 def test_screen_without_colours_shows_alarms_in_reverse():
     lines = frame(Scene(content(guard="HALTED", guard_reason="x"), colour=False), 80, 24)
     assert lines[1].plain.startswith("!! HALTED: x")
@@ -158,15 +176,16 @@ def test_screen_without_colours_shows_alarms_in_reverse():
 
 def test_screen_shows_all_kinds_of_figures_of_a_strategy():
     figures = {"trades": 3, "zero": 0, "gross": 1.23456789, "last_denial": "DENY_FUNDS",
-               "velocity": {"last_minute": 4, "per_day": 0},
+               "velocity": {"last_minute": 4, "per_day": 0}, "empty": {"exit": {}},
                "symbols": {"BTC/USD": {"trades": 2}, "ETH/USD": {"trades": 1}},
                "hints": ["only 3 trades"]}
     page = "\n".join(text(content(strategy={"mine": figures}), 160, 50))
-    for wanted in ("MINE", "1.23457", "last denial DENY_FUNDS", "velocity last minute 4",
+    for wanted in ("MINE", "1.2346", "last denial DENY_FUNDS", "velocity last minute 4",
                    "symbols BTC/USD trades 2", "symbols ETH/USD trades 1", "hints only 3 trades"):
         assert wanted in page, wanted
     assert "zero" not in page
     assert "per day" not in page
+    assert "empty" not in page
 
 
 def test_screen_calm_means_no_bar():

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fastcore.money.throttle import POINT
-from hftbot.exchange.settings import RATE_TIERS, Latency
+from hftbot.exchange.settings import RATE_TIERS, Latency, Switches
 from hftbot.words.events import CancelRejected, OrderRejected
 from hftbot.words.market import Side
 from hftbot.words.order import OrderState, Tif
@@ -124,3 +124,50 @@ def test_counter_without_our_model_the_exchange_refuses() -> None:
     run_ring(5, 30.0, strategy=strategy, bot={**GREEDY, "kraken_tier": "off"}, script=quieter,
              rate_tier="starter", latency=JITTER)
     assert [event for event in strategy.told if event.code == "EOrder:Rate limit exceeded"]
+
+
+@pytest.mark.fault("V3")
+@pytest.mark.parametrize("field", ["ratecount", "rate_count"])
+def test_counter_follows_the_venue_where_somebody_else_trades_too(field: str) -> None:
+    """A human spends the same account's points by hand: we make room, and are not refused."""
+    strategy = Greedy()
+
+    def plan(ring: Ring) -> None:
+        quieter(ring)
+        rates = ring.venue.face.desk.rates
+
+        def by_hand() -> None:
+            rates.spend("BTC/USD", ring.venue.clock.now_us(), 3.0)
+            ring.venue.loop.call_later(4.0, by_hand)
+        ring.venue.loop.call_later(10.0, by_hand)
+    ring = run_ring(7, 120.0, strategy=strategy, bot=GREEDY, script=plan, rate_tier="pro",
+                    latency=JITTER, switches=Switches(ratecounter_field=field))
+    assert [event for event in strategy.told if "limit exceeded" in event.code] == []
+    ours = ring.world.limits.trading.used(0, ring.world.clock.mono_ns()) / POINT
+    assert ours > ring.venue.face.desk.rates.value("BTC/USD", ring.venue.clock.now_us()) - 4.0
+
+
+def test_batches_cancel_all_at_the_exchange_with_one_message() -> None:
+    """Forty orders at the stop: a batch, an answer, none open."""
+    class Many(Strategy):
+        name = "many"
+
+        def on_book(self, book: Any) -> None:
+            count = len(self.desk.open_orders())
+            if count < 40:
+                self.desk.place(0, Side.BUY, book.best_bid() - 200 - count, 10_000, Tif.GTC)
+    frames: list[bytes] = []
+
+    def tap(ring: Ring) -> None:
+        trace = ring.venue.trace
+
+        def note(way: str, frame: bytes) -> None:
+            if way == "out" and b"cancel" in frame:
+                frames.append(frame)
+            trace(way, frame)
+        ring.venue.trace = note  # type: ignore[method-assign]
+    ring = run_ring(2, 5.0, strategy=Many(), bot=GREEDY, script=tap, rate_tier="pro")
+    assert ring.world.router.cancels_sent == 40
+    assert [frame.count(b'"method":"batch_cancel"') for frame in frames] == [1]
+    assert ring.session.open_at_exit == 0
+    assert ring.world.gateway.statistics()["unmatched_answers"] == 0

@@ -66,7 +66,7 @@ def seen(tmp_path: pathlib.Path) -> dict[str, Clean]:
                             lambda text: None, redactor)
         closing.append(reporter)
         view = View(ring.session, reporter, recent, redactor)
-        ring.world.engine.observers.append(view)
+        ring.world.engine.observers += (reporter, view)
 
         def look(name: str) -> None:
             told[name] = view.content()
@@ -113,6 +113,7 @@ def test_view_of_a_bot_from_start_to_halt(seen: dict[str, Clean]) -> None:
     assert market["unrealised"] == pytest.approx(0.001 * (mid - market["average"]))
     assert quoting["net_usd"] == pytest.approx(
         quoting["realised_usd"] + quoting["unrealised_usd"] - quoting["fees_usd"])
+    assert quoting["net_at_base_fees_usd"] < quoting["net_usd"]
     assert quoting["limits"]["messages"]["used"] == quoting["orders_sent"] == 3
 
 

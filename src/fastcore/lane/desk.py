@@ -155,9 +155,10 @@ class LaneDesk:
         started_ns = mono_ns() if self.trackers is not None else 0
         mask = self.gate.check(self.book, side, ticks, lots, tif, post_only, now_us, now_ns,
                                created_us, ttl_us, strategy)
-        mask |= self._venue_rules(ADD_COST, now_ns, self.gate.reduces(side, lots))
-        if self.counter.full(self.instrument):
-            mask |= DENY_OPEN_ORDERS
+        if not self.counter.admits(self.instrument, now_ns):
+            mask |= self._venue_rules(ADD_COST, now_ns, self.gate.reduces(side, lots))
+            if self.counter.full(self.instrument):
+                mask |= DENY_OPEN_ORDERS
         if self.trackers is not None:
             self.trackers.record(RISK_CHECK, mono_ns() - started_ns)
         if mask != 0:

@@ -16,7 +16,7 @@ cdef extern from * nogil:
     int64_t DECAY_NS_MAX "(INT64_C(1) << 50)"           # times the largest decay: still an int64
 
 cdef enum:
-    REQUESTS = 4096     # on their way at the same time
+    REQUESTS = 1024     # on their way at the same time
     NOT_PROVED = -1     # touched_ns: no answer yet
     MOVING = -2         # touched_ns: less the time from before an amend
 
@@ -92,6 +92,7 @@ cdef class TradingCounter:
     @cython.locals(free=int64_t)
     cpdef bint would_take(self, int64_t instrument, int64_t cost, int64_t now_ns,
                           bint reserved=*) noexcept nogil
+    cpdef bint admits(self, int64_t instrument, int64_t now_ns) noexcept nogil
     @cython.locals(at=int64_t)
     cpdef void spend(self, int64_t instrument, int64_t cost, int64_t request,
                      int64_t now_ns) noexcept nogil

@@ -27,7 +27,7 @@ POINTS_MAX = 1_000_000
 DECAY_E2_MAX = 8000
 if not cython.compiled:
     SECOND_NS, SETTLE_NS, DECAY_NS_MAX = 1_000_000_000, 10_000_000_000, 1 << 50
-    COST_MAX, LEVEL_MAX, REQUESTS = 10_000 * POINT, 1 << 61, 4096
+    COST_MAX, LEVEL_MAX, REQUESTS = 10_000 * POINT, 1 << 61, 1024
     NOT_PROVED, MOVING = -1, -2
     ADD_COST = POINT
 
@@ -313,6 +313,12 @@ class TradingCounter:
             free -= self.reserve
         return cost <= free
 
+    def admits(self, instrument: int, now_ns: int) -> bool:
+        """True if one more order is certainly fine: ``would_take`` and not ``full`` in one."""
+        if self.maximum == 0:
+            return True
+        return not self.full(instrument) and self.would_take(instrument, ADD_COST, now_ns)
+
     def spend(self, instrument: int, cost: int, request: int, now_ns: int) -> None:
         """A request leaves. Request numbers rise; ``answered`` settles it.
 
@@ -388,6 +394,8 @@ class TradingCounter:
 
     def full(self, instrument: int) -> bool:
         """True if the pair has as many open orders as the venue allows."""
+        if instrument < 0 or instrument >= self.instruments:
+            return True
         return self.maximum > 0 and self.open_orders[instrument] >= self.orders_max
 
     def used(self, instrument: int, now_ns: int) -> int:

@@ -301,11 +301,11 @@ class Matcher:
                 self.unlink(slot, row)
                 self.release(slot)
             elif self.visible[slot] == 0:
-                # The next slice of a hidden order stands behind everybody at its price.
+                # The next slice stands behind everybody; the queue changes, the total may not.
                 self.unlink(slot, row)
                 self.append(slot, row)
             slot = self.ladder.first[row]
-        if self.ladder.lots[row] != total:
+        if self.ladder.lots[row] != total or left != lots:
             self.emit_change(side, ticks, self.ladder.lots[row])
         if self.ladder.first[row] < 0:
             self.ladder.remove(side, row)

@@ -141,7 +141,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
                  exchange: venues.OpenVenue, stop: _StopRequest, guarding: Guarding) -> int:
     """One session on an exchange that is already there."""
     screen = Screening(state.path, _printer(options.json, logs.redactor),
-                       wanted=not (options.json or options.plain))
+                       wanted=options.job == TRADE and not (options.json or options.plain))
     say = screen.say
     clock = SystemClock()
     endpoint = exchange.endpoint

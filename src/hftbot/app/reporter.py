@@ -28,7 +28,7 @@ from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
 from hftbot.words.order import OrderState, Tif, client_id_parts
-from hftbot.words.ports import Store
+from hftbot.words.ports import Store, Strategy
 
 STATUS_US = 1_000_000
 SLOW_NS = 5_000_000
@@ -256,7 +256,7 @@ class Reporter:
             open_orders=open_orders,
             closed=self.leaving.lines() if self.leaving else (),
             halted=guard.reason if guard.state == HALTED else "", ended=ended,
-            strategy={strategy.name: strategy.statistics()
+            strategy={strategy.name: _said(strategy)
                       for strategy, _ in engine.voices if deep})
 
     def _silent(self, totals: report.Totals) -> report.Totals:
@@ -295,3 +295,11 @@ class Reporter:
                                    "bps_mean": row.bps_mean, "quote_mean": row.quote_mean}
                                   for row in markouts]}
             print(report.run_json(totals, self.world.trackers.statistics(), extra), file=out)
+
+
+def _said(strategy: Strategy) -> dict[str, Any]:
+    """A strategy's own figures. One that cannot tell them, or not yet, must not end the run."""
+    try:
+        return strategy.statistics()
+    except Exception as error:
+        return {"statistics": f"raised {type(error).__name__}: {error}"}

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from fastcore.lane.desk import KIND_FILL, KIND_STATE
+from hftbot.config.fee_schedules import rates_e6
 from hftbot.engine.ledger import fill_key
 from hftbot.engine.recover import KIND_FILL_TEXT, STATE_CLEAN
 from hftbot.errors import HftbotError, StoreError
 from hftbot.store.journal_reader import JournalCopy, header_words, names, read_both, run_of
 from hftbot.store.state_dir import hot_folder
 from hftbot.watch import status, trade_report
+from hftbot.watch.base_fees import BaseFees
 from hftbot.watch.logs import stamp
 from hftbot.watch.report import MODE_LIVE
 from hftbot.watch.round_trips import TradedFill
@@ -47,11 +49,27 @@ def figures(folder: Path, runs: _Runs) -> dict[str, Any]:
     fills, keys, orders = _read(folder / DATABASE, runs.found)
     told = {"state": str(folder), "synthetic": runs.synthetic, "runs": runs.rows,
             **trade_report.figures(fills, trade_report.order_figures(orders))}
+    base = BaseFees(lambda symbol: rates_e6("kraken", symbol))
+    for fill in fills:
+        if fill.spot:
+            base.add_fill(fill.symbol, fill.size * fill.price, bool(fill.maker))
+    told["base_fees"] = base.fees_usd
     told["remarks"] = [
+        *_base_fee_remark(told),
         *(f"{size:.10g} {symbol} were sold that no fill here bought: adopted, or bought before "
           "this database began; they make no round trip"
           for symbol, size in told["sold_unbought"].items()), *runs.remarks(keys)]
     return told
+
+
+def _base_fee_remark(told: dict[str, Any]) -> list[str]:
+    """A profit that others would not have had is no plan: said where it differs by a hundredth."""
+    paid, base = told["fills"]["fees"], told["base_fees"]
+    if abs(base - paid) <= base / 100:
+        return []
+    net = told["trips"]["gross"] - base
+    return [f"fees were {paid:,.4f}; at Kraken's base fees the same fills cost {base:,.4f}, which "
+            f"leaves {net:+,.4f} of the gross profit of all round trips"]
 
 
 def _read(path: Path, journals: bool) -> tuple[list[TradedFill], set[int],

@@ -14,6 +14,7 @@ from hftbot.engine.desk import open_order
 from hftbot.engine.guard import STATE_NAMES
 from hftbot.live.control import Clean
 from hftbot.live.session import Session
+from hftbot.watch import report
 from hftbot.watch.recent import RecentNotes
 from hftbot.watch.redaction import Redactor
 from hftbot.words.events import E10
@@ -92,12 +93,14 @@ class View:
             "open_orders": len(orders),
             "realised_usd": totals.realised_usd, "unrealised_usd": totals.unrealised_usd,
             "fees_usd": totals.fees_usd, "net_usd": totals.pnl_usd,
+            "net_at_base_fees_usd": totals.pnl_usd_at_base_fees
+            if report.pays_less(totals) else None,
             "loss_today_usd": guard.account.loss_e10 / E10, "loss_max_usd": guard.loss_day_max,
             "balances": {asset: amount / E10 for asset, amount
                          in islice(world.ledger.balances_e10.items(), 12)},
             "orders_sent": totals.orders_sent, "fills": totals.fills, "rejects": totals.rejects,
             "doubts": totals.doubts, "denied": dict(totals.denied), "frames": world.feed.frames,
-            "latency": self._latency, "limits": self._limits(now_ns),
+            "latency": self._latency, "limits": session.limits_left(),
             "strategy": self._strategy, "fills_last": list(self._fills),
             "events": list(islice(reversed(self._recent.rows), LINES_SHOWN))})
 
@@ -109,12 +112,6 @@ class View:
     def _feed_age_us(self, now_ns: int) -> int | None:
         seen_ns = self._session.feed.last_seen_ns
         return max(0, now_ns - seen_ns) // 1000 if seen_ns else None
-
-    def _limits(self, now_ns: int) -> dict[str, Any]:
-        messages = self._session.world.account.messages
-        used = messages.capacity - messages.available(now_ns)
-        return {"messages": {"used": used, "max": messages.capacity,
-                             "cancel_reserve": messages.reserve}}
 
     def _orders(self, now_us: int) -> list[dict[str, Any]]:
         world = self._session.world

@@ -61,8 +61,9 @@ class StrategySettings:
         "ENTRY_ORDER", Choice(("ioc", "post_only")), "ioc", "strategy",
         "ioc takes at the touch; post_only rests there and pays the maker fee")
     entry_rest_us: int = key(
-        "ENTRY_REST_MS", number("1", "600000", "ms", US_PER_MS), "2000", "strategy",
-        "how long a post-only entry rests before it is taken back")
+        "ENTRY_REST_MS", number("1", "600000", "ms", US_PER_MS), "5000", "strategy",
+        "how long a post-only entry rests before it is taken back; Kraken counts 8 for a cancel "
+        "within 5 s, 6 within 10 s")
     entry_retries: int = key(
         "ENTRY_RETRIES", number("0", "10"), "3", "strategy",
         "further orders of an entry of which nothing traded for certain")

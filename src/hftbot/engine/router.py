@@ -21,7 +21,7 @@ from hftbot.words.verdict import Verdict
 NOT_READY = -int(Verdict.DENY_NOT_READY)
 INVALID = -int(Verdict.DENY_INVALID)
 BREAKER = -int(Verdict.DENY_BREAKER)
-REDUCING = -int(Verdict.DENY_REDUCING)
+EXITS_ONLY = -int(Verdict.DENY_REDUCING)
 DUPLICATE = -int(Verdict.DENY_DUPLICATE)
 VENUE_RATE = -int(Verdict.DENY_VENUE_RATE)
 CANCEL_PENDING_NS = 1_000_000_000
@@ -158,7 +158,7 @@ class Router:
         if (self.entries and self.breaker.admits) or (
                 self.desks[instrument].gate.reduces(side, lots)):
             return 0
-        return BREAKER if self.entries else REDUCING
+        return BREAKER if self.entries else EXITS_ONLY
 
     def amend(self, handle: int, ticks: int, lots: int) -> int:
         """Change a working order in place. Returns 0 or a negative verdict."""
@@ -166,7 +166,7 @@ class Router:
         if send is None or not self._admit:
             return NOT_READY
         if not self._clear and lots > self.table.lots(handle):
-            return BREAKER if self.entries else REDUCING
+            return BREAKER if self.entries else EXITS_ONLY
         desk = self.desks[self.table.instrument(handle)]
         now_ns = self.clock.mono_ns()
         verdict = int(desk.amend(handle, ticks, lots, self.clock.now_us(), now_ns))

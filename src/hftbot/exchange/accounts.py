@@ -57,6 +57,7 @@ class Account:
     schedule: str = "free"
     # Dollars traded, 1e-10, by the day since the epoch.
     volumes_e10: dict[int, int] = field(default_factory=dict)
+    settled_day: int = 0
     clock: Callable[[], int] = lambda: 0
     worth: Callable[[str], int] = dollars
 
@@ -80,6 +81,8 @@ class Account:
 
     def rates_e6(self, listing: Listing) -> tuple[int, int]:
         """Maker and taker fee of a pair now."""
+        if self.clock() // DAY_US != self.settled_day:
+            self.settle_tier()
         if self.schedule != "free" and listing.base in STABLE_BASES:
             tier = tier_at(schedule_of(self.schedule, listing.symbol), self.volume_usd())
             return tier.maker_e6, tier.taker_e6
@@ -102,7 +105,8 @@ class Account:
         self.settle_tier()
 
     def settle_tier(self) -> None:
-        """Let the fees follow the volume."""
+        """Let the fees follow the volume, which a new day changes too."""
+        self.settled_day = self.clock() // DAY_US
         if self.schedule != "free":
             _, self.maker_fee_e6, self.taker_fee_e6 = tier_at(CRYPTO, self.volume_usd())
 
@@ -133,7 +137,7 @@ class Account:
         qty = self.qty_e10(listing, lots)
         fee = self.fee_e10(listing, value, maker)
         sign = 1 - 2 * side
-        rate = self.maker_fee_e6 if maker else self.taker_fee_e6
+        rate = self.rates_e6(listing)[0 if maker else 1]
         in_base = -(-qty * rate // 1_000_000) if base_fee else 0
         in_quote = 0 if base_fee else fee
         base = self.balances.get(listing.base, 0) + sign * qty - in_base

@@ -37,7 +37,8 @@ NEEDS: dict[str, frozenset[str]] = {
     "QueryTrades": frozenset(("query-closed-trades",)),
     "Ledgers": frozenset(("query-ledger",)), "QueryLedgers": frozenset(("query-ledger",)),
     "AddOrder": frozenset(("modify-trades",)), "AddOrderBatch": frozenset(("modify-trades",)),
-    "AmendOrder": frozenset(("modify-trades",)), "EditOrder": frozenset(("modify-trades",)),
+    "AmendOrder": frozenset(("modify-trades", "close-trades")),
+    "EditOrder": frozenset(("modify-trades",)),
     "CancelOrder": frozenset(("modify-trades", "close-trades")),
     "CancelOrderBatch": frozenset(("modify-trades", "close-trades")),
     "CancelAll": frozenset(("modify-trades", "close-trades")),
@@ -73,7 +74,23 @@ class ApiKey:
     last_nonce: int = 0
     last_used_us: int = 0
     counter: float = 0.0
-    counted_us: int = field(default=0)
+    counted_us: int = 0
+    # Nonces that were used and are inside the window; below the floor none is good any more.
+    recent: set[int] = field(default_factory=set)
+    floor: int = 0
+
+    def use(self, nonce: int, window: int) -> bool:
+        """Use up a nonce; False if it is spent, too low or too large."""
+        lowest = max(self.floor, self.last_nonce - window)
+        if not lowest < nonce < 1 << 64 or nonce in self.recent:
+            return False
+        self.last_nonce = max(self.last_nonce, nonce)
+        if window:
+            self.recent = {used for used in self.recent if used > self.last_nonce - window}
+            self.recent.add(nonce)
+        else:
+            self.floor = nonce
+        return True
 
     def left(self, now_us: int, decay: float) -> float:
         """The REST counter now."""
@@ -85,12 +102,15 @@ class Gatekeeper:
 
     ``tier`` is one of REST_TIERS, or another word for no counting. ``history_cost`` is what a call
     for past trades or ledger rows adds to the counter. After ``lockout_after`` wrong keys or
-    signatures in a row (0: never) every private request is refused for 15 minutes.
+    signatures in a row (0: never) every private request is refused for 15 minutes. A nonce may be
+    lower than the last one by less than ``nonce_window``, once.
     """
 
     def __init__(self, rng: Rng, saved: Mapping[str, Any] | None = None, tier: str = "off",
-                 history_cost: int = 4, now_us: int = 0, lockout_after: int = 0) -> None:
+                 history_cost: int = 4, now_us: int = 0, lockout_after: int = 0,
+                 nonce_window: int = 0) -> None:
         self.rng = rng
+        self.nonce_window = nonce_window
         self.limit = REST_TIERS.get(tier)
         self.history_cost = history_cost
         self.lockout_after = lockout_after
@@ -119,7 +139,8 @@ class Gatekeeper:
         nonces = saved.get("nonces", {})
         old = {"trader": "last_nonce", "guardian": "guardian_nonce"}.get(name, "")
         nonce = int(nonces.get(name, saved.get(old, 0)))
-        return ApiKey(name, public, secret, rights, int(saved.get("created_us", now_us)), nonce)
+        return ApiKey(name, public, secret, rights, int(saved.get("created_us", now_us)), nonce,
+                      floor=nonce)
 
     @property
     def guardian_key(self) -> str:
@@ -169,9 +190,9 @@ class Gatekeeper:
             self.strike(now_us)
             raise Refused("EAPI:Invalid signature")
         self.strikes = 0
-        if not key.last_nonce < int(nonce) < 1 << 64:
+        if not key.use(int(nonce), self.nonce_window):
             raise Refused("EAPI:Invalid nonce")
-        key.last_nonce, key.last_used_us = int(nonce), now_us
+        key.last_used_us = now_us
         name = path.rpartition("/")[2]
         needs = NEEDS.get(name, frozenset())
         if needs and not needs & key.rights:

@@ -63,7 +63,8 @@ class KrakenFace:
         self.account.clock, self.account.worth = (lambda: self.now_us), self.worth
         self.gate = Gatekeeper(secrets or rng, saved["gate"] if saved else None,
                                settings.rate_tier, int(settings.switches.rest_history_cost),
-                               self.now_us, settings.switches.lockout_after)
+                               self.now_us, settings.switches.lockout_after,
+                               settings.switches.nonce_window)
         self.desk = OrderDesk(self.account, self.markets, self.texts, settings.switches,
                               Identifiers(rng), self.stamps, RateCounter(settings.rate_tier))
         self.desk.on_scheduled = self.start_later
@@ -230,8 +231,10 @@ class KrakenFace:
 
     def publish(self, index: int, batch: Batch, now_us: int) -> None:
         """Tell the public channels of one engine event, and of what its trades set off."""
-        if self.system == "online":
-            self.desk.waiting.follow(index, batch, now_us)
+        waiting = self.desk.waiting
+        if (batch.trades or waiting.closings[index]) and self.operations.mode_of(
+                self.markets[index].listing.symbol) == "online":
+            waiting.follow(index, batch, now_us)
         self.feed.publish(index, batch, now_us)
         self.rest.markets.watch(index, batch.trades, self.feed.bests[index], now_us)
 

@@ -179,6 +179,8 @@ class OrdersView:
             else:
                 if place >= 0:
                     deleted.append(self._row("delete", old[place], ticks, gone))
+                # Whoever stands behind a newcomer has come after him.
+                last = len(old)
                 row = Resting(matcher_id, self.name(matcher_id), lots, self._stamp(now_us))
                 events.append(self._row("add", row, ticks, row.stamp))
             queue.append(row)

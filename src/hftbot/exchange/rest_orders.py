@@ -91,10 +91,11 @@ def rest_error(text: str) -> str:
     return text
 
 
-def order_params(fields: Fields, now_us: int, last: Decimal | None = None) -> dict[str, Any]:
+def order_params(fields: Fields, now_us: int, last: Decimal, tick: Decimal) -> dict[str, Any]:
     """An order of AddOrder or AddOrderBatch as add_order's params, without the symbol.
 
-    ``last`` is the last traded price. Raises Refused for what REST alone can get wrong.
+    ``last`` is the last traded price, ``tick`` the pair's price step. Raises Refused for what REST
+    alone can get wrong.
     """
     kind, side = text_of(fields, "ordertype"), text_of(fields, "type")
     params: dict[str, Any] = {"order_type": kind, "side": side}
@@ -103,7 +104,7 @@ def order_params(fields: Fields, now_us: int, last: Decimal | None = None) -> di
         raise Refused(f"{ARGUMENTS}volume")
     params["order_qty"] = qty
     put_flags(params, fields, side)
-    put_prices(params, fields, kind, side, last)
+    put_prices(params, fields, kind, side, last, tick)
     put_times(params, fields, now_us)
     put_names(params, fields)
     stp = text_of(fields, "stptype")
@@ -144,8 +145,11 @@ def put_flags(params: dict[str, Any], fields: Fields, side: str) -> None:
 
 
 def put_prices(params: dict[str, Any], fields: Fields, kind: str, side: str,
-               last: Decimal | None) -> None:
-    """``price`` and ``price2``: a limit, or a trigger and the limit behind it."""
+               last: Decimal, tick: Decimal) -> None:
+    """``price`` and ``price2``: a limit, or a trigger and the limit behind it.
+
+    A limit by distance is meant from the last price, behind a trigger from the trigger's price.
+    """
     first, second = text_of(fields, "price"), text_of(fields, "price2")
     if first in ("", "0"):
         first = ""
@@ -153,7 +157,7 @@ def put_prices(params: dict[str, Any], fields: Fields, kind: str, side: str,
         second = ""
     if kind in LIMITED:
         if first:
-            params["limit_price"] = decimal(first, "price")
+            params["limit_price"] = resolved(*offset(first, "price", kind, side), last, tick)
         return
     if not kind.startswith(TRIGGERED):
         return
@@ -170,13 +174,16 @@ def put_prices(params: dict[str, Any], fields: Fields, kind: str, side: str,
     if kind == "trailing-stop-limit":
         params["limit_price"], params["limit_price_type"] = limit, limit_type
         return
-    if limit_type != "static":
-        # A limit by distance is meant from the trigger's price.
-        at = price if price_type == "static" else last
-        if at is None:
-            raise Refused(f"{ARGUMENTS}price2")
-        limit = at + (limit if limit_type == "quote" else at * limit / 100)
-    params["limit_price"] = limit
+    params["limit_price"] = resolved(limit, limit_type, resolved(price, price_type, last, tick),
+                                     tick)
+
+
+def resolved(value: Decimal, price_type: str, anchor: Decimal, tick: Decimal) -> Decimal:
+    """A price as it stands, or one by its distance from the anchor, on the nearest tick."""
+    if price_type == "static":
+        return value
+    exact = anchor + (value if price_type == "quote" else anchor * value / 100)
+    return (exact / tick).to_integral_value() * tick
 
 
 def offset(text: str, name: str, kind: str, side: str) -> tuple[Decimal, str]:

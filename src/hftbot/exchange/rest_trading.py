@@ -34,7 +34,7 @@ class RestTrading:
     def add(self, fields: Fields) -> Any:
         """One order."""
         symbol = self.rest.pair(fields)
-        params = order_params(fields, self.face.now_us, self.last_price(symbol))
+        params = order_params(fields, self.face.now_us, *self.anchor(symbol))
         validate = flag_of(fields, "validate")
         [answer] = call(self.caller(), "add_order",
                         {**params, "symbol": symbol, **({"validate": True} if validate else {})})
@@ -50,11 +50,11 @@ class RestTrading:
         rows = fields.get("orders")
         if not isinstance(rows, list) or not BATCH_MIN <= len(rows) <= BATCH_MAX:
             raise Refused(f"{ARGUMENTS}orders")
-        last, orders = self.last_price(symbol), []
+        orders = []
         for row in rows:
             if not isinstance(row, dict):
                 raise Refused(f"{ARGUMENTS}orders")
-            orders.append(order_params(row, self.face.now_us, last))
+            orders.append(order_params(row, self.face.now_us, *self.anchor(symbol)))
         params: dict[str, Any] = {"symbol": symbol, "orders": orders}
         if flag_of(fields, "validate"):
             params["validate"] = True
@@ -196,8 +196,7 @@ class RestTrading:
             self.asker = Caller(self.face)
         return self.asker
 
-    # Words.
-
-    def last_price(self, symbol: str) -> Decimal | None:
-        """The last traded price, or the middle of the market before the first trade."""
-        return self.rest.markets.last_price(symbol)
+    def anchor(self, symbol: str) -> tuple[Decimal, Decimal]:
+        """What distances are measured from, the last price, and the pair's price step."""
+        text = self.face.texts[self.face.desk.index[symbol]]
+        return self.rest.markets.last_price(symbol), Decimal(text.price(1))

@@ -49,6 +49,8 @@ class Switches:
     rest_history_cost: Literal["4", "2"] = "4"
     # Wrong keys or signatures in a row that lock REST for 15 minutes, 0 for never.
     lockout_after: int = 0
+    # By how much a nonce may be lower than the last one of its key (the keys' "nonce window").
+    nonce_window: int = 0
     # Reason texts that the documentation leaves open.
     ioc_reason: str = "IOC order not fully filled"
     fok_reason: str = "FOK order not fillable"

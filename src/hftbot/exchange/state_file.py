@@ -75,13 +75,20 @@ class StateFolder:
         told = {**document, "history": {"number": number, "rows": self.rows}}
 
         def work() -> None:
+            if anew:
+                # A process that died at this very place left one that no state knows of.
+                self.forget(number)
             if rows:
                 self.append(history_name(number), rows)
             self.write("state.json", told)
             if anew:
-                with contextlib.suppress(OSError):
-                    (self.path / history_name(number - 1)).unlink()
+                self.forget(number - 1)
         return work
+
+    def forget(self, number: int) -> None:
+        """Take a history file away."""
+        with contextlib.suppress(OSError):
+            (self.path / history_name(number)).unlink()
 
     def history(self, saved: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The rows that a loaded state knows of. Raises StoreError if they cannot be read."""

@@ -46,7 +46,7 @@ def echo(order: Order, by_name: bool) -> str:
     return f'"order_id":"{order.order_id}"'
 
 
-def mode_check(face: KrakenFace, symbol: str, post_only: bool) -> None:
+def mode_check(face: KrakenFace, symbol: str, post_only: bool, order_type: str) -> None:
     """Refuse an order that the engine's or the pair's mode does not take."""
     mode = face.operations.mode_of(symbol)
     if mode in NO_ORDERS:
@@ -54,6 +54,8 @@ def mode_check(face: KrakenFace, symbol: str, post_only: bool) -> None:
                       else "EService:Unavailable")
     if mode == "post_only" and not post_only:
         raise Refused("EService:Market in post_only mode")
+    if order_type != "limit" and face.operations.pairs.get(symbol) == "limit_only":
+        raise Refused("EService:Market in limit_only mode")
 
 
 def short_deadline(face: KrakenFace, params: Params, in_us: int) -> None:
@@ -74,7 +76,7 @@ def checked_add(face: KrakenFace, params: Params, in_us: int) -> AddRequest:
     """An add_order as a request that the engine's mode takes; raises Refused."""
     request = add_request(params, face.listings, in_us)
     short_deadline(face, params, in_us)
-    mode_check(face, request.listing.symbol, request.post_only)
+    mode_check(face, request.listing.symbol, request.post_only, request.order_type)
     return request
 
 
@@ -249,8 +251,8 @@ def edit_order(connection: Connection, method: str, req_id: int | None, params: 
         short_deadline(face, params, in_us)
         wanted = edit_request(params, face.listings[order.symbol], order.lots,
                               order.display_lots > 0, in_us)
-        mode_check(face, order.symbol,
-                   order.post_only if wanted.post_only is None else wanted.post_only)
+        post_only = order.post_only if wanted.post_only is None else wanted.post_only
+        mode_check(face, order.symbol, post_only, order.order_type)
     except Refused:
         face.desk.rates.charge(order.symbol, now_us, 1.0)
         raise

@@ -18,7 +18,7 @@ from fastcore.money.exposure import Exposure
 from fastcore.money.orders import OrderTable
 from fastcore.money.position import Position
 from fastcore.money.risk import AccountRisk, RiskGate
-from fastcore.money.throttle import MinuteWindow
+from fastcore.money.throttle import POINT, MinuteWindow
 from fastcore.probe.trackers import Trackers
 from hftbot.config.schema import Settings
 from hftbot.engine.breaker import Breaker
@@ -29,9 +29,10 @@ from hftbot.engine.hours import TradingHours
 from hftbot.engine.ledger import Ledger, opened_us
 from hftbot.engine.limits import BlindLimit, LatencyLimit
 from hftbot.engine.reconcile import PositionDiffered
-from hftbot.engine.router import Router
+from hftbot.engine.router import CancelBatches, Router
 from hftbot.errors import ConfigError
-from hftbot.venue.kraken import rules
+from hftbot.venue.kraken import requests, rules
+from hftbot.venue.kraken.calls import BATCH_CANCEL
 from hftbot.venue.kraken.feed import Feed
 from hftbot.venue.kraken.gateway import Gateway
 from hftbot.venue.kraken.level3 import Level3Feed
@@ -80,6 +81,7 @@ class World:
         self.ledger.leave_others = settings.venue == "live" and settings.holdings == "leave"
         self.gateway = Gateway(self.instruments, clock)
         self.gateway.on_answer = self.limits.trading.answered
+        self.gateway.reports.on_count = self._count_told
         self.feed = Feed(self.instruments, self.lanes, int(settings.book_depth),
                          settings.book_quiet_us * 1000, _summaries(settings, self.instruments))
         self.level3 = _level3(settings, self.instruments)
@@ -87,6 +89,7 @@ class World:
         self.router = Router(clock, self.table, self.desks, self.ledger, self._sent,
                              Breaker(settings.breaker_failures,
                                      settings.breaker_cooldown_us * 1000))
+        self.router.batches = CancelBatches(self._batch_frame, self._batch_sent)
         self.guard = Guard(self.account, self.gates, float(settings.loss_usd_day_max),
                            self._guard_moved,
                            LatencyLimit(settings.kill_latency_us,
@@ -158,6 +161,16 @@ class World:
             return False
         self.count_cancel(instrument, -1)
         return True
+
+    def _batch_frame(self, client_ids: Sequence[int], request: int) -> bytes:
+        return requests.batch_cancel(self.gateway.token, request, client_ids)
+
+    def _batch_sent(self, request: int, client_ids: Sequence[int], now_ns: int) -> None:
+        self.gateway.note_batch(request, client_ids, BATCH_CANCEL, now_ns)
+
+    def _count_told(self, instrument: int, points: int) -> None:
+        """The venue's own count: follow it if somebody else trades on the account."""
+        self.limits.trading.told(instrument, points * POINT, self.clock.mono_ns())
 
     def threshold_told(self) -> None:
         """The trading link told the account's threshold: keep to it."""

@@ -41,9 +41,10 @@ _LOST_AFTER_US = 5_000_000
 _REFUSED_PAUSE_US = 1_000_000
 _RETRY_DOUBLINGS_MAX = 2
 _TOO_LARGE = Verdict.DENY_ORDER_VALUE | Verdict.DENY_ORDER_LOTS
+_TOO_OFTEN = Verdict.DENY_MESSAGE_RATE | Verdict.DENY_VENUE_RATE
 _COUNTED = ("entries", "exits", "denied_entries", "denied_exits", "rejected", "unfilled_entries",
             "unfilled_exits", "doubts", "lost_orders", "wide_spreads", "turned_signals",
-            "paced_signals", "settled_lots")
+            "paced_signals", "rate_denials", "settled_lots")
 
 
 class MicroScalper(Strategy):
@@ -77,7 +78,7 @@ class MicroScalper(Strategy):
                  exit_retry_us: int = 250_000, spread_max_e6: int | None = None,
                  entries_in_flight: int = 3, orders_in_flight: int = 5, entry_retries: int = 3,
                  execution_deadline_us: int = 500_000, post_only: bool = False,
-                 entry_rest_us: int = 2_000_000, ttl_us: int = 500_000, allow_short: bool = False,
+                 entry_rest_us: int = 5_000_000, ttl_us: int = 500_000, allow_short: bool = False,
                  momentum: Mapping[str, Any] | None = None) -> None:
         self.rules = rules or ExitRules()
         if min(max_positions, exit_retry_us, execution_deadline_us, entry_rest_us) < 1:
@@ -335,6 +336,9 @@ class MicroScalper(Strategy):
             rests=self.post_only, ttl_us=self.ttl_us, reason=f"momentum {strength_e3}")
         if client_id < 0:
             self._counts["denied_entries"] += 1
+            if -client_id & _TOO_OFTEN:
+                self._counts["rate_denials"] += 1
+                market.next_entry_us = now_us + max(self.cooldown_us, _REFUSED_PAUSE_US)
         else:
             self._counts["entries"] += 1
         if client_id < 0 or execution.client_id == NO_ORDER:
@@ -355,7 +359,10 @@ class MicroScalper(Strategy):
                 self._counts["unfilled_entries"] += 1
             elif now_us >= entry.retry_us and self._look(market):
                 self._send_entry(entry, now_us)
-        elif entry.cancel_us and (now_us >= entry.cancel_us or market.turned(entry.direction)):
+        elif entry.cancel_us and (now_us >= entry.cancel_us
+                                  or market.momentum.direction == -entry.direction):
+            # A signal that only faded is no reason: taking an order back is the dearest of all
+            # transactions while the order is young.
             self._withdraw(entry)
 
     def _withdraw(self, entry: Execution) -> None:
@@ -478,5 +485,5 @@ class MicroScalper(Strategy):
                                "share_pct": self.pace.share_pct}
             counted["throttled"] = self.pace.text(now_us)
         counted.update(figures.content(now_us))
-        counted["hints"] = figures.hints(self._counts, self.flight.late)
+        counted["hints"] = figures.hints(self._counts, self.flight.late, self.post_only)
         return counted

@@ -141,13 +141,18 @@ class ScalperStatistics:
             "exits_by": {reason.label: one.content() for reason, one in self.exits.items()
                          if one.trades}}
 
-    def hints(self, counts: Mapping[str, int], late: int) -> list[str]:
+    def hints(self, counts: Mapping[str, int], late: int, post_only: bool = False) -> list[str]:
         """What the figures suggest, each with its evidence. ``counts`` are the order counters."""
         found = [*self._time_hints(late), *self._exit_hints(), *self._market_hints()]
         entries, unfilled = counts.get("entries", 0), counts.get("unfilled_entries", 0)
         if entries >= JUDGED_LEAST and unfilled * 2 > entries:
-            found.append(f"{unfilled} of {entries} entries found nothing at their price: raise "
-                         "ENTRY_ALLOWANCE_BPS or lower the latency")
+            found.append(f"{unfilled} of {entries} entries found nothing at their price: "
+                         + ("raise ENTRY_REST_MS" if post_only else
+                            "raise ENTRY_ALLOWANCE_BPS or lower the latency"))
+        denials = counts.get("rate_denials", 0)
+        if denials > max(entries, JUDGED_LEAST):
+            found.append(f"{denials} entries were held back by the limits on messages and "
+                         "transactions: raise COOLDOWN_MS or ENTRY_REST_MS, or see KRAKEN_TIER")
         wide = counts.get("wide_spreads", 0)
         if wide > 10 * max(entries, JUDGED_LEAST):
             found.append(f"{wide} signals met a spread of half the stop or more: trade a market "

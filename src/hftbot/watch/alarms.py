@@ -16,7 +16,7 @@ def limit_rows(content: Mapping[str, Any]) -> list[tuple[str, float, float, floa
             ones = [(name, row)] if "max" in row else row.items()
             rows += [(str(key), float(one.get("used", 0)), float(one["max"]),
                       float(one.get("cancel_reserve", 0)))
-                     for key, one in ones if isinstance(one, Mapping) and "max" in one]
+                     for key, one in ones if isinstance(one, Mapping) and one.get("max")]
     return sorted(rows, key=lambda row: -share_used(*row[1:]))
 
 

@@ -80,16 +80,23 @@ def frame(scene: Scene, columns: int, rows: int) -> Pane:
     else:
         lines += _narrow(scene, columns, rows - len(lines))
     lines = lines[:rows] + [Text()] * (rows - len(lines))
+    lines = [_printable(line, scene.utf) for line in lines]
     for line in lines:
         line.truncate(columns)
-    if not scene.utf:
-        lines = [_ascii(line) for line in lines]
     return lines
 
 
-def _ascii(line: Text) -> Text:
-    plain = line.plain.replace("µ", "u").replace("─", "-").replace("…", "~")
-    fresh = Text(plain.encode("ascii", "replace").decode())
+def _printable(line: Text, utf: bool) -> Text:
+    """What a venue or a strategy said must not move the cursor; each character keeps its place."""
+    plain = line.plain
+    if not plain.isprintable():
+        plain = "".join(letter if letter.isprintable() else "?" for letter in plain)
+    if not utf:
+        plain = plain.replace("µ", "u").replace("─", "-").replace("…", "~")
+        plain = plain.encode("ascii", "replace").decode()
+    if plain == line.plain:
+        return line
+    fresh = Text(plain, style=line.style)
     fresh.spans = line.spans
     return fresh
 
@@ -173,6 +180,10 @@ def _money(scene: Scene, columns: int) -> Pane:
     for asset, amount in list(content.get("balances", {}).items())[:1]:
         second.append("cash ", DIM)
         second.append(f"{float(amount):,.2f} {asset}  ")
+    at_base = content.get("net_at_base_fees_usd")
+    if at_base is not None:
+        second.append("at base fees ", DIM)
+        second.append(f"{money(float(at_base))}  ", sign(float(at_base)))
     room = columns - second.cell_len - 6
     if room >= 10:
         second.append("net ", DIM)
@@ -294,10 +305,10 @@ def _strategy(scene: Scene, width: int, height: int) -> Pane:
             if isinstance(value, Mapping):
                 parts = list(value.items())
                 deep = [(f"{key} {sub}", one) for sub, one in parts if isinstance(one, Mapping)]
-                rows = deep or [(key, value)]
-                lines += [_sentence(title, ", ".join(
-                    f"{str(word).replace('_', ' ')} {_number(one)}" for word, one in row.items()
-                    if one), width) for title, row in rows]
+                told = [(title, ", ".join(f"{str(word).replace('_', ' ')} {_number(one)}"
+                                          for word, one in row.items() if one))
+                        for title, row in deep or [(key, value)]]
+                lines += [_sentence(title, text, width) for title, text in told if text]
             elif isinstance(value, list | tuple):
                 lines += [_sentence(key, str(one), width) for one in value]
             elif isinstance(value, str):
@@ -327,7 +338,7 @@ def _sentence(title: str, text: str, width: int) -> Text:
 
 def _number(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:,.6g}"
+        return f"{value:,.5g}" if abs(value) < 1e5 else f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

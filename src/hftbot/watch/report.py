@@ -102,6 +102,12 @@ class Totals:
         return self.mode != MODE_LIVE
 
 
+def pays_less(totals: Totals) -> bool:
+    """True if base fees would have made another result of the same trades."""
+    return bool(totals.fills) and (abs(totals.base_fees_usd - totals.fees_usd)
+                                   > totals.base_fees_usd / 100)
+
+
 def banner(settings: Settings, facts: BannerFacts) -> str:
     """The first thing a user sees: what is real here and what is not."""
     rows = [("market", facts.market), ("addresses", " ".join(facts.urls)),
@@ -243,7 +249,7 @@ def _profit(totals: Totals, markouts: Sequence[Markout]) -> list[str]:
              f"           realised {_money(totals.realised_usd)}, unrealised at mid "
              f"{_money(totals.unrealised_usd)}, fees {totals.fees_usd:.6f}"]
     # The venue rounds each fee: a difference of less than a hundredth is none.
-    if totals.fills and abs(totals.base_fees_usd - totals.fees_usd) > totals.base_fees_usd / 100:
+    if pays_less(totals):
         lines.append(f"Base fees  {_money(totals.pnl_usd_at_base_fees)} USD net would be left of "
                      f"the same trades at the venue's base fees, {totals.base_fees_usd:.6f} in all")
     for row in markouts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hftbot.words.events import (
     CancelRejected,
@@ -41,9 +41,9 @@ class Call:
     client_ids: tuple[int, ...]
     sent_ns: int
     validate: bool = False
-    settled: set[int] = field(default_factory=set)
-    good: set[int] = field(default_factory=set)
-    refusals: list[str] = field(default_factory=list)
+    settled: frozenset[int] = frozenset()
+    good: frozenset[int] = frozenset()
+    refusals: tuple[str, ...] = ()
 
     @property
     def client_id(self) -> int:
@@ -96,7 +96,7 @@ class Calls:
             age_ns = now_ns - call.sent_ns
             if age_ns > ANSWER_NS:
                 for client_id in call.waiting():
-                    call.settled.add(client_id)
+                    call.settled |= {client_id}
                     if call.validate:
                         found.append(OrderRejected(client_id, NO_ANSWER, now_us))
                     elif call.what in CANCELS:
@@ -120,4 +120,4 @@ class Calls:
                 else:
                     proved = client_id in (amended if call.what == AMEND else over)
                 if proved:
-                    call.settled.add(client_id)
+                    call.settled |= {client_id}

@@ -111,7 +111,9 @@ class Gateway:
 
         Of an edit, the ClientId is the new order's. With ``validate`` the answer ends the order.
         """
-        self.note_batch(req_id, (client_id,) if client_id else (), what, now_ns, validate)
+        self._calls.note(req_id, Call(what, (client_id,) if client_id else (), now_ns, validate))
+        if client_id and what in MAKERS and not validate:
+            self.reports.expect(client_id)
 
     def note_batch(self, req_id: int, client_ids: Sequence[int], what: str, now_ns: int,
                    validate: bool = False) -> None:
@@ -374,12 +376,12 @@ class Gateway:
                 self.unmatched += call is None
             return
         if code:
-            call.refusals.append(code)
+            call.refusals += (code,)
         else:
             result = codec.inner(message, "result")
             named = codec.client_id_parse(codec.text_or(result, "cl_ord_id"))
             named = named or self.reports.client_of(codec.text_or(result, "order_id"))
-            call.good.add(named if named in call.client_ids else call.client_id)
+            call.good |= {named if named in call.client_ids else call.client_id}
             call.settled |= call.good
         if len(call.good) + len(call.refusals) < len(call.client_ids):
             return
@@ -444,7 +446,7 @@ class Gateway:
     def _subscribe(self, channel: str) -> bytes:
         token = self._token.reveal()
         if channel == "executions":
-            return codec.subscribe(channel, snap_orders=True,
+            return codec.subscribe(channel, snap_orders=True, ratecounter=True,
                                    snap_trades=self.reports.awaited(), token=token)
         return codec.subscribe(channel, snapshot=True, token=token)
 

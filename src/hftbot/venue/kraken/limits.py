@@ -5,12 +5,13 @@ The counters themselves are fastcore's; here are Kraken's numbers, and which of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fastcore.lane.desk import KIND_AMEND, KIND_CANCEL, KIND_ORDER
 from fastcore.money.throttle import POINT, TokenBucket, TradingCounter
+from hftbot.venue.kraken import codec
 from hftbot.words.ports import Clock
 
 AUTO, OFF = "auto", "off"
@@ -18,6 +19,8 @@ AUTO, OFF = "auto", "off"
 POINTS = {KIND_ORDER: 1, KIND_AMEND: 4, KIND_CANCEL: 8}
 COST_MAX = 10_000 * POINT
 SPENT_MAX = 4096
+COUNT_MAX = 10_000.0
+CONNECTS_MAX = 150
 CANCEL_SHARE = 4
 REST_HISTORY_COST = 4
 # The engine counts these itself, pair by pair.
@@ -84,6 +87,15 @@ class RestCalls:
         return self.maximum - left
 
 
+def points_told(row: Mapping[str, Any]) -> int:
+    """The counter in a report, in whole points; -1 if there is none. Two names are in use."""
+    count = row.get("ratecount", row.get("rate_count"))
+    if isinstance(count, bool) or not isinstance(count, int | codec.Number):
+        return -1
+    value = count if isinstance(count, int) else float(count)
+    return int(value) if 0 <= value < COUNT_MAX else -1
+
+
 def rest_cost(name: str) -> int:
     """What a private call costs."""
     if name in REST_FREE:
@@ -104,7 +116,7 @@ class Limits:
         self.tier = TIERS.get(tier, TIERS["starter"])
         self.messages = messages
         # Attempts to connect are counted where links are made: (used, maximum) now.
-        self.connects: Any = None
+        self.connects: Callable[[], tuple[int, int]] = lambda: (0, CONNECTS_MAX)
         self._asked = tier
         self._clock = clock
         self.trading = TradingCounter(len(self.symbols), rows, 0, 0, 0, 0)
@@ -162,7 +174,10 @@ class Limits:
         return max(0, level - max(0, passed_us) * 1000 * self.tier.decay_e2)
 
     def left(self) -> dict[str, Any]:
-        """Used and allowed, for people: points, calls, attempts and messages of a minute."""
+        """Used and allowed, for people: points, calls, attempts and messages of a minute.
+
+        ``trading`` is empty if the venue's counter is off: nothing can be used up.
+        """
         now_ns = self._clock.mono_ns()
         counter = self.trading
         trading = {
@@ -171,8 +186,8 @@ class Limits:
                      "cancel_reserve": counter.reserve / POINT,
                      "open_orders": counter.open_orders[index],
                      "open_orders_max": counter.orders_max}
-            for index, symbol in enumerate(self.symbols)}
-        used, most = self.connects() if self.connects is not None else (0, 0)
+            for index, symbol in enumerate(self.symbols) if self._asked != OFF}
+        used, most = self.connects()
         window = self.messages
         return {"tier": OFF if self._asked == OFF else self.tier.name, "trading": trading,
                 "rest": {"used": self.rest.used(now_ns), "max": self.rest.maximum},

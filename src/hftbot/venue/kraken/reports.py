@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hftbot.errors import BadFrame
 from hftbot.venue.kraken import codec, rules
+from hftbot.venue.kraken.limits import points_told
 from hftbot.words.events import (
     Event,
     OrderAcked,
@@ -51,6 +52,8 @@ class Reports:
 
     def __init__(self, instruments: Sequence[Instrument]) -> None:
         self.foreign = self.external = self.odd_fees = 0
+        # Called with an instrument and the whole points of its counter, if a report tells them.
+        self.on_count: Callable[[int, int], None] = lambda instrument, points: None
         self._instruments = {instrument.symbol: instrument for instrument in instruments}
         self._orders: dict[str, Known] = {}
         self._reported: dict[int, str] = {}
@@ -100,6 +103,7 @@ class Reports:
         for row in codec.rows(message):
             try:
                 self._told(row, ts_us, found)
+                self._count(row)
             except BadFrame as error:
                 trouble = error
         if trouble is not None:
@@ -151,6 +155,13 @@ class Reports:
             found.append(_done(row, known, ENDS[kind], stamp_us))
         if kind in ENDS and not known.done:
             self._ended(codec.text(row, "order_id"), known)
+
+    def _count(self, row: codec.Row) -> None:
+        """The venue's own counter of the pair may stand in any report of it."""
+        points = points_told(row)
+        known = self._orders.get(codec.text(row, "order_id"))
+        if points >= 0 and known is not None and known.instrument is not None:
+            self.on_count(known.instrument.index, points)
 
     def _known(self, row: codec.Row) -> Known:
         venue_id = codec.text(row, "order_id")
