@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 from hftbot.app.load import Loaded
+from hftbot.config.presets import preset
 from hftbot.config.schema import groups, keys
 from hftbot.errors import ConfigError
 from hftbot.store import durable
@@ -78,7 +79,8 @@ def init(target: str, force: bool, json_wanted: bool) -> int:
 
 
 def init_text() -> str:
-    """A .env file in which every line is a comment."""
+    """A .env file in which every line is a comment: what is in force without it."""
+    usual = preset(keys()["STRATEGY"].default)
     lines = [
         "# hftbot: every setting, with what it does and what is allowed.",
         "# A line without # is in force. As written, nothing is: the simulated market is traded,",
@@ -95,5 +97,5 @@ def init_text() -> str:
             told = key.help + (f"; {key.later}" if key.later else "")
             lines += ["", *textwrap.wrap(f"{told} ({key.kind.expects()})", 92,
                                          initial_indent="# ", subsequent_indent="# "),
-                      f"#{key.name}={'' if key.secret else key.default}"]
+                      f"#{key.name}={'' if key.secret else usual.get(key.name, key.default)}"]
     return "\n".join(lines) + "\n"
