@@ -66,6 +66,7 @@ def test_dry_run_of_a_restless_strategy_changes_nothing(monkeypatch: pytest.Monk
     assert len(told) == fence.requests == sent == ring.world.engine.rejects
     assert [kind for _, kind, _ in records] == [KIND_DRY] * sent
     assert ring.world.engine.doubts == 0
+    assert ring.session.gateway.unmapped == 0
     assert ring.session.open_at_exit == 0
     assert ring.world.router.breaker.text().startswith("CLOSED (0 of")
     assert ring.world.ledger.position_lots(0) == 0

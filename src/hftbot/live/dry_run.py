@@ -134,7 +134,10 @@ class DryRun:
         stamp = datetime.fromtimestamp(clock.now_us() / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         answer = {"error": REASON, "method": message["method"], "req_id": message["req_id"],
                   "success": False, "time_in": stamp, "time_out": stamp}
+        unmapped = session.gateway.unmapped
         session.private_frame(json.dumps(answer).encode(), 0, clock.mono_ns())
+        # Our own words are none of the venue's errors.
+        session.gateway.unmapped = unmapped
 
 
 def sentence(message: dict[str, Any]) -> str:
