@@ -142,7 +142,7 @@ def test_dry_run_has_no_guardian_and_fences_every_door() -> None:
     assert not live_venue.adjusted(dry).guardian
     assert live_venue.adjusted(real_run) is real_run
     assert live_venue.adjusted(Settings()).guardian
-    fence = Access(dry=DryRun(lambda text: None))
+    fence = Access(dry=DryRun())
     assert isinstance(fence.http(HttpClient(), "https://venue"), DryHttp)
     assert fence.connect() is not ws.connect
     assert Access().connect() is ws.connect
