@@ -11,7 +11,7 @@ import pytest
 from hftbot.app import configuration, markets
 from hftbot.app.cli import main
 from hftbot.app.load import load
-from hftbot.config.schema import keys
+from hftbot.config.schema import Settings, keys
 from hftbot.watch import status
 
 
