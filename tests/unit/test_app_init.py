@@ -23,6 +23,11 @@ def here(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pat
     return tmp_path
 
 
+def untouched(here: pathlib.Path) -> Settings:
+    """What is in force without any file: the defaults, and the preset of the default strategy."""
+    return load(here=here / "empty", environment={}).settings
+
+
 def test_init_writes_comments_only(here: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As written it is read without complaint and changes nothing."""
     assert main(["init"]) == 0
@@ -31,7 +36,7 @@ def test_init_writes_comments_only(here: pathlib.Path, capsys: pytest.CaptureFix
     lines = file.read_text().splitlines()
     assert all(not line or line.startswith("#") for line in lines)
     assert max(map(len, lines)) <= 100
-    assert load(here=here, environment={}).settings == Settings()
+    assert load(here=here, environment={}).settings == untouched(here)
     assert str(file) in capsys.readouterr().out
 
 
@@ -42,7 +47,7 @@ def test_init_every_line_can_be_put_in_force(here: pathlib.Path) -> None:
     named = [line[1:] for line in text.splitlines() if line[1:].partition("=")[0] in keys()]
     assert len(named) == len(keys())
     (here / ".env").write_text("\n".join(line for line in named if not line.endswith("=")) + "\n")
-    assert load(here=here, environment={}).settings == Settings()
+    assert load(here=here, environment={}).settings == untouched(here)
 
 
 def test_init_replaces_nothing_unless_forced(here: pathlib.Path,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import pathlib
 from dataclasses import replace
 
 import pytest
 
-from hftbot.app import live_venue
+from hftbot.app import compose, live_venue
 from hftbot.app.access import Access, serving_context, tls_context
 from hftbot.app.cli import build_parser, load_settings
 from hftbot.app.closing import refuse_other_world
@@ -141,7 +142,7 @@ def test_dry_run_has_no_guardian_and_fences_every_door() -> None:
     assert not live_venue.adjusted(dry).guardian
     assert live_venue.adjusted(real_run) is real_run
     assert live_venue.adjusted(Settings()).guardian
-    fence = Access(dry=DryRun(lambda text: None))
+    fence = Access(dry=DryRun())
     assert isinstance(fence.http(HttpClient(), "https://venue"), DryHttp)
     assert fence.connect() is not ws.connect
     assert Access().connect() is ws.connect
@@ -179,3 +180,20 @@ def test_live_flag_of_every_command_is_off_by_default() -> None:
         assert options.live is False
         assert load_settings(options).settings.venue == "sim"
         assert load_settings(build_parser().parse_args([command, "--live"])).settings.dry_run
+
+
+def test_every_link_and_client_of_a_run_goes_through_the_fence() -> None:
+    """A link of tomorrow that forgets it would send in a dry run, and without KRAKEN_CA_FILE."""
+    tree = ast.parse(pathlib.Path(compose.__file__).read_text())
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    links = [node for node in calls if ast.unparse(node.func) == "Link"]
+    assert len(links) >= 2
+    for link in links:
+        connect = {word.arg: ast.unparse(word.value) for word in link.keywords}["connect"]
+        assert connect.startswith("exchange.access.connect("), ast.unparse(link)
+    for name, wanted in (("HttpClient", "exchange.access.tls"),
+                         ("TokenSource", "exchange.access.http(http, endpoint.rest_url)"),
+                         ("discover", "exchange.endpoint.ws_url")):
+        found = [node for node in calls if ast.unparse(node.func) == name]
+        assert [ast.unparse(node.args[0]) for node in found] == [wanted]
+    assert "ws.connect" not in ast.unparse(tree)

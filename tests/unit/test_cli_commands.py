@@ -100,6 +100,8 @@ def shell(*words: str, **how: Any) -> subprocess.CompletedProcess[str]:
     (("config", "shwo"), "invalid choice: 'shwo'"),
     (("exchange", "--port", "65536"), "not a port from 0 to 65535"),
     (("exchange", "--port", "x"), "not a port"),
+    (("exchange", "--switch", "fok_reject=perhaps"), "fok_reject is one of cancel, ack"),
+    (("exchange", "--switch", "fok=ack"), "expected NAME=VALUE, where NAME is one of"),
     (("run", "--set", "SEED"), "--set needs KEY=VALUE"),
     (("run", "--set", "=1"), "--set needs KEY=VALUE"),
     (("run", "--set", "SEDE=1"), "did you mean SEED?"),

@@ -35,6 +35,7 @@ def quiet(**settings):
     venue = VirtualExchange(**{"balances": MONEY, **settings})
     market = venue.face.markets[0]
     market.next_due_us = lambda: None
+    venue.face.market_ahead = None
     for side in (0, 1):
         market.matcher.place(0, side, 0, 10**15, 1)
         venue.face.publish(0, Batch(changes=market.matcher.changes()), venue.clock.us)

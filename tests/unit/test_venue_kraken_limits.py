@@ -96,6 +96,16 @@ def test_limits_rest_calls_wait_for_what_the_key_has_left() -> None:
     assert rest_cost("Ledgers") == rest_cost("TradesHistory") == 4
 
 
+def test_limits_rest_calls_follow_the_tier_and_what_was_used_stays_used() -> None:
+    ours = limits()
+    now_ns = ours._clock.mono_ns()
+    assert [ours.rest.take("Balance", now_ns) for _ in range(3)] == [0.0] * 3
+    assert (ours.rest.used(now_ns), ours.rest.maximum) == (3, 14)
+    assert ours.told(180)
+    assert (ours.rest.used(now_ns), ours.rest.maximum) == (3, 19)
+    assert ours.rest.used(now_ns + 2 * 10**9) == 1
+
+
 def used(ours: Limits) -> list[float]:
     return [row["used"] for row in ours.left()["trading"].values()]
 

@@ -74,6 +74,20 @@ def test_trips_do_not_mix_strategies_or_symbols():
         ("other", "BTC/USD", -1.0), ("scalper", "BTC/USD", 1.0), ("scalper", "ETH/USD", -1.0)]
 
 
+def test_trips_that_a_human_closed_belong_to_the_strategies_that_opened_them():
+    """`hftbot flatten` sells what anybody holds there, the oldest first."""
+    found = matched(fill(1, "buy", 1.0, 100.0), fill(2, "buy", 1.0, 90.0, strategy="other"),
+                    fill(3, "buy", 5.0, 10.0, symbol="ETH/USD"),
+                    fill(4, "sell", 2.5, 110.0, strategy="operator", spot=True, fee=0.5,
+                         intent="exit flatten"))
+    assert [(trip.strategy, trip.size, trip.gross) for trip in found.trips] == [
+        ("scalper", 1.0, 10.0), ("other", 1.0, 20.0)]
+    assert {trade_report.exit_reason(trip) for trip in found.trips} == {"flatten"}
+    assert sum(trip.fees for trip in found.trips) == pytest.approx(0.4)
+    assert found.strange == {"BTC/USD": 0.5}
+    assert [rest.symbol for rest in found.rest()] == ["ETH/USD"]
+
+
 def test_trips_on_spot_a_sale_of_what_was_never_bought_is_no_short():
     found = matched(fill(1, "sell", 0.3, 100.0, spot=True), fill(2, "buy", 1.0, 100.0, spot=True),
                     fill(3, "sell", 1.0, 105.0, spot=True))

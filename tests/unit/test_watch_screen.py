@@ -200,6 +200,15 @@ def test_screen_old_figures_are_marked_as_old():
     assert "what you see is 12 s old" in lines[1]
 
 
+@pytest.mark.parametrize(("last", "kind"), [
+    (f"it stopped; {alarms.PROVED}", "caution"), ("it stopped; orders may be open", "alarm"),
+    ("pid 7 is gone without a word", "alarm")])
+def test_screen_bot_that_is_gone_is_an_alarm_unless_nothing_is_open(last, kind):
+    trouble = f"NO BOT: {last}"
+    assert alarms.state_word(content(), trouble) == ("NO BOT", kind)
+    assert alarms.found(content(), trouble, 3.0)[0] == (kind, f"{trouble}; what you see is 3 s old")
+
+
 def test_screen_before_the_first_answer_says_that_it_starts():
     lines = text({}, trouble="STARTING: the bot does not listen yet")
     assert " STARTING " in lines[0]

@@ -114,6 +114,7 @@ class Room:
         gate = ring.venue.face.gate
         gate.api_key = settings.kraken_api_key.reveal()
         gate.api_secret = settings.kraken_api_secret.reveal()
+        gate.keys["trader"].key, gate.keys["trader"].secret = gate.api_key, gate.api_secret
         issue = gate.issue
 
         def issued(now_us: int) -> str:

@@ -45,7 +45,7 @@ class Restless(Strategy):
 def test_dry_run_of_a_restless_strategy_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also at its end, when all is cancelled; the breaker does not take our refusal for theirs."""
     told: list[str] = []
-    fence = DryRun(told.append)
+    fence = DryRun()
     records: list[tuple[int, int, bytes]] = []
     open_wire = MemoryVenue.connect
 
@@ -54,7 +54,7 @@ def test_dry_run_of_a_restless_strategy_changes_nothing(monkeypatch: pytest.Monk
         return await fenced(inner, fence.divert)(*what)
 
     def plan(ring: Ring, tamper: Tamper) -> None:
-        fence.attach(ring.session)
+        fence.attach(ring.session, told.append)
         append = ring.world.journal.append
         ring.world.journal = Spy(ring.world.journal, records, append)
     monkeypatch.setattr(MemoryVenue, "connect", connect)
@@ -66,6 +66,7 @@ def test_dry_run_of_a_restless_strategy_changes_nothing(monkeypatch: pytest.Monk
     assert len(told) == fence.requests == sent == ring.world.engine.rejects
     assert [kind for _, kind, _ in records] == [KIND_DRY] * sent
     assert ring.world.engine.doubts == 0
+    assert ring.session.gateway.unmapped == 0
     assert ring.session.open_at_exit == 0
     assert ring.world.router.breaker.text().startswith("CLOSED (0 of")
     assert ring.world.ledger.position_lots(0) == 0
@@ -160,4 +161,4 @@ def test_what_is_printed_of_a_request() -> None:
             "buy 0.1 BTC/USD at 1 gtc post-only (h1): not sent")
     assert sentence({"method": "cancel_all", "params": None}) == "cancel_all : not sent"
     with pytest.raises(PermissionError, match="nobody is there"):
-        DryRun(print).divert({"method": "add_order"})
+        DryRun().divert({"method": "add_order"})

@@ -80,6 +80,7 @@ def test_flatten_at_the_stop_sells_all_and_the_venue_agrees() -> None:
                for order in operator_orders(tamper))
     assert leaving.lines() == (sentence(closing, ring.world.instruments[0].qty_text),)
     assert "0.00600000 closed by" in leaving.lines()[0]
+    assert set(ring.world.engine.rows.reasons.values()) <= {"exit flatten"}
 
 
 def test_flatten_is_not_done_unless_asked_for() -> None:

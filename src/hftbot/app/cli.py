@@ -326,11 +326,13 @@ def _real_money(loaded: Loaded) -> list[str]:
 def command_exchange(options: argparse.Namespace) -> int:
     """``hftbot exchange``"""
     from hftbot.app.options import ExchangeOptions
+    from hftbot.exchange.settings import switch_values, switched
     if "help" in options.switch:
-        from hftbot.exchange.settings import switch_values
         for name, words in switch_values().items():
             print(f"{name}: {' | '.join(words)}")
         return 0
+    # Before anything is archived or started for it.
+    switched(options.switch)
     loaded = load_settings(options)
     wishes = ExchangeOptions(port=options.port, tls_cert=options.tls_cert,
                              tls_key=options.tls_key, duration_s=options.duration,

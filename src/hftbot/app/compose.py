@@ -108,7 +108,7 @@ async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: L
         halting.refuse_kill(state.path)
     guarding = await Guarding.start(settings, state.path)
     try:
-        exchange = await _open(settings, options, state, logs)
+        exchange = await _open(settings, options, state)
         try:
             for secret in exchange.endpoint.secrets():
                 logs.redactor.add(secret)
@@ -123,18 +123,11 @@ async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: L
         stop.close()
 
 
-async def _open(settings: Settings, options: RunOptions, state: StateDir,
-                logs: Logs) -> venues.OpenVenue:
+async def _open(settings: Settings, options: RunOptions, state: StateDir) -> venues.OpenVenue:
     """The venue of the run; a live one only if all its preconditions hold."""
     if settings.venue != "live":
         return await venues.open_venue(settings, options, state)
-    say = _printer(options.json, logs.redactor)
-
-    def tell(text: str) -> None:
-        say(text)
-        logs.info(text)
-
-    return await live_venue.open_live(settings, state.path, tell, options.job != FLATTEN)
+    return await live_venue.open_live(settings, state.path, options.job != FLATTEN)
 
 
 async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs: Logs,
@@ -176,7 +169,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
             go_on()
 
         session.on_tick, session.on_reconciled = tick, reporter.reconciled
-        keeper = _keeper(session, exchange, state, logs)
+        keeper = _keeper(session, exchange, state, logs, screen)
         session.drain_asked = DrainFile(state.path).take
         stop.attach(session)
         job.attach(session, leaving)
@@ -210,12 +203,16 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
 
 
 def _keeper(session: Session, exchange: venues.OpenVenue, state: StateDir,
-            logs: Logs) -> halting.HaltKeeper:
+            logs: Logs, screen: Screening) -> halting.HaltKeeper:
     """Halts and kills of this session are kept; what a dry run would send is written down."""
+    def tell(text: str) -> None:
+        screen.chat(text)
+        session.notes.info(text)
+
     keeper = halting.HaltKeeper(state.path, exchange.journal_account, exchange.own, logs.redactor)
     session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
     if exchange.access.dry is not None:
-        exchange.access.dry.attach(session)
+        exchange.access.dry.attach(session, tell)
     return keeper
 
 

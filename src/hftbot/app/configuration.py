@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 from hftbot.app.load import Loaded
+from hftbot.config.presets import preset, preset_key
 from hftbot.config.schema import groups, keys
 from hftbot.errors import ConfigError
 from hftbot.store import durable
@@ -78,7 +79,7 @@ def init(target: str, force: bool, json_wanted: bool) -> int:
 
 
 def init_text() -> str:
-    """A .env file in which every line is a comment."""
+    """A .env file in which every line is a comment: what is in force without it."""
     lines = [
         "# hftbot: every setting, with what it does and what is allowed.",
         "# A line without # is in force. As written, nothing is: the simulated market is traded,",
@@ -87,6 +88,8 @@ def init_text() -> str:
         "# To trade on the real Kraken: KRAKEN_API_KEY and KRAKEN_API_SECRET of a key that may",
         "# query and trade and may NOT withdraw, DRY_RUN=0, and `hftbot run --live`. While DRY_RUN",
         "# is 1, that checks everything, and prints and journals what it would have sent."]
+    given = preset(keys()["STRATEGY"].default)
+    values = {preset_key(name).name: text for name, text in given.items()}
     for group in groups():
         lines += ["", f"# --- {group} " + "-" * (80 - len(group))]
         for key in keys().values():
@@ -95,5 +98,5 @@ def init_text() -> str:
             told = key.help + (f"; {key.later}" if key.later else "")
             lines += ["", *textwrap.wrap(f"{told} ({key.kind.expects()})", 92,
                                          initial_indent="# ", subsequent_indent="# "),
-                      f"#{key.name}={'' if key.secret else key.default}"]
+                      f"#{key.name}={'' if key.secret else values.get(key.name, key.default)}"]
     return "\n".join(lines) + "\n"

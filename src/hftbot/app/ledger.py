@@ -22,7 +22,7 @@ from hftbot.store.ledger_db import CAPACITY, LedgerDb
 from hftbot.store.state_dir import StateDir
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
-from hftbot.words.order import OrderState, client_id_parts
+from hftbot.words.order import OPERATOR, OPERATOR_NAME, OrderState, client_id_parts
 
 VENUE = "kraken"
 FLUSH_ROWS = CAPACITY // 2
@@ -160,7 +160,8 @@ class _Rows:
                 "strategy": self._strategy(order.client_id)}
 
     def _strategy(self, client_id: int) -> str:
-        return self._strategies.get(client_id_parts(client_id).strategy, "")
+        number = client_id_parts(client_id).strategy
+        return OPERATOR_NAME if number == OPERATOR else self._strategies.get(number, "")
 
 
 def _grid(index: int, symbol: str, text: str) -> Instrument:

@@ -105,9 +105,8 @@ async def look(settings: Settings, folder: Path | None, access: Access,
         await client.close()
 
 
-async def open_live(settings: Settings, folder: Path, tell: Say,
-                    halts: bool = True) -> OpenVenue:
-    """The live venue, if every precondition holds; ``tell`` prints what a dry run would send.
+async def open_live(settings: Settings, folder: Path, halts: bool = True) -> OpenVenue:
+    """The live venue, if every precondition holds.
 
     ``halts`` False: a halt in force is none, because positions shall be closed. Raises
     ConfigError, Halted, or PreconditionError naming what is missing.
@@ -116,7 +115,7 @@ async def open_live(settings: Settings, folder: Path, tell: Say,
     account = halting.account_name("live", settings.kraken_api_key)
     if halts:
         halting.refuse(folder, account)
-    dry = DryRun(tell) if settings.dry_run else None
+    dry = DryRun() if settings.dry_run else None
     access = Access(tls_context(settings.kraken_ca_file), dry)
     found = await look(settings, folder, access)
     found.refuse()

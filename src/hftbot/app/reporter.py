@@ -27,7 +27,7 @@ from hftbot.watch.redaction import Redactor
 from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
-from hftbot.words.order import OrderState, Tif, client_id_parts
+from hftbot.words.order import OPERATOR, OPERATOR_NAME, OrderState, Tif, client_id_parts
 from hftbot.words.ports import Store, Strategy
 
 STATUS_US = 1_000_000
@@ -67,8 +67,9 @@ class Reporter:
         self._next_status_us = 0
         self._next_progress_us = self._start_us + settings.progress_interval_us
         self._next_report_us = self._start_us + settings.report_interval_us
-        self._strategies = {index + 1: strategy.name for index, (strategy, _)
-                            in enumerate(self.world.engine.voices)}
+        self._strategies = {OPERATOR: OPERATOR_NAME} | {
+            index + 1: strategy.name for index, (strategy, _) in enumerate(
+                self.world.engine.voices)}
         self._found = session.reconciler.report
         self._slow_seen = 0
         self._blind = False

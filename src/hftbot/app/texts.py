@@ -56,6 +56,7 @@ one. Prints its addresses; Ctrl-C saves the account and stops. ccxt and others t
 examples:
   hftbot exchange --port 8080 --seed 7 --fees 250k
   hftbot exchange --replay btcusdt.npz --json
+  hftbot exchange --switch help                  where Kraken's documentation is silent
   hftbot run --exchange http://127.0.0.1:8080    in another terminal""",
 )
 

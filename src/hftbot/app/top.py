@@ -11,6 +11,7 @@ from typing import Any
 from hftbot.errors import HftbotError, NoBot
 from hftbot.live.control import CONTROL_FILE, ask
 from hftbot.watch import status
+from hftbot.watch.alarms import PROVED
 
 ANSWER_S = 1.0
 PLAIN = ("", "dumb", "unknown")
@@ -64,7 +65,7 @@ def _last_words(folder: Path) -> str:
     if content.get("state") != "stopped":
         return (f"pid {content.get('pid')} is gone without a word; its guardian cancels what is "
                 "open")
-    proved = ("no order is open, the venue was asked" if content.get("verified_none_open") else
+    proved = (PROVED if content.get("verified_none_open") else
               "orders may be open, the venue did not confirm that none is")
     return f"it stopped; {proved}"
 

@@ -7,7 +7,7 @@ Rooms in order: lane (decoded and applied before we are called) -> strategy -> d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from fastcore.lane.lane import EVENT_BOOK, EVENT_TOP, EVENT_TRADE
 from fastcore.probe.clock import mono_ns
@@ -21,24 +21,15 @@ from hftbot.engine.router import Router
 from hftbot.errors import HftbotError
 from hftbot.words import crash_points
 from hftbot.words import events as ev
-from hftbot.words.fill import Fill
-from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust, Trade, VenueMode
 from hftbot.words.order import OrderState, client_id_parts
-from hftbot.words.ports import Clock, Notes, Strategy, Views
+from hftbot.words.ports import Clock, Notes, Observer, Strategy, Views
 
 OVERFILLED = 2
 CANCEL_AGAIN_NS = 5_000_000_000
 FILL_LATE_NS = 10_000_000_000
 FILL_WAIT_NS = 1_000_000_000
 POSTPONED_NS_MAX = 10_000_000
-
-
-class Observer(Protocol):
-    """Who watches from beside the path; never slows it, never decides."""
-
-    def on_fill(self, fill: Fill, grid: Instrument, bid: int, ask: int) -> None: ...
-    def on_done(self, client_id: int, state: OrderState, reason: str, ts_us: int) -> None: ...
 
 
 class Engine:

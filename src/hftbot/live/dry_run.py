@@ -101,18 +101,19 @@ def without_token(message: dict[str, Any]) -> dict[str, Any]:
 class DryRun:
     """Writes down what a dry run would have sent, and answers for the venue.
 
-    ``tell`` gets one line for each request. The journal gets a DRY record beside the order's own;
-    the strategy hears of a refusal with REASON, in the venue's form.
+    ``tell`` of ``attach`` gets one line for each request. The journal gets a DRY record beside the
+    order's own; the strategy hears of a refusal with REASON, in the venue's form.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self) -> None:
         self.requests = 0
-        self._tell = tell
+        self._tell: Callable[[str], None] = lambda text: None
         self._session: Session | None = None
 
-    def attach(self, session: Session) -> None:
+    def attach(self, session: Session, tell: Callable[[str], None]) -> None:
         """The session whose orders these are; a refusal of ours is no failure of the venue."""
         self._session = session
+        self._tell = tell
         told = session.engine.is_failure
         session.engine.is_failure = lambda code: code != REASON and told(code)
 
@@ -134,7 +135,10 @@ class DryRun:
         stamp = datetime.fromtimestamp(clock.now_us() / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         answer = {"error": REASON, "method": message["method"], "req_id": message["req_id"],
                   "success": False, "time_in": stamp, "time_out": stamp}
+        unmapped = session.gateway.unmapped
         session.private_frame(json.dumps(answer).encode(), 0, clock.mono_ns())
+        # Our own words are none of the venue's errors.
+        session.gateway.unmapped = unmapped
 
 
 def sentence(message: dict[str, Any]) -> str:

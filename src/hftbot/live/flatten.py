@@ -16,6 +16,7 @@ CLOSE_S = 30.0
 SETTLE_S = 5.0
 AGAIN_S = 0.1
 BPS_FIRST = 5
+INTENT = "exit flatten"
 Wait = Callable[[Callable[[], bool], float], Awaitable[bool]]
 
 
@@ -113,7 +114,10 @@ class Flattener:
         if not gate.reduces(int(side), most):
             return "another order on the account binds it"
         handle = world.router.close_out(OPERATOR, index, int(side), ticks, most)
-        return explain(handle) if handle < 0 else ""
+        if handle < 0:
+            return explain(handle)
+        world.engine.rows.reasons[world.table.client_id(handle)] = INTENT
+        return ""
 
     def _open(self, index: int) -> list[int]:
         engine = self.world.engine
@@ -124,7 +128,7 @@ class Flattener:
         engine = self.world.engine
         for handle in self._open(index):
             if not engine.router.cancel_pending(engine.table.client_id(handle)):
-                engine.router.cancel(handle)
+                engine.router.cancel(handle, urgent=True)
 
     async def _agrees(self, index: int, deadline_s: float) -> bool:
         """The venue's balance is what we hold; it may be told a moment after the fill."""

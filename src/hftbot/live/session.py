@@ -13,6 +13,7 @@ from hftbot.engine.recover import Carried
 from hftbot.errors import Disconnected, StoreError, Timeout
 from hftbot.live.level3_stream import Level3Stream
 from hftbot.live.reconciling import Reconciler
+from hftbot.live.waiting import MOMENT_S, Waiting
 from hftbot.live.world import World
 from hftbot.venue.kraken import rules
 from hftbot.venue.kraken.feed import RARE
@@ -26,8 +27,6 @@ from hftbot.words.secret import Secret
 HOT = EVENT_BOOK | EVENT_SNAPSHOT | EVENT_TRADE | EVENT_RESYNC
 READY_S = 30.0
 DRAIN_S = 30.0
-# Less than this is no time: a loop on virtual time cannot wait for a part of a nanosecond.
-MOMENT_S = 1e-6
 CANCEL_AGAIN_S = 5.0
 DOUBT_GRACE_NS = 1_000_000_000
 ASK_AGAIN_NS = 1_000_000_000
@@ -85,8 +84,8 @@ class Session:
         self._public: Wire | None = None
         self._batch: Batch = _SINGLE
         self._private: Wire | None = None
-        self._wakeup = asyncio.Event()
-        self._waiting = 0
+        self._waiting = Waiting()
+        self.wait_condition = self._waiting.condition
         self._seen: OrdersSeen | None = None
         self._refusals = 0
         self._sighted = self.hurried = False
@@ -106,7 +105,7 @@ class Session:
         self.feed.disconnected()
         self.engine.on_events(self.feed.take_events())
         self.notes.warn(f"market link lost: {reason}")
-        self._stir()
+        self._waiting.stir()
 
     def public_frame(self, view: memoryview | bytes, padding: int, recv_ns: int) -> None:
         """One market frame; the view is valid during the call only."""
@@ -122,8 +121,7 @@ class Session:
             self.engine.catch_up()
         if bits & RARE:
             self._after_rare()
-        if self._waiting:
-            self._wakeup.set()
+        self._waiting.stir()
 
     def _after_rare(self) -> None:
         events = self.feed.take_events()
@@ -152,7 +150,7 @@ class Session:
         self.engine.router.detach()
         self.engine.on_events(self.gateway.disconnected(reason))
         self.notes.warn(f"trading link lost: {reason}")
-        self._stir()
+        self._waiting.stir()
 
     def private_frame(self, view: memoryview | bytes, padding: int, recv_ns: int) -> None:
         """One frame about our own orders and money."""
@@ -160,8 +158,7 @@ class Session:
             self._notice_gap(recv_ns)
         self._private_events(self.gateway.on_frame(view, recv_ns))
         self._flush_private()
-        if self._waiting:
-            self._wakeup.set()
+        self._waiting.stir()
 
     def _private_events(self, events: Iterable[Any]) -> None:
         for event in events:
@@ -301,7 +298,7 @@ class Session:
             self.stop_reason = reason
             self.notes.info(f"stopping: {reason}")
         self.stop_asked.set()
-        self._stir()
+        self._waiting.stir()
 
     def fail(self, reason: str, sticky: bool = True) -> None:
         """A condition that no retry mends: halt and stop."""
@@ -472,28 +469,6 @@ class Session:
         if not await self.wait_condition(lambda: self._seen is not None, end_s - loop.time()):
             return None
         return None if self._seen is None else self._seen.orders
-
-    async def wait_condition(self, condition: Callable[[], bool], deadline_s: float) -> bool:
-        """Wait until a condition holds; it is looked at after every frame. False if too late."""
-        loop = asyncio.get_running_loop()
-        end_s = loop.time() + deadline_s
-        self._waiting += 1
-        try:
-            while not condition():
-                left_s = end_s - loop.time()
-                if left_s < MOMENT_S:
-                    return False
-                self._wakeup.clear()
-                try:
-                    await asyncio.wait_for(self._wakeup.wait(), min(left_s, 0.25))
-                except TimeoutError:
-                    continue
-            return True
-        finally:
-            self._waiting -= 1
-
-    def _stir(self) -> None:
-        self._wakeup.set()
 
     def _send(self, wire: Wire, frames: Iterable[bytes]) -> None:
         """Send; a wire that is closing tells its link, which comes back with a new one."""

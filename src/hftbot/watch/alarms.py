@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 ALARM, CAUTION = "alarm", "caution"
+# In the last words of a bot that stopped in order.
+PROVED = "no order is open, the venue was asked"
 
 
 def limit_rows(content: Mapping[str, Any]) -> list[tuple[str, float, float, float]]:
@@ -34,8 +36,8 @@ def found(content: Mapping[str, Any], trouble: str = "",
     """
     rows: list[tuple[str, str]] = []
     if trouble:
-        rows.append((ALARM, f"{trouble}; what you see is {silent_s:,.0f} s old") if content
-                    else (CAUTION, trouble))
+        rows.append((_severity(content, trouble),
+                     f"{trouble}; what you see is {silent_s:,.0f} s old" if content else trouble))
     rows += _guard(content)
     if not content:
         return rows
@@ -72,6 +74,11 @@ def found(content: Mapping[str, Any], trouble: str = "",
     return rows
 
 
+def _severity(content: Mapping[str, Any], trouble: str) -> str:
+    """A bot that stopped in order, or does not listen yet, is no emergency."""
+    return CAUTION if not content or PROVED in trouble else ALARM
+
+
 def _guard(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     guard, reason = content.get("guard"), content.get("guard_reason") or "no reason given"
     if guard == "HALTED":
@@ -85,7 +92,7 @@ def _guard(content: Mapping[str, Any]) -> list[tuple[str, str]]:
 def state_word(content: Mapping[str, Any], trouble: str) -> tuple[str, str]:
     """One word for the whole bot, and alarm, caution or nothing."""
     if trouble:
-        return trouble.partition(":")[0], ALARM if content else CAUTION
+        return trouble.partition(":")[0], _severity(content, trouble)
     guard, state = content.get("guard"), content.get("state")
     if guard == "HALTED":
         return "HALTED", ALARM

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hftbot.words.order import OPERATOR_NAME
+
 SIZE_UNIT = 10**10
 
 
@@ -100,8 +102,25 @@ class Matcher:
 
     def _match(self, fill: TradedFill, units: int) -> None:
         key = fill.strategy, fill.symbol
-        lots = self._open.setdefault(key, deque())
         left = units
+        for closed in self._others(fill) if fill.strategy == OPERATOR_NAME else (key,):
+            left = self._close_lots(closed, fill, left, units)
+        lots = self._open.setdefault(key, deque())
+        if left and fill.spot and not fill.buy:
+            size = left / SIZE_UNIT
+            self.strange[fill.symbol] = self.strange.get(fill.symbol, 0.0) + size
+        elif left:
+            lots.append(_Lot(fill, units, left))
+
+    def _others(self, fill: TradedFill) -> list[tuple[str, str]]:
+        """Whose lots a human's `flatten` closes: anybody's of that symbol, the oldest first."""
+        found = [key for key, lots in self._open.items()
+                 if key[1] == fill.symbol and lots and lots[0].fill.buy != fill.buy]
+        return sorted(found, key=lambda key: self._open[key][0].fill.ts_us)
+
+    def _close_lots(self, key: tuple[str, str], fill: TradedFill, left: int, units: int) -> int:
+        """Close what the fill can; how many units of it are left."""
+        lots = self._open.setdefault(key, deque())
         while left and lots and lots[0].fill.buy != fill.buy:
             lot = lots[0]
             taken = min(left, lot.left)
@@ -110,18 +129,14 @@ class Matcher:
             left -= taken
             if not lot.left:
                 lots.popleft()
-        if left and fill.spot and not fill.buy:
-            size = left / SIZE_UNIT
-            self.strange[fill.symbol] = self.strange.get(fill.symbol, 0.0) + size
-        elif left:
-            lots.append(_Lot(fill, units, left))
+        return left
 
     def _close(self, key: tuple[str, str], lot: _Lot, fill: TradedFill, taken: int,
                units: int) -> None:
         entry = lot.fill
         trip = self._last.get(key)
         if trip is None or (trip.entry_order, trip.exit_order) != (entry.order, fill.order):
-            trip = RoundTrip(fill.strategy, fill.symbol, entry.buy, entry.order, fill.order,
+            trip = RoundTrip(entry.strategy, fill.symbol, entry.buy, entry.order, fill.order,
                              entry.ts_us, fill.ts_us, fill.intent)
             self._last[key] = trip
             self.trips.append(trip)

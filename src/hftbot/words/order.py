@@ -11,6 +11,7 @@ RUN_BITS = 16
 COUNTER_BITS = 32
 # The strategy number of orders that a human asked for.
 OPERATOR = (1 << STRATEGY_BITS) - 1
+OPERATOR_NAME = "operator"
 CLIENT_ID_MAX = 1 << (STRATEGY_BITS + RUN_BITS + COUNTER_BITS)
 
 

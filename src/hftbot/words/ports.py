@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from hftbot.words.events import OrderFilled
+from hftbot.words.fill import Fill
 from hftbot.words.instrument import Instrument
 from hftbot.words.intent import Intent
 from hftbot.words.market import Candle, Ticker, Trade
-from hftbot.words.order import OpenOrder, Tif
+from hftbot.words.order import OpenOrder, OrderState, Tif
 
 
 class Clock(Protocol):
@@ -172,6 +173,13 @@ class Batch:
 
     def __init__(self) -> None:
         self.more = False
+
+
+class Observer(Protocol):
+    """Who watches from beside the path; never slows it, never decides."""
+
+    def on_fill(self, fill: Fill, grid: Instrument, bid: int, ask: int) -> None: ...
+    def on_done(self, client_id: int, state: OrderState, reason: str, ts_us: int) -> None: ...
 
 
 class Http(Protocol):

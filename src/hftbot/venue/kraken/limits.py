@@ -70,6 +70,14 @@ class RestCalls:
         self._decay_e2 = tier.rest_decay_e2
         self._bucket = TokenBucket(self.maximum, tier.rest_decay_e2 / 100)
 
+    def use(self, tier: Tier, now_ns: int) -> None:
+        """The key belongs to an account of another tier; what was used stays used."""
+        used = self.used(now_ns)
+        self.maximum = tier.rest_calls - 1
+        self._decay_e2 = tier.rest_decay_e2
+        self._bucket = TokenBucket(self.maximum, tier.rest_decay_e2 / 100)
+        self._bucket.set_level(self.maximum - used, now_ns)
+
     def take(self, name: str, now_ns: int) -> float:
         """Count a call of ``name`` (the last part of its path) at ``now_ns``, monotonic.
 
@@ -140,6 +148,7 @@ class Limits:
         if tier == self.tier:
             return False
         self._use(tier)
+        self.rest.use(tier, self._clock.mono_ns())
         return True
 
     def resume(self, spent: Sequence[tuple[int, int, int]], open_orders: Sequence[int]) -> None:
