@@ -18,7 +18,7 @@ from fuzz.counts import long_seeds
 from fuzz.mutations import bent, warped
 from hftbot.exchange.connection import Connection
 from hftbot.exchange.server import running
-from hftbot.exchange.settings import ExchangeSettings
+from hftbot.exchange.settings import ExchangeSettings, Switches
 from unit.exchange_client import VirtualExchange, acks, executions, sign
 
 WAIT_S = 30.0
@@ -234,7 +234,10 @@ def spoiled(rng: random.Random) -> bytes:
 async def attack(seed: int, count: int, folder: pathlib.Path) -> None:
     """Raw connections, one after another; each is answered or closed."""
     rng = random.Random(seed)
-    async with running(ExchangeSettings(state_dir=folder)) as server:
+    # Without the limit on connection attempts: the honest client comes from the same address.
+    settings = ExchangeSettings(
+        state_dir=folder, switches=Switches(connections_per_10_min=0))
+    async with running(settings) as server:
         for _ in range(count):
             sent = spoiled(rng)
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)

@@ -150,6 +150,13 @@ def test_a_child_process_gets_the_same_settings(tmp_path: pathlib.Path) -> None:
     assert again.settings.digest() == first.settings.digest()
 
 
+def test_a_child_process_gets_a_size_in_per_cent_and_no_other(tmp_path: pathlib.Path) -> None:
+    first = read(tmp_path, flags=[("ORDER_SIZE_PCT", "0.5", "--set")])
+    again = read(tmp_path, environment=first.settings.environment())
+    assert again.settings == first.settings
+    assert again.settings.order_size_pct_e6 == 5_000
+
+
 @pytest.mark.fault("H1")
 def test_sections_in_the_environment(tmp_path: pathlib.Path) -> None:
     loaded = read(tmp_path, environment={"HFTBOT__RISK__COLLAR_BPS": "200"})

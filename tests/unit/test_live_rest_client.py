@@ -11,6 +11,7 @@ from hftbot import errors
 from hftbot.live.rest_client import RestClient
 from hftbot.venue.kraken import rest
 from hftbot.words.secret import Secret
+from world.virtual_loop import VirtualLoop
 
 PLACE = rest.add_order("XBTUSD", {"type": "buy"})
 REFUSED = b'{"error":["%s"]}'
@@ -91,3 +92,28 @@ def test_a_proven_refusal_of_an_order_is_no_doubt():
     venue = Venue(REFUSED % b"EOrder:Insufficient funds")
     with pytest.raises(errors.NoFunds):
         asyncio.run(client(venue).ask(PLACE, rest.add_order_answer))
+
+
+def patient(venue):
+    numbers = iter(range(1, 100))
+    return RestClient(venue, "https://venue", Secret("key"), Secret("c2VjcmV0"),
+                      lambda: next(numbers), patience_s=20.0)
+
+
+def test_a_full_counter_is_waited_for_and_an_order_is_not_asked_for_again():
+    """On virtual time: the counter of earlier runs lets a question in some seconds later."""
+    full, balance = REFUSED % b"EAPI:Rate limit exceeded", b'{"error":[],"result":{"ZUSD":"1"}}'
+    venue = Venue(full, full, balance)
+    loop = VirtualLoop()
+    loop.run_until_complete(patient(venue).ask(rest.balance(), rest.balance_answer))
+    assert 5.0 < loop.time() <= 20.0
+    assert [nonce(asked) for asked in venue.asked] == [1, 2, 3]
+    venue = Venue(*[full] * 9)
+    with pytest.raises(errors.RateLimited):
+        loop.run_until_complete(patient(venue).ask(rest.balance(), rest.balance_answer))
+    assert len(venue.asked) == 6
+    venue = Venue(full)
+    with pytest.raises(errors.RateLimited):
+        loop.run_until_complete(patient(venue).ask(PLACE, rest.add_order_answer))
+    assert len(venue.asked) == 1
+    loop.close()

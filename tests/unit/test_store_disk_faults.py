@@ -98,7 +98,7 @@ class Bot:
         sent = len(rig.sent)
         assert rig.desk().place(0, 0, 600_010, 100_000, Tif.IOC) < 0
         assert len(rig.sent) == sent
-        assert any(b'"cancel_order"' in frame for frame in rig.sent)
+        assert any(b'"batch_cancel"' in frame for frame in rig.sent)
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ from hftbot.live.clock import SystemClock
 from hftbot.live.connect import RestBudget, TokenSource, discover
 from hftbot.live.control import Control
 from hftbot.live.flatten import Flattener, Leaving
+from hftbot.live.rest_client import PATIENCE_S
 from hftbot.live.session import Session
 from hftbot.live.world import World
 from hftbot.store.account_lock import AccountLock
@@ -222,7 +223,8 @@ def _tokens(exchange: venues.OpenVenue, http: HttpClient, nonces: NonceFile, clo
     endpoint = exchange.endpoint
     return TokenSource(exchange.access.http(http, endpoint.rest_url), endpoint.rest_url,
                        endpoint.api_key, endpoint.api_secret, clock, logs.redactor.add_passing,
-                       Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn), budget)
+                       Nonces(nonces, lambda: clock.now_us() * 1000, logs.warn), budget,
+                       PATIENCE_S)
 
 
 def _onlookers(settings: Settings, state: StateDir, exchange: venues.OpenVenue, session: Session,

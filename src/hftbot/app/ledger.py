@@ -22,7 +22,7 @@ from hftbot.store.ledger_db import CAPACITY, LedgerDb
 from hftbot.store.state_dir import StateDir
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
-from hftbot.words.order import OPERATOR, OPERATOR_NAME, OrderState, client_id_parts
+from hftbot.words.order import OPERATOR, OPERATOR_NAME, OrderState, Tif, client_id_parts
 
 VENUE = "kraken"
 FLUSH_ROWS = CAPACITY // 2
@@ -156,8 +156,8 @@ class _Rows:
         return {"ts": order.created_us, "done_ts": now_us, "client_id": str(order.client_id),
                 "symbol": grid.symbol, "side": _side(order.side), "size": grid.qty(order.lots),
                 "price": grid.price(order.ticks), "filled": grid.qty(order.filled),
-                "state": OrderState(state).name.lower(), "venue": VENUE,
-                "strategy": self._strategy(order.client_id)}
+                "tif": Tif(order.tif).name.lower(), "state": OrderState(state).name.lower(),
+                "venue": VENUE, "strategy": self._strategy(order.client_id)}
 
     def _strategy(self, client_id: int) -> str:
         number = client_id_parts(client_id).strategy

@@ -23,7 +23,7 @@ from hftbot.errors import ConfigError
 from hftbot.live.clock import SystemClock
 from hftbot.live.dry_run import DryRun
 from hftbot.live.preconditions import Finding, Found, Inspector
-from hftbot.live.rest_client import RestClient
+from hftbot.live.rest_client import PATIENCE_S, RestClient
 from hftbot.store.nonce_file import NonceFile, Nonces
 from hftbot.watch import report
 from hftbot.wire.http import HttpClient
@@ -89,7 +89,8 @@ async def look(settings: Settings, folder: Path | None, access: Access,
         if file is not None:
             files.append(file)
         return RestClient(access.http(client, settings.kraken_rest_url), settings.kraken_rest_url,
-                          key, secret, Nonces(file, lambda: clock.now_us() * 1000, warn))
+                          key, secret, Nonces(file, lambda: clock.now_us() * 1000, warn),
+                          patience_s=PATIENCE_S)
 
     try:
         bot = asker(settings.kraken_api_key, settings.kraken_api_secret)

@@ -270,10 +270,14 @@ class Settings(StrategySettings):
     def environment(self) -> dict[str, str]:
         """HFTBOT__NAME variables that give a child process the same settings.
 
-        Secrets are left out, and so is where they are kept.
+        Secrets are left out, and so is where they are kept. So is ORDER_SIZE_USD where the size
+        is a percentage: it stands at its default then, and nobody may say both.
         """
-        return {f"HFTBOT__{key.name}": key.kind.text(getattr(self, key.attribute))
+        told = {f"HFTBOT__{key.name}": key.kind.text(getattr(self, key.attribute))
                 for key in keys().values() if not (key.secret or key.group == "secrets")}
+        if self.order_size_pct_e6:
+            del told["HFTBOT__ORDER_SIZE_USD"]
+        return told
 
     def digest(self) -> str:
         """16 hex digits that name this configuration; secrets and their places have no part."""

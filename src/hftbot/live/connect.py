@@ -42,13 +42,13 @@ class TokenSource:
     def __init__(self, http: Http, rest_url: str, key: Secret, secret: Secret,
                  clock: Clock, told: Callable[[Secret], None] = lambda token: None,
                  nonces: Callable[[], int] | None = None,
-                 budget: RestBudget | None = None) -> None:
+                 budget: RestBudget | None = None, patience_s: float = 0.0) -> None:
         self._told = told
         self._clock = clock
         self._budget = budget
         self._nonce = 0
         self.rest = RestClient(http, rest_url, key, secret, nonces or self._own_nonce,
-                               self._hold)
+                               self._hold, patience_s)
 
     async def fetch(self) -> Secret:
         """A fresh token. Raises the mapped VenueReject, or TransportError."""
