@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -55,7 +55,7 @@ def test_lines_between_recorded_orders(rows, asked):
         assert len(set(found)) == 1
         assert abs(found[0] - naive(reached, back, x)) <= 1
     assert all(later >= earlier - 1
-               for earlier, later in zip(arrivals, arrivals[1:], strict=False))
+               for earlier, later in pairwise(arrivals))
 
 
 @pytest.mark.parametrize("room", LATENCIES, ids=BOTH)
@@ -67,6 +67,7 @@ def test_near_a_lost_order_orders_are_rejected(room):
     assert [latency.response(at) for at in (0, 60, 210, 999)] == [20, 20, 20, 20]
     latency.rewind()
     assert latency.entry(0) == -30
+    assert latency.recorded() == [[0, 100, 200, 300], [10, 0, 210, 310], [30, 160, 230, 330]]
     lost = room.OrderLatency.interpolated([5], [0], [5])
     assert (lost.entry(1), lost.entry(9), lost.response(9)) == (-1, -1, 0)
 
@@ -124,6 +125,7 @@ def test_presets_and_constants(room):
         assert (latency.entry_ns, latency.response_ns) == (order_ns, feed_ns)
     constant = room.OrderLatency.constant(-5, 7)
     assert (constant.entry(1), constant.response(1)) == (-5, 7)
+    assert constant.recorded() == [[], [], []]
 
 
 @pytest.mark.parametrize("room", LATENCIES, ids=BOTH)

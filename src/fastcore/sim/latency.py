@@ -151,6 +151,11 @@ class OrderLatency:
         return between(exch_ns, self.arrived[i], self.returned[i] - self.arrived[i],
                        self.arrived[j], self.returned[j] - self.arrived[j])
 
+    def recorded(self) -> list[list[int]]:
+        """The recorded orders: when each was sent, reached, answered; none unless INTERPOLATED."""
+        return [list(self.requested)[:self.rows], list(self.reached)[:self.rows],
+                list(self.answered)[:self.rows]]
+
     def drawn(self, mean_ns: int, rejects_e6: int) -> int:
         """A latency around ``mean_ns``, negative if this one is a rejection."""
         latency_ns = mean_ns + self.rng.below(2 * self.jitter_ns + 1) - self.jitter_ns

@@ -25,7 +25,13 @@ except ImportError:
     from fastcore import _shim as cython
 
 from fastcore.sim.model_codes import (  # noqa: F401
-    LOG_PROB, LOG_PROB2, POWER_PROB, POWER_PROB2, POWER_PROB3, RISK_AVERSE)
+    LOG_PROB,
+    LOG_PROB2,
+    POWER_PROB,
+    POWER_PROB2,
+    POWER_PROB3,
+    RISK_AVERSE,
+)
 
 if cython.compiled:
     from cython.cimports.fastcore.market.fair import natural_exp, natural_log
