@@ -1,0 +1,337 @@
+"""What a backtest leaves behind: its fills, what became of its orders, samples of its account.
+
+The world writes a BacktestResult while it runs, reports read it afterwards. Only the fill list
+grows with the run; orders are folded into counts and histograms as they end, and samples get
+coarser instead of more. Times are the simulated clock's, in nanoseconds; nothing here reads a
+clock.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastcore.probe.histogram import Histogram
+
+LINEAR, INVERSE, BINARY = "linear", "inverse", "binary"
+"""Contracts, as an asset says which one it is."""
+
+SAMPLE_INTERVAL_NS = 10_000_000
+SAMPLES_MAX = 1 << 16
+WAIT_MAX_NS = 1 << 47
+"""The longest wait told apart: 39 hours."""
+CALIBRATION_BINS = 10
+UNKNOWN = math.nan
+
+FILLED, PARTLY, CANCELED, EXPIRED, REJECTED = "filled", "partly", "canceled", "expired", "rejected"
+OUTCOMES = (FILLED, PARTLY, CANCELED, EXPIRED, REJECTED)
+"""How an order ends: all of it filled; some of it filled and the rest gone; nothing filled because
+we cancelled it, because it could not rest, or because it was refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimAsset:
+    """One instrument of the run and the data behind it.
+
+    ``tick_size`` and ``lot_size`` in quote and base units; ``data`` the files' names in the order
+    they were read; ``first_ns`` and ``last_ns`` the local stamps of the first and last row.
+    """
+
+    symbol: str
+    base: str
+    quote: str
+    tick_size: float
+    lot_size: float
+    contract: str = LINEAR
+    contract_size: float = 1.0
+    data: tuple[str, ...] = ()
+    rows: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+
+    def equity(self, balance: float, fee: float, position_lots: float, mid: float) -> float:
+        """What the account is worth at ``mid``, fees paid: quote units, base units if inverse.
+
+        Without a position the mid does not matter and may be NaN.
+        """
+        if position_lots == 0:
+            held = 0.0
+        elif self.contract == INVERSE:
+            held = position_lots * self.lot_size * self.contract_size / mid
+        else:
+            held = position_lots * self.lot_size * self.contract_size * mid
+        return -balance - held - fee if self.contract == INVERSE else balance + held - fee
+
+    def amount(self, ticks: int, lots: int) -> float:
+        """Traded value of ``lots`` at ``ticks``, unsigned: quote units, base units if inverse."""
+        size = lots * self.lot_size * self.contract_size
+        price = ticks * self.tick_size
+        return size / price if self.contract == INVERSE else size * price
+
+    @property
+    def money(self) -> str:
+        """The currency that profit is counted in."""
+        return self.base if self.contract == INVERSE else self.quote
+
+
+@dataclass(frozen=True, slots=True)
+class SimFill:
+    """One execution. ``fee`` in the asset's money, negative for a rebate; side 0 buy, 1 sell.
+
+    ``exch_ns`` when it happened at the exchange, ``seen_ns`` when the strategy could know.
+    """
+
+    asset: int
+    order_id: int
+    side: int
+    ticks: int
+    lots: int
+    maker: bool
+    fee: float
+    exch_ns: int
+    seen_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumptions:
+    """What the run took for true: each one line of text for people.
+
+    ``name`` says which of several models side by side this is. ``in_core`` is True if the order
+    latency holds no network: a profit made with it cannot be had, and reports say so beside it.
+    """
+
+    name: str
+    queue: str
+    exchange: str
+    order_latency: str
+    fees: str
+    feed_latency: str = "as recorded in the data"
+    in_core: bool = False
+    seed: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def lines(self) -> list[tuple[str, str]]:
+        """(name, text) rows, for printing."""
+        rows = [("queue", self.queue), ("exchange", self.exchange),
+                ("order latency", self.order_latency), ("feed latency", self.feed_latency),
+                ("fees", self.fees)]
+        if self.in_core:
+            rows.append(("network", "in-core latency only, no network"))
+        if self.seed is not None:
+            rows.append(("seed", str(self.seed)))
+        return rows + [("note", note) for note in self.notes]
+
+
+@dataclass(slots=True)
+class CalibrationBin:
+    """Orders whose predicted fill probability fell into one tenth.
+
+    ``predicted`` is the sum of the predictions, ``squared`` of (prediction - outcome)²; ``filled``
+    counts orders that were filled in part at least, ``canceled`` those we took back unfilled.
+    """
+
+    count: int = 0
+    predicted: float = 0.0
+    filled: int = 0
+    canceled: int = 0
+    squared: float = 0.0
+
+
+class LiveOrder:
+    """An order of the run that has not ended."""
+
+    __slots__ = ("acked_ns", "asked_ns", "filled_lots", "first_fill_ns", "lots", "probability")
+
+    def __init__(self, lots: int, now_ns: int, probability: float) -> None:
+        self.lots = lots
+        self.asked_ns = now_ns
+        self.probability = probability
+        self.acked_ns = -1
+        self.first_fill_ns = -1
+        self.filled_lots = 0
+
+
+class OrderTally:
+    """Follows each order from sending to its end and keeps sums.
+
+    Histograms are of nanoseconds: ``entry`` from sending a request to the exchange having it,
+    ``response`` from there to our knowing, ``round_trip`` both; ``queue_wait`` from the exchange's
+    acceptance of an order to its first execution as maker. An order is known by its asset and id;
+    an id that the tally does not know, or no longer, is left alone.
+    """
+
+    def __init__(self) -> None:
+        self.sent_count = 0
+        self.sent_lots = 0
+        self.filled_lots = 0
+        self.cancels = 0
+        self.modifies = 0
+        self.outcomes = dict.fromkeys(OUTCOMES, 0)
+        self.executed = 0  # orders with one execution at least, ended or not
+        self.entry = Histogram(WAIT_MAX_NS)
+        self.response = Histogram(WAIT_MAX_NS)
+        self.round_trip = Histogram(WAIT_MAX_NS)
+        self.queue_wait = Histogram(WAIT_MAX_NS)
+        self.calibration = [CalibrationBin() for _ in range(CALIBRATION_BINS)]
+        self.live: dict[tuple[int, int], LiveOrder] = {}
+
+    def sent(self, asset: int, order_id: int, lots: int, now_ns: int,
+             probability: float = UNKNOWN) -> None:
+        """A new order leaves; ``probability`` that it fills as the queue model sees it now."""
+        self.sent_count += 1
+        self.sent_lots += lots
+        self.live[asset, order_id] = LiveOrder(lots, now_ns, probability)
+
+    def asked(self, asset: int, order_id: int, now_ns: int, lots: int = 0) -> None:
+        """A cancel leaves, or with ``lots``, which shall be open afterwards, a modify."""
+        order = self.live.get((asset, order_id))
+        if lots:
+            self.modifies += 1
+        else:
+            self.cancels += 1
+        if order is not None:
+            order.asked_ns = now_ns
+            if lots:
+                self.sent_lots += lots - (order.lots - order.filled_lots)
+                order.lots = order.filled_lots + lots
+
+    def answered(self, asset: int, order_id: int, exch_ns: int, seen_ns: int) -> None:
+        """The answer to the order's last request is seen; the first one is its acceptance."""
+        order = self.live.get((asset, order_id))
+        if order is None or order.asked_ns < 0:
+            return
+        self.entry.record(exch_ns - order.asked_ns)
+        self.response.record(seen_ns - exch_ns)
+        self.round_trip.record(seen_ns - order.asked_ns)
+        order.asked_ns = -1
+        if order.acked_ns < 0:
+            order.acked_ns = exch_ns
+
+    def filled(self, fill: SimFill) -> None:
+        """One execution of an order; its last lot does not end it, ``ended`` does."""
+        self.filled_lots += fill.lots
+        order = self.live.get((fill.asset, fill.order_id))
+        if order is None:
+            return
+        order.filled_lots += fill.lots
+        if order.first_fill_ns < 0:
+            order.first_fill_ns = fill.exch_ns
+            self.executed += 1
+            if fill.maker and order.acked_ns >= 0:
+                self.queue_wait.record(fill.exch_ns - order.acked_ns)
+
+    def ended(self, asset: int, order_id: int, outcome: str) -> None:
+        """The order is gone: FILLED, CANCELED, EXPIRED or REJECTED.
+
+        One that was cancelled or expired after an execution counts as PARTLY.
+        """
+        order = self.live.pop((asset, order_id), None)
+        if order is None:
+            return
+        if order.filled_lots and outcome != FILLED:
+            outcome = PARTLY
+        self.outcomes[outcome] += 1
+        if outcome != REJECTED and order.probability == order.probability:
+            self._calibrate(order.probability, outcome)
+
+    def _calibrate(self, probability: float, outcome: str) -> None:
+        place = min(max(int(probability * CALIBRATION_BINS), 0), CALIBRATION_BINS - 1)
+        hit = outcome in (FILLED, PARTLY)
+        row = self.calibration[place]
+        row.count += 1
+        row.predicted += probability
+        row.filled += hit
+        row.canceled += outcome == CANCELED
+        row.squared += (probability - hit) ** 2
+
+
+class Samples:
+    """The account over time: one row a moment, columns for each asset.
+
+    ``due_ns`` is when the next row is wanted; adding earlier is allowed (the end of a run should).
+    At ``rows_max`` rows every other one is dropped and the interval doubles, so memory is bounded.
+    Columns are arrays, one for each asset: ``mids`` (NaN without a market), ``positions`` in lots,
+    ``balances``, ``fees`` and ``values`` (traded so far) in the asset's money, as the kernel
+    counts them: the balance does not hold the fee.
+    """
+
+    def __init__(self, assets: int = 1, interval_ns: int = SAMPLE_INTERVAL_NS,
+                 rows_max: int = SAMPLES_MAX) -> None:
+        self.interval_ns = interval_ns
+        self.rows_max = rows_max
+        self.due_ns = -(1 << 62)
+        self.times_ns = array("q")
+        self.mids = [array("d") for _ in range(assets)]
+        self.positions = [array("q") for _ in range(assets)]
+        self.balances = [array("d") for _ in range(assets)]
+        self.fees = [array("d") for _ in range(assets)]
+        self.values = [array("d") for _ in range(assets)]
+
+    def __len__(self) -> int:
+        return len(self.times_ns)
+
+    def add(self, now_ns: int, rows: Sequence[tuple[float, int, float, float, float]]) -> None:
+        """One moment: for each asset (mid, position in lots, balance, fee, traded value).
+
+        A second row of the same moment replaces the first.
+        """
+        if self.times_ns and now_ns <= self.times_ns[-1]:
+            if now_ns < self.times_ns[-1]:
+                raise ValueError(f"sample at {now_ns} ns comes after {self.times_ns[-1]} ns")
+            for column in self._columns():
+                column.pop()
+        self.times_ns.append(now_ns)
+        for asset, (mid, position, balance, fee, value) in enumerate(rows):
+            self.mids[asset].append(mid)
+            self.positions[asset].append(position)
+            self.balances[asset].append(balance)
+            self.fees[asset].append(fee)
+            self.values[asset].append(value)
+        if len(self.times_ns) >= self.rows_max:
+            self.interval_ns *= 2
+            for column in self._columns():
+                column[:] = column[::2]
+        first_ns = self.times_ns[0]
+        self.due_ns = now_ns - (now_ns - first_ns) % self.interval_ns + self.interval_ns
+
+    def _columns(self) -> list[array[Any]]:
+        return [self.times_ns, *self.mids, *self.positions, *self.balances, *self.fees,
+                *self.values]
+
+
+@dataclass(slots=True, kw_only=True)
+class BacktestResult:
+    """Everything that a report is made of.
+
+    ``begin_ns`` and ``end_ns`` of the simulated clock; ``wakes`` how often the strategy was woken;
+    ``cpu_s`` and ``wall_s`` what the run cost, 0 if nobody measured; ``ended`` why it stopped.
+    ``denied`` counts refusals of the guard by name, ``refused`` those of the exchange.
+    ``markout_mids`` may hold the exact mids after each fill, one tuple a fill in the order of
+    MARKOUTS_S of the report; without it they are read off the samples.
+    """
+
+    strategy: str
+    assets: tuple[SimAsset, ...]
+    assumptions: Assumptions
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    fills: list[SimFill] = field(default_factory=list)
+    orders: OrderTally = field(default_factory=OrderTally)
+    samples: Samples = field(default_factory=Samples)
+    begin_ns: int = 0
+    end_ns: int = 0
+    wakes: int = 0
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    ended: str = "end of data"
+    denied: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    markout_mids: list[tuple[float, ...]] | None = None
+
+    def add_fill(self, fill: SimFill) -> None:
+        """One execution, into the list and the tally."""
+        self.fills.append(fill)
+        self.orders.filled(fill)
