@@ -71,6 +71,13 @@ class SimAsset:
         price = ticks * self.tick_size
         return size / price if self.contract == INVERSE else size * price
 
+    def gain(self, fill: SimFill, mid: float) -> float:
+        """What a fill has made by the time the mid is ``mid``, before its fee."""
+        price = fill.ticks * self.tick_size
+        size = fill.lots * self.lot_size * self.contract_size
+        earned = size / price - size / mid if self.contract == INVERSE else size * (mid - price)
+        return earned if fill.side == 0 else -earned
+
     @property
     def money(self) -> str:
         """The currency that profit is counted in."""
