@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 from hftbot.backtest.result import (
@@ -43,7 +44,7 @@ class MadeUpRun:
         self.luck = luck
         self.result = BacktestResult(
             strategy="made-up maker", assets=(asset(contract=contract),),
-            assumptions=assumptions(name, in_core), settings={"ORDER_LOTS": 10, "SPREAD": "2 ticks"},
+            assumptions=assumptions(name, in_core), settings={"ORDER_LOTS": 10},
             samples=Samples(1, STEP_NS), begin_ns=BEGIN_NS, end_ns=BEGIN_NS + steps * STEP_NS,
             wakes=steps, cpu_s=0.25, wall_s=0.3)
         self.mid_ticks = 600_000.0
@@ -68,12 +69,12 @@ class MadeUpRun:
         self.order_id += 1
         key = (0, self.order_id)
         chance = rng.random()
-        orders.sent(*key, 10, now_ns, chance)
+        orders.sent(*key, 10, now_ns, int(-100 * math.log(1 - chance)), rng.randrange(3))
         acked_ns = now_ns + rng.randrange(4_000_000, 6_000_000)
         orders.answered(*key, acked_ns, acked_ns + 5_000_000)
         if rng.random() < 0.02:
             orders.ended(*key, REJECTED if rng.random() < 0.2 else EXPIRED)
-        elif rng.random() < self.luck * 2 * chance:
+        elif rng.random() < self.luck * 2 * (1 - chance):
             wait_ns = int(rng.expovariate(1 / 20e6))
             self.fill(side, acked_ns + min(wait_ns, STEP_NS // 2))
             orders.ended(*key, FILLED)

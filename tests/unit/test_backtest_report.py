@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import statistics as plain_statistics
@@ -9,11 +10,9 @@ import statistics as plain_statistics
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up_run import BEGIN_NS, MadeUpRun, asset, assumptions, three
 
 from hftbot.backtest import report as backtest_report
 from hftbot.backtest.curves import stepped, thinned
-from hftbot.backtest.fill_models import side_by_side
 from hftbot.backtest.report import (
     HORIZONS_S,
     YEAR_S,
@@ -27,6 +26,7 @@ from hftbot.backtest.report import (
 )
 from hftbot.backtest.report_text import IN_CORE, duration, money, report_json, report_text
 from hftbot.backtest.result import BacktestResult, Samples, SimFill
+from made_up_run import BEGIN_NS, MadeUpRun, asset, assumptions, three
 
 S = 1_000_000_000
 MONEY = st.floats(-1e6, 1e6, allow_nan=False)
@@ -63,7 +63,7 @@ def test_steps_end_at_the_last_sample_before_their_end(rows: list[tuple[int, flo
              for place in range((times_ns[-1] - times_ns[0]) // (step_s * S) + 1)]
     at_edges = [[worth for at, worth in zip(times_ns, equity, strict=True) if at <= edge][-1]
                 for edge in edges]
-    wanted = [late - early for early, late in zip(at_edges, at_edges[1:], strict=False)]
+    wanted = [late - early for early, late in itertools.pairwise(at_edges)]
     assert step_changes(times_ns, equity, step_s) == wanted
 
 
@@ -285,12 +285,10 @@ def test_coarse_samples_are_admitted() -> None:
     assert any("sampled every 4 s" in note for note in statistics(result).notes)
 
 
-def test_the_three_models_stand_in_order_and_the_middle_is_as_asked() -> None:
-    models = side_by_side("log-prob", 0.0)
-    assert [model.name for model in models] == ["optimistic", "calibrated", "pessimistic"]
-    assert (models[1].queue, models[1].power, models[1].latency_factor) == ("log-prob", 0.0, 1.0)
-    factors = [model.latency_factor for model in models]
-    assert factors == sorted(factors)
+def test_models_stand_from_optimistic_to_pessimistic(reports: list[Report]) -> None:
+    shuffled = [reports[1], reports[0], reports[2]]
+    assert report_text(shuffled) == report_text(reports)
+    assert list(report_json(shuffled)["models"]) == ["optimistic", "calibrated", "pessimistic"]
 
 
 def test_plain_words_for_numbers() -> None:

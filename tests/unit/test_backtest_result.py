@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hftbot.backtest.fill_chance import FillChance, place_of
 from hftbot.backtest.result import (
     CANCELED,
     EXPIRED,
@@ -31,7 +34,7 @@ def fill(order_id: int, lots: int, exch_ns: int, maker: bool = True) -> SimFill:
 
 def test_an_order_is_followed_from_sending_to_its_last_lot() -> None:
     tally = OrderTally()
-    tally.sent(0, 1, 5, 100 * MS, 0.25)
+    tally.sent(0, 1, 5, 100 * MS, 3)
     assert (tally.sent_count, len(tally.live)) == (1, 1)
     tally.answered(0, 1, 103 * MS, 105 * MS)
     tally.filled(fill(1, 2, 110 * MS))
@@ -47,9 +50,10 @@ def test_an_order_is_followed_from_sending_to_its_last_lot() -> None:
     # The wait ends with the first execution.
     assert tally.queue_wait.count == 1
     assert tally.queue_wait.max == pytest.approx(7 * MS, rel=1e-3)
-    row = tally.calibration[2]
+    row = tally.calibration[3]
     assert (row.count, row.filled, row.canceled) == (1, 1, 0)
-    assert row.squared == pytest.approx(0.75**2)
+    assert row.predicted == pytest.approx(math.exp(-1))
+    assert row.squared == pytest.approx((1 - math.exp(-1)) ** 2)
 
 
 @pytest.mark.parametrize("outcome", [CANCELED, EXPIRED])
@@ -89,12 +93,16 @@ def test_requests_on_a_live_order_are_timed_and_counted() -> None:
 
 def test_refused_orders_say_nothing_about_the_prediction() -> None:
     tally = OrderTally()
-    tally.sent(0, 1, 5, 0, 0.9)
+    tally.sent(0, 1, 5, 0, 10)
+    tally.answered(0, 1, 1, 2)
     tally.ended(0, 1, REJECTED)
-    tally.sent(0, 2, 5, 0)
+    tally.sent(0, 2, 5, 0)  # does not mean to rest
+    tally.answered(0, 2, 1, 2)
     tally.ended(0, 2, CANCELED)
+    tally.sent(0, 3, 5, 0, 10)  # never reached the exchange
+    tally.ended(0, 3, CANCELED)
     assert not any(row.count for row in tally.calibration)
-    assert tally.outcomes[REJECTED] == tally.outcomes[CANCELED] == 1
+    assert (tally.outcomes[REJECTED], tally.outcomes[CANCELED]) == (1, 2)
 
 
 def test_an_unknown_order_is_left_alone() -> None:
@@ -107,18 +115,22 @@ def test_an_unknown_order_is_left_alone() -> None:
     assert tally.filled_lots == 1
 
 
-@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(["fill", "cancel", "expire"])),
+ENDS = {"fill": FILLED, "cancel": CANCELED, "expire": EXPIRED}
+
+
+@given(st.lists(st.tuples(st.integers(0, 200), st.integers(-3, 30), st.sampled_from(list(ENDS))),
                 max_size=60))
-def test_calibration_is_what_a_list_of_all_orders_says(orders: list[tuple[float, str]]) -> None:
-    tally = OrderTally()
-    for order_id, (probability, end) in enumerate(orders):
-        tally.sent(0, order_id, 1, 0, probability)
+def test_calibration_is_what_a_list_of_all_orders_says(
+        orders: list[tuple[int, int, str]]) -> None:
+    tally, chance, said = OrderTally(), FillChance(), []
+    for order_id, (front, distance, end) in enumerate(orders):
+        tally.sent(0, order_id, 1, 0, front, distance)
         tally.answered(0, order_id, 1, 2)
-        if end == "fill":
-            tally.filled(fill(order_id, 1, 3))
-        tally.ended(0, order_id, {"fill": FILLED, "cancel": CANCELED, "expire": EXPIRED}[end])
+        said.append(chance.predict(place_of(distance), front + 1))
+        chance.learn(place_of(distance), said[-1], end == "fill")
+        tally.ended(0, order_id, ENDS[end])
     for place, row in enumerate(tally.calibration):
-        mine = [(probability, end) for probability, end in orders
+        mine = [(probability, end) for probability, (_, _, end) in zip(said, orders, strict=True)
                 if min(int(probability * 10), 9) == place]
         assert row.count == len(mine)
         assert row.predicted == pytest.approx(sum(probability for probability, _ in mine))
@@ -126,6 +138,34 @@ def test_calibration_is_what_a_list_of_all_orders_says(orders: list[tuple[float,
         assert row.canceled == sum(end == "cancel" for _, end in mine)
         assert row.squared == pytest.approx(sum((probability - (end == "fill")) ** 2
                                                 for probability, end in mine))
+
+
+@given(st.integers(0, 1000), st.integers(1, 1000), st.integers(1, 1000),
+       st.lists(st.booleans(), max_size=50))
+def test_a_longer_queue_never_fills_more_likely(first: int, front: int, more: int,
+                                                came: list[bool]) -> None:
+    chance = FillChance()
+    for filled in came:
+        chance.learn(1, chance.predict(1, first + 1), filled)
+    near, far = chance.predict(1, front), chance.predict(1, front + more)
+    assert 0.0 <= far <= near <= 1.0
+
+
+def test_predictions_learn_what_comes_at_each_distance() -> None:
+    """Volume at our price is exponential with mean 50 at the touch, 5 farther off."""
+    rng, chance = random.Random(4), FillChance()
+    for _ in range(20_000):
+        place, mean = rng.choice([(1, 50.0), (3, 5.0)])
+        reach = rng.randrange(1, 60)
+        chance.learn(place, chance.predict(place, reach), rng.expovariate(1 / mean) > reach)
+    for reach in (5, 20, 40):
+        assert chance.predict(1, reach) == pytest.approx(math.exp(-reach / 50), abs=0.1)
+        assert chance.predict(3, reach) == pytest.approx(math.exp(-reach / 5), abs=0.1)
+
+
+def test_distances_are_told_apart_near_the_best_price() -> None:
+    assert [place_of(ticks) for ticks in (-9, -1, 0, 1, 2, 3, 4, 5, 8, 9, 16, 17, 999)] == [
+        0, 0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 7, 7]
 
 
 @given(st.integers(1, 400), st.integers(4, 40))
@@ -142,7 +182,7 @@ def test_samples_stay_bounded_and_keep_the_first_row(count: int, rows_max: int) 
     assert times[0] == 0
     assert times == list(samples.positions[0]) == list(samples.mids[0])
     assert all(after - before == samples.interval_ns
-               for before, after in zip(times, times[1:], strict=False)) or len(times) < 2
+               for before, after in itertools.pairwise(times)) or len(times) < 2
     assert times[-1] + samples.interval_ns >= count * 5 - 5 - samples.interval_ns
 
 

@@ -10,6 +10,7 @@ from hftbot.backtest.report import ADVICE, Account, Durations, Report, plain
 
 IN_CORE = "in-core latency only, no network"
 NOTHING = "-"
+_ORDER = {"optimistic": 0, "calibrated": 1, "pessimistic": 2}
 _SCALES = ((1, "ns"), (1_000, "us"), (1_000_000, "ms"), (1_000_000_000, "s"))
 
 
@@ -106,7 +107,7 @@ def cost_line(report: Report) -> str:
 
 def report_text(reports: Sequence[Report]) -> str:
     """The summary of one run under each of its fill models, for a terminal."""
-    main = chosen(reports)
+    reports, main = in_order(reports), chosen(reports)
     lines = ["BACKTEST  simulated on recorded data, no real money", heading(main)]
     lines += _data_lines(main)
     lines += ["", *compared(reports)]
@@ -123,6 +124,11 @@ def report_text(reports: Sequence[Report]) -> str:
         lines.append(f"fill rate below 80 %: {ADVICE}")
     lines += [line for line in (cost_line(main),) if line]
     return "\n".join(lines)
+
+
+def in_order(reports: Sequence[Report]) -> list[Report]:
+    """From the optimistic fill model to the pessimistic; others keep their place behind."""
+    return sorted(reports, key=lambda report: _ORDER.get(report.name, len(_ORDER)))
 
 
 def chosen(reports: Sequence[Report]) -> Report:
@@ -161,8 +167,8 @@ def _assumption_lines(reports: Sequence[Report]) -> list[str]:
 
 def _calibration_lines(report: Report) -> list[str]:
     """Predicted fill probability against what came."""
-    lines = [f"fill probability, {report.name}: predicted at sending, and what came "
-             f"(Brier score {report.orders.brier:.4f})",
+    lines = [f"fill probability, {report.name}: predicted at sending from earlier orders, and "
+             f"what came (Brier score {report.orders.brier:.4f})",
              "  predicted      orders  filled  taken back"]
     lines += [f"  {row.predicted / row.count:>9.3f}  {row.count:>10,}  "
               f"{row.filled / row.count:>6.3f}  {row.canceled / row.count:>10.3f}"
@@ -175,7 +181,7 @@ def report_json(reports: Sequence[Report], curves: bool = False) -> dict[str, An
 
     Without ``curves`` the series that only plots need are left out. NaN becomes null.
     """
-    models = {report.name: _object(report, curves) for report in reports}
+    models = {report.name: _object(report, curves) for report in in_order(reports)}
     return {"synthetic": True, "chosen": chosen(reports).name, "models": models}
 
 

@@ -8,13 +8,13 @@ clock.
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fastcore.probe.histogram import Histogram
+from hftbot.backtest.fill_chance import FillChance, place_of
 
 LINEAR, INVERSE, BINARY = "linear", "inverse", "binary"
 """Contracts, as an asset says which one it is."""
@@ -24,7 +24,6 @@ SAMPLES_MAX = 1 << 16
 WAIT_MAX_NS = 1 << 47
 """The longest wait told apart: 39 hours."""
 CALIBRATION_BINS = 10
-UNKNOWN = math.nan
 
 FILLED, PARTLY, CANCELED, EXPIRED, REJECTED = "filled", "partly", "canceled", "expired", "rejected"
 OUTCOMES = (FILLED, PARTLY, CANCELED, EXPIRED, REJECTED)
@@ -137,7 +136,7 @@ class CalibrationBin:
     """Orders whose predicted fill probability fell into one tenth.
 
     ``predicted`` is the sum of the predictions, ``squared`` of (prediction - outcome)²; ``filled``
-    counts orders that were filled in part at least, ``canceled`` those we took back unfilled.
+    counts orders that filled whole, ``canceled`` those that we took back unfilled.
     """
 
     count: int = 0
@@ -150,12 +149,14 @@ class CalibrationBin:
 class LiveOrder:
     """An order of the run that has not ended."""
 
-    __slots__ = ("acked_ns", "asked_ns", "filled_lots", "first_fill_ns", "lots", "probability")
+    __slots__ = ("acked_ns", "asked_ns", "filled_lots", "first_fill_ns", "lots", "place",
+                 "probability")
 
-    def __init__(self, lots: int, now_ns: int, probability: float) -> None:
+    def __init__(self, lots: int, now_ns: int) -> None:
         self.lots = lots
         self.asked_ns = now_ns
-        self.probability = probability
+        self.place = -1
+        self.probability = 0.0
         self.acked_ns = -1
         self.first_fill_ns = -1
         self.filled_lots = 0
@@ -184,13 +185,22 @@ class OrderTally:
         self.queue_wait = Histogram(WAIT_MAX_NS)
         self.calibration = [CalibrationBin() for _ in range(CALIBRATION_BINS)]
         self.live: dict[tuple[int, int], LiveOrder] = {}
+        self._chances: dict[int, FillChance] = {}
 
-    def sent(self, asset: int, order_id: int, lots: int, now_ns: int,
-             probability: float = UNKNOWN) -> None:
-        """A new order leaves; ``probability`` that it fills as the queue model sees it now."""
+    def sent(self, asset: int, order_id: int, lots: int, now_ns: int, front_lots: int = -1,
+             distance_ticks: int = 0) -> None:
+        """A new order leaves.
+
+        For one that shall rest, ``front_lots`` is what the local book shows at its price and side
+        now, and ``distance_ticks`` how far it stands behind the best price of its side: then its
+        fill probability is predicted and later compared with what came.
+        """
         self.sent_count += 1
         self.sent_lots += lots
-        self.live[asset, order_id] = LiveOrder(lots, now_ns, probability)
+        order = self.live[asset, order_id] = LiveOrder(lots, now_ns)
+        if front_lots >= 0:
+            order.place = place_of(distance_ticks)
+            order.probability = self._chance(asset).predict(order.place, front_lots + lots)
 
     def asked(self, asset: int, order_id: int, now_ns: int, lots: int = 0) -> None:
         """A cancel leaves, or with ``lots``, which shall be open afterwards, a modify."""
@@ -241,13 +251,19 @@ class OrderTally:
         if order.filled_lots and outcome != FILLED:
             outcome = PARTLY
         self.outcomes[outcome] += 1
-        if outcome != REJECTED and order.probability == order.probability:
+        if order.place >= 0 and order.acked_ns >= 0 and outcome != REJECTED:
             self._calibrate(order.probability, outcome)
+            self._chance(asset).learn(order.place, order.probability, outcome == FILLED)
+
+    def _chance(self, asset: int) -> FillChance:
+        known = self._chances.get(asset)
+        if known is None:
+            known = self._chances[asset] = FillChance()
+        return known
 
     def _calibrate(self, probability: float, outcome: str) -> None:
-        place = min(max(int(probability * CALIBRATION_BINS), 0), CALIBRATION_BINS - 1)
-        hit = outcome in (FILLED, PARTLY)
-        row = self.calibration[place]
+        hit = outcome == FILLED
+        row = self.calibration[min(int(probability * CALIBRATION_BINS), CALIBRATION_BINS - 1)]
         row.count += 1
         row.predicted += probability
         row.filled += hit
@@ -316,8 +332,6 @@ class BacktestResult:
     ``begin_ns`` and ``end_ns`` of the simulated clock; ``wakes`` how often the strategy was woken;
     ``cpu_s`` and ``wall_s`` what the run cost, 0 if nobody measured; ``ended`` why it stopped.
     ``denied`` counts refusals of the guard by name, ``refused`` those of the exchange.
-    ``markout_mids`` may hold the exact mids after each fill, one tuple a fill in the order of
-    MARKOUTS_S of the report; without it they are read off the samples.
     """
 
     strategy: str
@@ -336,7 +350,6 @@ class BacktestResult:
     denied: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    markout_mids: list[tuple[float, ...]] | None = None
 
     def add_fill(self, fill: SimFill) -> None:
         """One execution, into the list and the tally."""

@@ -23,6 +23,7 @@ from hftbot.backtest.report_text import (
     duration,
     figures,
     heading,
+    in_order,
     money,
     share,
 )
@@ -38,7 +39,7 @@ def tearsheet(reports: Sequence[Report]) -> str:
 
     The plots that show a single run show the calibrated one, or the first if none is called so.
     """
-    main = chosen(reports)
+    reports, main = in_order(reports), chosen(reports)
     styles = _styles(reports, main)
     body = [_top(main), _tiles(reports, main)]
     for number, account in enumerate(main.accounts):
@@ -218,8 +219,9 @@ def _calibration(main: Report) -> str:
                f"{row.count:,} orders, {row.canceled:,} taken back") for row in rows]
     return _figure(
         "Fill probability: predicted and come", plots.square(points, "Calibration"),
-        "Across: as the queue model saw it when the order left. Up: the share that filled. Orders "
-        f"that we took back count as not filled. Brier score {main.orders.brier:.4f}; larger "
+        "Across: predicted when the order left, from the queue before it and the orders that had "
+        "ended by then. Up: the share that filled whole; orders that we took back count as not "
+        f"filled. Brier score {main.orders.brier:.4f}; larger "
         "circles hold more orders.")
 
 
