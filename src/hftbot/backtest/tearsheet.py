@@ -299,6 +299,6 @@ def _fill_list(main: Report) -> str:
                      str(fill.order_id)])
     head = ["second", "symbol", "side", "price", "size", "role", "fee", "seen after, ms", "order"]
     title = (f"The last {len(rows):,} of {len(fills):,} fills" if len(rows) < len(fills)
-             else f"All {len(fills):,} fills")
+             else f"All {len(fills):,} fills" if len(fills) > 1 else "The only fill")
     return (f"<section><details><summary>{title}</summary>{_table(head, rows, 'figures')}"
             "</details></section>")
