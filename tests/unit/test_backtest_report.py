@@ -8,18 +8,16 @@ import math
 import statistics as plain_statistics
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hftbot.backtest import report as backtest_report
-from hftbot.backtest.curves import stepped, thinned
+from hftbot.backtest.curves import thinned
 from hftbot.backtest.report import (
-    HORIZONS_S,
     YEAR_S,
     Report,
     drawdowns,
     inventory,
-    mean_and_error,
     risk_of,
     statistics,
     step_changes,
@@ -102,32 +100,22 @@ def test_under_water_counts_from_the_last_peak() -> None:
     assert risk_of(times_ns, [3.0, 2.0, 2.0, 2.5, 2.9]).under_water_s == 6.0
 
 
-@given(st.lists(MONEY, max_size=30))
-def test_mean_and_error_by_the_textbook(numbers: list[float]) -> None:
-    mean, error = mean_and_error(numbers)
-    assert mean == pytest.approx(plain_statistics.fmean(numbers) if numbers else 0.0, abs=1e-6)
-    wanted = plain_statistics.stdev(numbers) / math.sqrt(len(numbers)) if len(numbers) > 1 else 0.0
-    assert error == pytest.approx(wanted, abs=1e-6)
-
-
 FILLS = st.lists(st.tuples(st.integers(0, 1), st.integers(1, 9), st.integers(1, 50)), max_size=25)
 
 
-def small(fills: list[tuple[int, int, int]], mids: list[float]) -> BacktestResult:
-    """A run of a minute and more, a sample a second, fills at whole tenths of it."""
+def small(fills: list[tuple[int, int, int]]) -> BacktestResult:
+    """A run of 70 s with fills at whole seconds of it."""
     result = BacktestResult(strategy="x", assets=(asset(),), assumptions=assumptions(),
-                            samples=Samples(1, S), begin_ns=0, end_ns=70 * S)
-    for second, mid in enumerate(mids):
-        result.samples.add(second * S, [(mid, 0, 0.0, 0.0, 0.0)])
-    for order_id, (side, lots, tenth) in enumerate(sorted(fills, key=lambda row: row[2])):
-        result.add_fill(SimFill(0, order_id, side, 1000, lots, True, 0.0, tenth * S, tenth * S))
+                            begin_ns=0, end_ns=70 * S)
+    for order_id, (side, lots, second) in enumerate(sorted(fills, key=lambda row: row[2])):
+        result.add_fill(SimFill(0, order_id, side, 1000, lots, True, 0.0, second * S, second * S))
     return result
 
 
 @given(FILLS)
 def test_inventory_by_looking_at_every_second(fills: list[tuple[int, int, int]]) -> None:
-    result = small(fills, [])
-    held = [sum(lots if side == 0 else -lots for side, lots, tenth in fills if tenth <= second)
+    result = small(fills)
+    held = [sum(lots if side == 0 else -lots for side, lots, at in fills if at <= second)
             for second in range(70)]
     row = inventory(result, 0)
     assert row.end == pytest.approx(held[-1] * 0.001)
@@ -135,30 +123,6 @@ def test_inventory_by_looking_at_every_second(fills: list[tuple[int, int, int]])
     assert row.held_share == pytest.approx(sum(lots != 0 for lots in held) / 70)
     assert row.long_max >= max(0, *held) * 0.001 - 1e-12
     assert row.short_max <= min(0, *held) * 0.001 + 1e-12
-
-
-@settings(max_examples=40)
-@given(FILLS, st.lists(st.one_of(st.just(math.nan), st.floats(90, 110)), min_size=60,
-                       max_size=75))
-def test_markouts_by_searching_each_fill(fills: list[tuple[int, int, int]],
-                                         mids: list[float]) -> None:
-    result = small(fills, mids)
-    rows = statistics(result).accounts[0].markouts
-    known = stepped(mids)
-    assert [row.horizon_s for row in rows] == list(HORIZONS_S)
-    for row in rows:
-        moves, gains = [], []
-        for fill in result.fills:
-            after = [mid for second, mid in enumerate(known)
-                     if second * S >= fill.exch_ns + row.horizon_s * S][:1]
-            if after and after[0] == after[0]:
-                sign = 1 if fill.side == 0 else -1
-                moves.append(sign * (after[0] - 100.0) / 100.0 * 1e4)
-                gains.append(sign * (after[0] - 100.0) * fill.lots * 0.001)
-        assert row.count == len(moves)
-        if moves:
-            assert row.bps_mean == pytest.approx(plain_statistics.fmean(moves), abs=1e-9)
-            assert row.money_mean == pytest.approx(plain_statistics.fmean(gains), abs=1e-9)
 
 
 def test_profit_fees_and_turnover_are_the_fills_own(runs: list[BacktestResult],

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
+import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hftbot.backtest.fill_chance import FillChance, place_of
+from hftbot.backtest.markouts import HORIZONS_S, rows_of
 from hftbot.backtest.result import (
     CANCELED,
     EXPIRED,
@@ -26,6 +27,7 @@ from hftbot.backtest.result import (
 )
 
 MS = 1_000_000
+S = 1_000_000_000
 
 
 def fill(order_id: int, lots: int, exch_ns: int, maker: bool = True) -> SimFill:
@@ -168,22 +170,35 @@ def test_distances_are_told_apart_near_the_best_price() -> None:
         0, 0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 7, 7]
 
 
-@given(st.integers(1, 400), st.integers(4, 40))
-def test_samples_stay_bounded_and_keep_the_first_row(count: int, rows_max: int) -> None:
+@given(st.lists(st.integers(1, 25), min_size=1, max_size=300), st.integers(4, 40))
+def test_samples_stay_bounded_regular_and_end_with_the_last(gaps: list[int],
+                                                            rows_max: int) -> None:
+    """Whenever rows are added, one of each interval is kept, and the last one of all."""
     samples = Samples(1, 10, rows_max)
-    taken = 0
-    for now_ns in range(0, count * 5, 5):
-        if now_ns >= samples.due_ns:
-            samples.add(now_ns, [(float(now_ns), now_ns, 0.0, 0.0, 0.0)])
-            taken += 1
+    now_ns = 0
+    for gap in gaps:
+        samples.add(now_ns, [(float(now_ns), now_ns, 1.0, 2.0, 3.0)])
+        times = list(samples.times_ns)
         assert len(samples) < rows_max
-    assert taken >= len(samples) > 0
-    times = list(samples.times_ns)
-    assert times[0] == 0
-    assert times == list(samples.positions[0]) == list(samples.mids[0])
-    assert all(after - before == samples.interval_ns
-               for before, after in itertools.pairwise(times)) or len(times) < 2
-    assert times[-1] + samples.interval_ns >= count * 5 - 5 - samples.interval_ns
+        assert (times[0], times[-1]) == (0, now_ns)
+        assert times == sorted(set(times))
+        starts = [at // samples.interval_ns for at in times[:-1]]
+        assert starts == sorted(set(starts))
+        assert samples.due_ns > now_ns
+        now_ns += gap
+    for column in (samples.mids, samples.positions):
+        assert list(column[0]) == list(samples.times_ns)
+    assert {len(column[0]) for column in (samples.balances, samples.fees, samples.values)} == {
+        len(samples)}
+
+
+def test_samples_asked_for_when_due_are_all_kept() -> None:
+    samples = Samples(1, 10)
+    for now_ns in range(0, 1000, 3):
+        if now_ns >= samples.due_ns:
+            samples.add(now_ns, [(1.0, 0, 0.0, 0.0, 0.0)])
+    assert len(samples) == 100
+    assert [at // 10 for at in samples.times_ns] == list(range(100))
 
 
 def test_a_second_sample_of_the_same_moment_replaces_the_first() -> None:
@@ -192,8 +207,60 @@ def test_a_second_sample_of_the_same_moment_replaces_the_first() -> None:
     samples.add(5, [(3.0, 2, 0.0, 0.0, 0.0), (math.nan, 0, 0.0, 0.0, 0.0)])
     assert len(samples) == 1
     assert (samples.mids[0][0], samples.positions[0][0]) == (3.0, 2)
-    with pytest.raises(ValueError, match="comes after 5 ns"):
-        samples.add(4, [])
+    samples.add(6, [(4.0, 2, 0.0, 0.0, 0.0)] * 2)
+    samples.add(15, [(5.0, 2, 0.0, 0.0, 0.0)] * 2)
+    assert list(samples.times_ns) == [5, 15]
+    with pytest.raises(ValueError, match="comes after 15 ns"):
+        samples.add(14, [])
+
+
+def test_a_fill_makes_samples_due_at_its_horizons() -> None:
+    """The rows in between are not kept: the market is looked at, no more."""
+    samples, one = Samples(1, 100 * S), asset("linear")
+    samples.add(0, [(50.0, 0, 0.0, 0.0, 0.0)])
+    assert samples.due_ns == 100 * S
+    samples.follow(SimFill(0, 1, 1, 200, 5, True, 0.0, 0, 2 * S), one)
+    due = []
+    while samples.due_ns < 100 * S:
+        due.append(samples.due_ns // S)
+        samples.add(samples.due_ns, [(99.0, 0, 0.0, 0.0, 0.0)])
+    assert due == [2, 3, 7, 32, 62]
+    assert list(samples.times_ns) == [0, 62 * S]
+    assert [row.count for row in rows_of(samples.markouts)] == [1] * len(HORIZONS_S)
+    assert rows_of(samples.markouts)[0].bps_mean == pytest.approx(100.0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(1, 9), st.integers(0, 50)), max_size=20),
+       st.lists(st.one_of(st.just(math.nan), st.floats(90, 110)), min_size=50, max_size=75),
+       st.sampled_from(["linear", INVERSE]))
+def test_markouts_by_searching_each_fill(rows: list[tuple[int, int, int]], mids: list[float],
+                                         contract: str) -> None:
+    one = asset(contract)
+    fills = [SimFill(0, number, side, 200, lots, True, 0.0, second * S, second * S)
+             for number, (side, lots, second) in enumerate(sorted(rows, key=lambda row: row[2]))]
+    samples, left = Samples(1, S), list(fills)
+    for second, mid in enumerate(mids):
+        while left and left[0].seen_ns <= second * S:
+            samples.follow(left.pop(0), one)
+        samples.add(second * S, [(mid, 0, 0.0, 0.0, 0.0)])
+    for row in rows_of(samples.markouts):
+        moves, gains = [], []
+        for fill in fills:
+            after = [mid for second, mid in enumerate(mids) if mid == mid
+                     and second * S >= fill.seen_ns + row.horizon_s * S][:1]
+            for mid in after:
+                sign = 1 if fill.side == 0 else -1
+                moves.append(sign * (mid - 100.0) / 100.0 * 1e4)
+                held = sign * fill.lots
+                cash = -sign * one.amount(fill.ticks, fill.lots)
+                gains.append(one.equity(cash, 0.0, held, mid))
+        assert row.count == len(moves)
+        if moves:
+            assert row.bps_mean == pytest.approx(statistics.fmean(moves), abs=1e-9)
+            assert row.money_mean == pytest.approx(statistics.fmean(gains), abs=1e-9)
+        if len(moves) > 1:
+            assert row.bps_error == pytest.approx(
+                statistics.stdev(moves) / math.sqrt(len(moves)), abs=1e-3)
 
 
 def asset(contract: str) -> SimAsset:
@@ -201,17 +268,13 @@ def asset(contract: str) -> SimAsset:
                     contract=contract, contract_size=10.0)
 
 
-def test_equity_and_gain_agree_in_both_kinds_of_contract() -> None:
-    """Bought at 100, worth more at 125, by the same amount either way of counting."""
-    for contract, money in (("linear", "B"), (INVERSE, "A")):
+def test_a_rise_earns_the_same_in_either_way_of_counting() -> None:
+    """Bought at 100, looked at when it is 125."""
+    for contract, money, gained in (("linear", "B", 125.0), (INVERSE, "A", 0.01)):
         one = asset(contract)
-        bought = SimFill(0, 1, 0, 200, 5, True, 0.0, 0, 0)
-        amount = one.amount(200, 5)
-        balance = -amount  # as the kernel counts in either kind
+        balance = -one.amount(200, 5)  # as the kernel counts in either kind
         assert one.money == money
         assert one.equity(balance, 0.0, 5, 100.0) == pytest.approx(0.0)
-        gained = one.equity(balance, 0.25, 5, 125.0) + 0.25
-        assert gained == pytest.approx(one.gain(bought, 125.0))
-        assert gained == pytest.approx(0.01 if contract == INVERSE else 125.0)
+        assert one.equity(balance, 0.25, 5, 125.0) == pytest.approx(gained - 0.25)
         assert one.equity(balance, 0.0, 0, math.nan) == pytest.approx(
             -balance if contract == INVERSE else balance)

@@ -190,7 +190,8 @@ def test_two_currencies_have_two_parts() -> None:
         run.samples.add(BEGIN_NS + second * 10**9, [(100.0, 0, 1.0 * second, 0.0, 0.0)] * 2)
     run.add_fill(SimFill(1, 5, 1, 700, 3, True, -0.01, BEGIN_NS + 10**9, BEGIN_NS + 10**9))
     text = Page(tearsheet([statistics(run)])).text
-    for words in ("Equity, USDT", "Equity, BTC", "Inventory, ETH", "Inventory, BTC", "The only fill"):
+    for words in ("Equity, USDT", "Equity, BTC", "Inventory, ETH", "Inventory, BTC",
+                  "The only fill"):
         assert words in text
 
 

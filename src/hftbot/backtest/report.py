@@ -7,13 +7,13 @@ floats in an account's currency, durations are seconds or nanoseconds as named, 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fastcore.probe.histogram import Histogram
 from hftbot.backtest.curves import Series, stepped, thinned, tidy
+from hftbot.backtest.markouts import MarkoutRow, rows_of
 from hftbot.backtest.result import (
     OUTCOMES,
     BacktestResult,
@@ -22,9 +22,6 @@ from hftbot.backtest.result import (
     SimAsset,
     SimFill,
 )
-
-HORIZONS_S = (0, 1, 5, 30, 60)
-"""When the market is looked at after a fill. 0 is the fill itself: the spread it earned."""
 
 STEPS_S = (60, 10, 1)
 STEPS_MIN = 30
@@ -48,21 +45,6 @@ class Durations:
     p99_ns: int
     max_ns: int
     cumulative: tuple[tuple[int, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MarkoutRow:
-    """Mean signed move from fill price to mid after ``horizon_s``; positive is good for us.
-
-    ``bps_error`` is the standard error of ``bps_mean``; ``money_mean`` is of one fill, in the
-    account's currency.
-    """
-
-    horizon_s: int
-    count: int
-    bps_mean: float
-    bps_error: float
-    money_mean: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +208,8 @@ def _account(result: BacktestResult, currency: str, mids: list[list[float]]) -> 
     return Account(
         currency, profit, profit + (paid[-1] - paid[0] if paid else 0.0), fees, turnover,
         profit / turnover * 10_000 if turnover else 0.0, len(fills),
-        risk_of(times_ns, equity), markouts(result, fills, mids),
+        risk_of(times_ns, equity),
+        rows_of(result.samples.markouts[index] for index in members),
         thinned(times_ns, equity, begin_ns), thinned(times_ns, before, begin_ns),
         thinned(times_ns, [-fall for fall in drawdowns(equity)], begin_ns))
 
@@ -310,43 +293,6 @@ def _under_water_s(times_ns: Sequence[int], falls: Sequence[float]) -> float:
     return longest / 1e9
 
 
-def markouts(result: BacktestResult, fills: Sequence[SimFill],
-             mids: list[list[float]]) -> tuple[MarkoutRow, ...]:
-    """What the market did after our fills, one row a horizon; 30 and 60 s among them.
-
-    A fill is compared with the first mid sampled at or after its horizon, counted from its time at
-    the exchange. Fills without one, near the end of the data, are not counted.
-    """
-    times_ns = result.samples.times_ns
-    rows = []
-    for horizon_s in HORIZONS_S:
-        moves, money = [], []
-        for fill in fills:
-            at = bisect_left(times_ns, fill.exch_ns + horizon_s * 1_000_000_000)
-            asset = result.assets[fill.asset]
-            price = fill.ticks * asset.tick_size
-            if at >= len(times_ns) or price <= 0 or mids[fill.asset][at] != mids[fill.asset][at]:
-                continue
-            mid = mids[fill.asset][at]
-            moves.append((mid - price if fill.side == 0 else price - mid) / price * 10_000)
-            money.append(asset.gain(fill, mid))
-        mean, error = mean_and_error(moves)
-        rows.append(MarkoutRow(horizon_s, len(moves), mean, error, mean_and_error(money)[0]))
-    return tuple(rows)
-
-
-def mean_and_error(numbers: Sequence[float]) -> tuple[float, float]:
-    """Mean and its standard error; 0 and 0 of nothing, error 0 of one number."""
-    count = len(numbers)
-    if not count:
-        return 0.0, 0.0
-    mean = math.fsum(numbers) / count
-    if count == 1:
-        return mean, 0.0
-    spread = math.fsum((number - mean) ** 2 for number in numbers) / (count - 1)
-    return mean, math.sqrt(spread / count)
-
-
 def inventory(result: BacktestResult, index: int) -> Inventory:
     """What was held of one asset from the run's begin to its end, by its fills."""
     asset = result.assets[index]
@@ -409,7 +355,7 @@ def _notes(result: BacktestResult) -> list[str]:
     span_s = (result.end_ns - result.begin_ns) / 1e9
     if result.samples.interval_ns > 1_000_000_000:
         notes.append(f"the account was sampled every {result.samples.interval_ns / 1e9:.3g} s: "
-                     "drawdown and markouts are no finer")
+                     "drawdown is no finer")
     if 0 < span_s < 86_400:
         notes.append(f"{span_s:.0f} s of data: annualised figures say little")
     return notes

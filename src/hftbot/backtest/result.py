@@ -15,12 +15,14 @@ from typing import Any
 
 from fastcore.probe.histogram import Histogram
 from hftbot.backtest.fill_chance import FillChance, place_of
+from hftbot.backtest.markouts import Markouts
 
 LINEAR, INVERSE, BINARY = "linear", "inverse", "binary"
 """Contracts, as an asset says which one it is."""
 
 SAMPLE_INTERVAL_NS = 10_000_000
-SAMPLES_MAX = 1 << 16
+SAMPLES_MAX = 1 << 15
+LONG_AGO_NS = -(1 << 62)
 WAIT_MAX_NS = 1 << 47
 """The longest wait told apart: 39 hours."""
 CALIBRATION_BINS = 10
@@ -69,13 +71,6 @@ class SimAsset:
         size = lots * self.lot_size * self.contract_size
         price = ticks * self.tick_size
         return size / price if self.contract == INVERSE else size * price
-
-    def gain(self, fill: SimFill, mid: float) -> float:
-        """What a fill has made by the time the mid is ``mid``, before its fee."""
-        price = fill.ticks * self.tick_size
-        size = fill.lots * self.lot_size * self.contract_size
-        earned = size / price - size / mid if self.contract == INVERSE else size * (mid - price)
-        return earned if fill.side == 0 else -earned
 
     @property
     def money(self) -> str:
@@ -274,8 +269,9 @@ class OrderTally:
 class Samples:
     """The account over time: one row a moment, columns for each asset.
 
-    ``due_ns`` is when the next row is wanted; adding earlier is allowed (the end of a run should).
-    At ``rows_max`` rows every other one is dropped and the interval doubles, so memory is bounded.
+    ``due_ns`` is when ``add`` wants to be called next, for a row or for the market after a fill.
+    The last row is always what was added last; of the others there is at most one in each
+    ``interval_ns``. At ``rows_max`` rows the interval doubles, so memory is bounded.
     Columns are arrays, one for each asset: ``mids`` (NaN without a market), ``positions`` in lots,
     ``balances``, ``fees`` and ``values`` (traded so far) in the asset's money, as the kernel
     counts them: the balance does not hold the fee.
@@ -285,13 +281,16 @@ class Samples:
                  rows_max: int = SAMPLES_MAX) -> None:
         self.interval_ns = interval_ns
         self.rows_max = rows_max
-        self.due_ns = -(1 << 62)
+        self.due_ns = LONG_AGO_NS
         self.times_ns = array("q")
         self.mids = [array("d") for _ in range(assets)]
         self.positions = [array("q") for _ in range(assets)]
         self.balances = [array("d") for _ in range(assets)]
         self.fees = [array("d") for _ in range(assets)]
         self.values = [array("d") for _ in range(assets)]
+        self.markouts = [Markouts() for _ in range(assets)]
+        self._row_due_ns = LONG_AGO_NS
+        self._passing = False  # the last row is kept only until the next one
 
     def __len__(self) -> int:
         return len(self.times_ns)
@@ -299,13 +298,18 @@ class Samples:
     def add(self, now_ns: int, rows: Sequence[tuple[float, int, float, float, float]]) -> None:
         """One moment: for each asset (mid, position in lots, balance, fee, traded value).
 
-        A second row of the same moment replaces the first.
+        It may come before it is due; the end of a run should be added. A second row of the same
+        moment replaces the first. Raises ValueError for a moment before the last one.
         """
-        if self.times_ns and now_ns <= self.times_ns[-1]:
-            if now_ns < self.times_ns[-1]:
-                raise ValueError(f"sample at {now_ns} ns comes after {self.times_ns[-1]} ns")
+        last_ns = self.times_ns[-1] if self.times_ns else LONG_AGO_NS
+        if now_ns < last_ns:
+            raise ValueError(f"sample at {now_ns} ns comes after {last_ns} ns")
+        due = now_ns >= self._row_due_ns
+        if self._passing or now_ns == last_ns:
+            due = due or not self._passing
             for column in self._columns():
                 column.pop()
+        self._passing = not due
         self.times_ns.append(now_ns)
         for asset, (mid, position, balance, fee, value) in enumerate(rows):
             self.mids[asset].append(mid)
@@ -313,12 +317,39 @@ class Samples:
             self.balances[asset].append(balance)
             self.fees[asset].append(fee)
             self.values[asset].append(value)
-        if len(self.times_ns) >= self.rows_max:
-            self.interval_ns *= 2
-            for column in self._columns():
-                column[:] = column[::2]
-        first_ns = self.times_ns[0]
-        self.due_ns = now_ns - (now_ns - first_ns) % self.interval_ns + self.interval_ns
+            self.markouts[asset].on_mid(mid, now_ns)
+        while len(self.times_ns) >= self.rows_max:
+            self._thin()
+        if due:
+            since_ns = now_ns - self.times_ns[0]
+            self._row_due_ns = now_ns - since_ns % self.interval_ns + self.interval_ns
+        self._plan()
+
+    def _thin(self) -> None:
+        """Double the interval; of each one the first row stays, and the last row of all."""
+        self.interval_ns *= 2
+        first_ns, before, kept = self.times_ns[0], -1, []
+        for row, at_ns in enumerate(self.times_ns):
+            interval = (at_ns - first_ns) // self.interval_ns
+            if interval != before:
+                kept.append(row)
+            before = interval
+        last = len(self.times_ns) - 1
+        self._passing = kept[-1] != last
+        if self._passing:
+            kept.append(last)
+        for column in self._columns():
+            column[:] = array(column.typecode, [column[row] for row in kept])
+
+    def follow(self, fill: SimFill, asset: SimAsset) -> None:
+        """Look at the market after this fill, at each horizon."""
+        size = fill.lots * asset.lot_size * asset.contract_size
+        self.markouts[fill.asset].follow(fill.seen_ns, fill.ticks * asset.tick_size, fill.side,
+                                         -size if asset.contract == INVERSE else size)
+        self._plan()
+
+    def _plan(self) -> None:
+        self.due_ns = min(self._row_due_ns, *(markouts.due_ns for markouts in self.markouts))
 
     def _columns(self) -> list[array[Any]]:
         return [self.times_ns, *self.mids, *self.positions, *self.balances, *self.fees,
@@ -352,6 +383,7 @@ class BacktestResult:
     notes: list[str] = field(default_factory=list)
 
     def add_fill(self, fill: SimFill) -> None:
-        """One execution, into the list and the tally."""
+        """One execution, in the order in which they are seen."""
         self.fills.append(fill)
         self.orders.filled(fill)
+        self.samples.follow(fill, self.assets[fill.asset])
