@@ -78,7 +78,9 @@ class Frame:
             at = self.x(value)
             self.parts.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP:.0f}" '
                               f'y2="{self.high - BOTTOM:.0f}"/>')
-            self.text(at, self.high - 8, text, "middle")
+            # A word centred on the right edge would be cut off.
+            anchor = "end" if at > self.wide - RIGHT - 4 else "middle"
+            self.text(at + (RIGHT if anchor == "end" else 0), self.high - 8, text, anchor)
 
     def text(self, left: float, top: float, words: str, anchor: str = "start",
              style: str = "") -> None:

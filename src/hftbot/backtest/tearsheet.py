@@ -30,6 +30,7 @@ from hftbot.backtest.report_text import (
 from hftbot.backtest.tearsheet_style import STYLE
 
 FILLS_LISTED = 200
+TILE_HORIZON_S = 5
 YEAR_2001_NS = 978_307_200 * 1_000_000_000
 _STYLES = ("calibrated", "optimistic", "pessimistic", "fourth", "fifth", "sixth")
 
@@ -84,7 +85,8 @@ def _tiles(reports: Sequence[Report], main: Report) -> str:
             under += f"; {money(min(profits))} to {money(max(profits))} over the models"
         tiles += [
             (f"profit, {account.currency}", money(account.profit), under),
-            (f"fees, {account.currency}", money(account.fees), "negative: rebates"),
+            (f"fees, {account.currency}", money(account.fees),
+             "earned as rebates" if account.fees < 0 else "paid"),
             (f"turnover, {account.currency}", money(account.turnover),
              f"profit is {decimal(account.profit_bps, 2)} bps of it"),
             (f"drawdown, {account.currency}", money(risk.drawdown_max),
@@ -96,6 +98,11 @@ def _tiles(reports: Sequence[Report], main: Report) -> str:
     tiles += [("fills", f"{main.fills:,}", f"of {orders.sent:,} orders"),
               ("fill rate", share(orders.fill_rate) if orders.sent else NOTHING,
                f"{share(orders.lots_rate)} of lots" if orders.sent else "no order sent")]
+    for account in main.accounts[:1]:
+        row = next(row for row in account.markouts if row.horizon_s == TILE_HORIZON_S)
+        tiles.append((f"markout {row.horizon_s} s, bps",
+                      f"{row.bps_mean:+.3f}" if row.count else NOTHING,
+                      f"± {row.bps_error:.3f}; below 0: picked off"))
     return '<section class="tiles">' + "".join(
         f'<div class="tile"><b>{escape(name)}</b><strong>{escape(value)}</strong>'
         f"<span>{escape(under)}</span></div>" for name, value, under in tiles) + "</section>"
@@ -105,6 +112,7 @@ def _figure(title: str, drawing: str, words: str = "", keys: Iterable[tuple[str,
             wide: bool = False) -> str:
     legend = "".join(f'<span class="key {style}"><i></i>{escape(label)}</span>'
                      for style, label in keys)
+    legend = f'<div class="keys">{legend}</div>' if legend else ""
     return (f'<figure{" class=wide" if wide else ""}><figcaption><h3>{escape(title)}</h3>{legend}'
             f"</figcaption>{drawing}" + (f"<p>{escape(words)}</p>" if words else "") + "</figure>")
 
@@ -190,9 +198,11 @@ def _fills_part(reports: Sequence[Report], styles: dict[str, str], main: Report)
             "Queue wait of orders that filled", plots.cumulative(waits, "Queue wait"),
             "From the exchange's acceptance to the first execution as maker. Orders that waited "
             "in vain are not in it.", [(curve.style, curve.label) for curve in waits]))
-    parts += [_calibration(main), _latency(main)]
+    parts.append(_calibration(main))
+    parts.append(f"<figure><figcaption><h3>What became of the orders</h3></figcaption>"
+                 f"{_outcomes(main)}</figure>")
     return ("<section><h2>Fills and latency</h2>"
-            f'<div class="pair">{"".join(parts)}</div></section>')
+            f'<div class="pair">{"".join(parts)}</div>{_latency(main)}</section>')
 
 
 def _markouts(reports: Sequence[Report], styles: dict[str, str], number: int) -> str:
@@ -234,15 +244,15 @@ def _latency(main: Report) -> str:
         row.mean_ns, row.p50_ns, row.p90_ns, row.p99_ns, row.max_ns))] for name, row in rows]
     note = f"<p>{escape(IN_CORE)}</p>" if main.in_core else ""
     table = _table(["", "count", "mean", "p50", "p90", "p99", "max"], cells, "figures")
-    return (f"<figure><figcaption><h3>Latency and waiting</h3></figcaption>{table}{note}"
-            f"{_outcomes(main)}</figure>")
+    return (f"<figure class=below><figcaption><h3>Latency and waiting</h3></figcaption>{table}{note}"
+            "</figure>")
 
 
 def _outcomes(main: Report) -> str:
     orders = main.orders
     rows = [[name, f"{count:,}", share(count / orders.sent) if orders.sent else NOTHING]
             for name, count in {**orders.outcomes, "open at the end": orders.open_at_end}.items()]
-    return "<h3>What became of the orders</h3>" + _table(["", "orders", "share"], rows, "figures")
+    return _table(["", "orders", "share"], rows, "figures")
 
 
 def _assumed(reports: Sequence[Report]) -> str:

@@ -37,9 +37,10 @@ figure p{font-size:13px;margin:2px 0 6px}
 figcaption{display:flex;flex-wrap:wrap;gap:4px 16px;align-items:baseline;margin-bottom:6px}
 figcaption h3{margin-right:auto}
 figure .scroll{border:0;margin:0 -6px}
-figure h3+.scroll{margin-top:4px}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:14px}
 .pair figure{margin:0}
+.below{margin-top:14px}
+.keys{display:flex;flex-wrap:wrap;gap:2px 14px}
 .key{font-size:13px;color:var(--soft);white-space:nowrap}
 .key i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px;
 background:var(--c)}
