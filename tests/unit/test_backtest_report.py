@@ -22,7 +22,7 @@ from hftbot.backtest.report import (
     statistics,
     step_changes,
 )
-from hftbot.backtest.report_text import IN_CORE, duration, money, report_json, report_text
+from hftbot.backtest.report_text import IN_CORE, duration, figures, money, report_json, report_text
 from hftbot.backtest.result import BacktestResult, Samples, SimFill
 from made_up_run import BEGIN_NS, MadeUpRun, asset, assumptions, three
 
@@ -195,8 +195,10 @@ def test_accounts_are_kept_apart_by_currency() -> None:
     assert [(account.currency, account.profit, account.profit_before_fees)
             for account in report.accounts] == [("USDT", 6.75, 9.0), ("BTC", 18.0, 18.0)]
     text = report_text([report])
-    assert "profit, USDT" in text
-    assert "profit, BTC" in text
+    names = [name for name, _ in figures(report)]
+    assert len(set(names)) == len(names)
+    for name in ("profit, USDT", "profit, BTC", "longest under water (BTC)"):
+        assert name in text
 
 
 def test_text_shows_models_side_by_side(reports: list[Report]) -> None:

@@ -51,7 +51,8 @@ def figures(report: Report) -> list[tuple[str, str]]:
     """(name, text) rows that every fill model is compared by."""
     rows: list[tuple[str, str]] = []
     for account in report.accounts:
-        rows += _account_figures(account, report.in_core)
+        several = f" ({account.currency})" if len(report.accounts) > 1 else ""
+        rows += _account_figures(account, report.in_core, several)
     orders = report.orders
     rows += [
         ("fills", f"{report.fills:,}"),
@@ -70,21 +71,21 @@ def figures(report: Report) -> list[tuple[str, str]]:
     return rows
 
 
-def _account_figures(account: Account, in_core: bool) -> list[tuple[str, str]]:
+def _account_figures(account: Account, in_core: bool, of: str) -> list[tuple[str, str]]:
     risk, currency = account.risk, account.currency
     rows = [
         (f"profit, {currency}", money(account.profit) + (f" ({IN_CORE})" if in_core else "")),
         (f"before fees, {currency}", money(account.profit_before_fees)),
         (f"fees, {currency}", money(account.fees)),
         (f"turnover, {currency}", money(account.turnover)),
-        ("profit of turnover, bps", decimal(account.profit_bps, 3)),
+        (f"profit of turnover, bps{of}", decimal(account.profit_bps, 3)),
         (f"drawdown, {currency}", money(risk.drawdown_max)),
-        ("longest under water", f"{risk.under_water_s:,.1f} s"),
-        (f"Sharpe, {risk.step_s} s steps", decimal(risk.sharpe)),
-        (f"Sortino, {risk.step_s} s steps", decimal(risk.sortino)),
-        ("t value of the profit", decimal(risk.t_value)),
+        (f"longest under water{of}", f"{risk.under_water_s:,.1f} s"),
+        (f"Sharpe, {risk.step_s} s steps{of}", decimal(risk.sharpe)),
+        (f"Sortino, {risk.step_s} s steps{of}", decimal(risk.sortino)),
+        (f"t value of the profit{of}", decimal(risk.t_value)),
     ]
-    rows += [(f"markout {row.horizon_s} s, bps",
+    rows += [(f"markout {row.horizon_s} s, bps{of}",
               f"{row.bps_mean:+.3f} ± {row.bps_error:.3f}" if row.count else NOTHING)
              for row in account.markouts]
     return rows

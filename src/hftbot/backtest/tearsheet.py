@@ -244,8 +244,8 @@ def _latency(main: Report) -> str:
         row.mean_ns, row.p50_ns, row.p90_ns, row.p99_ns, row.max_ns))] for name, row in rows]
     note = f"<p>{escape(IN_CORE)}</p>" if main.in_core else ""
     table = _table(["", "count", "mean", "p50", "p90", "p99", "max"], cells, "figures")
-    return (f"<figure class=below><figcaption><h3>Latency and waiting</h3></figcaption>{table}{note}"
-            "</figure>")
+    return ("<figure class=below><figcaption><h3>Latency and waiting</h3></figcaption>"
+            f"{table}{note}</figure>")
 
 
 def _outcomes(main: Report) -> str:
