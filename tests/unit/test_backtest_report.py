@@ -184,7 +184,7 @@ def test_an_empty_run_has_a_report() -> None:
 
 def test_accounts_are_kept_apart_by_currency() -> None:
     """A linear and an inverse contract do not add up to one number."""
-    linear, inverse = MadeUpRun(1, 50).result, asset(contract="inverse")
+    linear, inverse = MadeUpRun(1, 50).result, asset("ETH/USDT", "inverse")
     both = BacktestResult(strategy="two", assets=(linear.assets[0], inverse),
                           assumptions=assumptions(), samples=Samples(2, S), begin_ns=BEGIN_NS,
                           end_ns=BEGIN_NS + 10 * S)
@@ -193,11 +193,11 @@ def test_accounts_are_kept_apart_by_currency() -> None:
                                                  (100.0, 0, second * -2.0, 0.0, 0.0)])
     report = statistics(both)
     assert [(account.currency, account.profit, account.profit_before_fees)
-            for account in report.accounts] == [("USDT", 6.75, 9.0), ("BTC", 18.0, 18.0)]
+            for account in report.accounts] == [("USDT", 6.75, 9.0), ("ETH", 18.0, 18.0)]
     text = report_text([report])
     names = [name for name, _ in figures(report)]
     assert len(set(names)) == len(names)
-    for name in ("profit, USDT", "profit, BTC", "longest under water (BTC)"):
+    for name in ("profit, USDT", "profit, ETH", "longest under water (ETH)"):
         assert name in text
 
 

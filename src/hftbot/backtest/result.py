@@ -320,9 +320,9 @@ class Samples:
             self.markouts[asset].on_mid(mid, now_ns)
         while len(self.times_ns) >= self.rows_max:
             self._thin()
-        if due:
-            since_ns = now_ns - self.times_ns[0]
-            self._row_due_ns = now_ns - since_ns % self.interval_ns + self.interval_ns
+        kept_ns = self.times_ns[-2 if self._passing else -1]
+        since_ns = kept_ns - self.times_ns[0]
+        self._row_due_ns = kept_ns - since_ns % self.interval_ns + self.interval_ns
         self._plan()
 
     def _thin(self) -> None:
