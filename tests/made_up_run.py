@@ -50,6 +50,8 @@ class MadeUpRun:
         self.mid_ticks = 600_000.0
         self.position = self.order_id = 0
         self.balance = self.fee = self.value = 0.0
+        for _ in range(100):
+            self.result.feed_latency.record(self.rng.randrange(500_000, 3_000_000))
         for step in range(steps):
             self.step(BEGIN_NS + step * STEP_NS)
         self.sample(BEGIN_NS + steps * STEP_NS)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import random
 import statistics
+import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcore.probe.histogram import Histogram
 from hftbot.backtest.fill_chance import FillChance, place_of
 from hftbot.backtest.markouts import HORIZONS_S, rows_of
 from hftbot.backtest.result import (
@@ -24,6 +26,7 @@ from hftbot.backtest.result import (
     Samples,
     SimAsset,
     SimFill,
+    record_feed_latency,
 )
 
 MS = 1_000_000
@@ -278,3 +281,27 @@ def test_a_rise_earns_the_same_in_either_way_of_counting() -> None:
         assert one.equity(balance, 0.25, 5, 125.0) == pytest.approx(gained - 0.25)
         assert one.equity(balance, 0.0, 0, math.nan) == pytest.approx(
             -balance if contract == INVERSE else balance)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(-5, 10**9), st.booleans()),
+                max_size=30))
+def test_feed_latency_is_of_rows_that_both_sides_see(
+        rows: list[tuple[int, int, bool]]) -> None:
+    both, local = 1 << 31 | 1 << 30 | 1, 1 << 30 | 1
+    data = b"".join(struct.pack("<8q", both if seen else local, at, at + took, 0, 0, 0, 0, 0)
+                    for at, took, seen in rows)
+    histogram = Histogram(1 << 47)
+    record_feed_latency(histogram, data)
+    wanted = [max(took, 0) for _, took, seen in rows if seen]
+    assert histogram.count == len(wanted)
+    if wanted:
+        assert histogram.max == pytest.approx(max(wanted), rel=1e-3)
+        assert histogram.min == pytest.approx(min(wanted), rel=1e-3)
+
+
+def test_feed_latency_looks_at_twenty_thousand_rows_or_few_more() -> None:
+    row = struct.pack("<8q", 1 << 31 | 1 << 30 | 1, 5, 12, 0, 0, 0, 0, 0)
+    histogram = Histogram(1 << 47)
+    record_feed_latency(histogram, bytearray(row * 50_000))
+    assert 20_000 <= histogram.count <= 25_000
+    assert histogram.max == 7

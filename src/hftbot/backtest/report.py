@@ -145,6 +145,7 @@ class Report:
     sample_s: float
     accounts: tuple[Account, ...]
     orders: Orders
+    feed_latency: Durations
     inventory: tuple[Inventory, ...]
     denied: dict[str, int]
     refused: dict[str, int]
@@ -182,6 +183,7 @@ def statistics(result: BacktestResult) -> Report:
         cpu_s=result.cpu_s, wall_s=result.wall_s, sample_s=samples.interval_ns / 1e9,
         accounts=tuple(_account(result, currency, mids) for currency in currencies),
         orders=_orders(result.orders, result.fills),
+        feed_latency=durations(result.feed_latency),
         inventory=tuple(inventory(result, index) for index in range(len(result.assets))),
         denied=dict(result.denied), refused=dict(result.refused), notes=tuple(_notes(result)),
         prices=tuple(thinned(samples.times_ns, column, begin_ns) for column in mids),

@@ -62,6 +62,7 @@ def figures(report: Report) -> list[tuple[str, str]]:
         ("lots filled", share(orders.lots_rate if orders.sent else math.nan)),
         ("queue wait p50 / p99", spread(orders.queue_wait)),
         ("round trip p50 / p99", spread(orders.round_trip)),
+        ("feed latency p50 / p99", spread(report.feed_latency)),
     ]
     for held in report.inventory:
         rows += [(f"{held.symbol} at the end", money(held.end)),
@@ -202,4 +203,5 @@ def _object(report: Report, curves: bool) -> dict[str, Any]:
                 del account[name]
         for name in ("queue_wait", "entry", "response", "round_trip"):
             del whole["orders"][name]["cumulative"]
+        del whole["feed_latency"]["cumulative"]
     return whole

@@ -238,8 +238,9 @@ def _calibration(main: Report) -> str:
 def _latency(main: Report) -> str:
     orders = main.orders
     rows: list[tuple[str, Durations]] = [
-        ("to the exchange", orders.entry), ("and back", orders.response),
-        ("round trip", orders.round_trip), ("queue wait", orders.queue_wait)]
+        ("market data to us", main.feed_latency), ("orders to the exchange", orders.entry),
+        ("answers back", orders.response), ("round trip", orders.round_trip),
+        ("queue wait", orders.queue_wait)]
     cells = [[name, f"{row.count:,}", *(duration(ns) if row.count else NOTHING for ns in (
         row.mean_ns, row.p50_ns, row.p90_ns, row.p99_ns, row.max_ns))] for name, row in rows]
     note = f"<p>{escape(IN_CORE)}</p>" if main.in_core else ""
