@@ -305,3 +305,41 @@ def test_feed_latency_looks_at_twenty_thousand_rows_or_few_more() -> None:
     record_feed_latency(histogram, bytearray(row * 50_000))
     assert 20_000 <= histogram.count <= 25_000
     assert histogram.max == 7
+
+
+LIVES = st.lists(st.tuples(
+    st.integers(1, 9),  # lots
+    st.lists(st.tuples(st.integers(1, 50), st.booleans()), max_size=4),  # (ms after, maker)
+    st.sampled_from([CANCELED, EXPIRED, None])), max_size=20)
+
+
+@given(LIVES)
+def test_orders_are_counted_as_a_list_of_all_lives_says(
+        lives: list[tuple[int, list[tuple[int, bool]], str | None]]) -> None:
+    """Each order is accepted 2 ms after it left, then trades one lot at a time, then ends."""
+    tally = OrderTally()
+    waits, ends, executed, lots_done = [], [], 0, 0
+    for order_id, (lots, trades, end) in enumerate(lives):
+        start_ns = order_id * 1000 * MS
+        done = sorted(trades)[:lots]
+        tally.sent(0, order_id, lots, start_ns)
+        tally.answered(0, order_id, start_ns + 2 * MS, start_ns + 3 * MS)
+        for after, maker in done:
+            tally.filled(fill(order_id, 1, start_ns + (2 + after) * MS, maker))
+        if len(done) == lots:
+            tally.ended(0, order_id, FILLED)
+            ends.append(FILLED)
+        elif end is not None:
+            tally.ended(0, order_id, end)
+            ends.append(PARTLY if done else end)
+        waits += [after * MS for after, maker in done[:1] if maker]
+        executed += bool(done)
+        lots_done += len(done)
+    assert tally.outcomes == {name: ends.count(name) for name in OUTCOMES}
+    assert len(tally.live) == len(lives) - len(ends)
+    assert (tally.executed, tally.filled_lots) == (executed, lots_done)
+    assert tally.sent_lots == sum(lots for lots, _, _ in lives)
+    assert tally.queue_wait.count == len(waits)
+    if waits:
+        assert tally.queue_wait.mean() == pytest.approx(statistics.fmean(waits), rel=1e-3)
+        assert tally.queue_wait.max == pytest.approx(max(waits), rel=1e-3)
