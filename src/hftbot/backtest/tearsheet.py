@@ -108,13 +108,12 @@ def _tiles(reports: Sequence[Report], main: Report) -> str:
         f"<span>{escape(under)}</span></div>" for name, value, under in tiles) + "</section>"
 
 
-def _figure(title: str, drawing: str, words: str = "", keys: Iterable[tuple[str, str]] = (),
-            wide: bool = False) -> str:
+def _figure(title: str, drawing: str, words: str = "",
+            keys: Iterable[tuple[str, str]] = ()) -> str:
     legend = "".join(f'<span class="key {style}"><i></i>{escape(label)}</span>'
                      for style, label in keys)
     legend = f'<div class="keys">{legend}</div>' if legend else ""
-    return (f'<figure{" class=wide" if wide else ""}><figcaption><h3>{escape(title)}</h3>{legend}'
-            f"</figcaption>{drawing}" + (f"<p>{escape(words)}</p>" if words else "") + "</figure>")
+    return (f"<figure><figcaption><h3>{escape(title)}</h3>{legend}</figcaption>{drawing}" + (f"<p>{escape(words)}</p>" if words else "") + "</figure>")
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "") -> str:
@@ -134,20 +133,22 @@ def _money_part(reports: Sequence[Report], styles: dict[str, str], main: Report,
     curves = [Curve(report.name, styles[report.name], report.accounts[number].equity)
               for report in sorted(reports, key=lambda report: report is main)
               if number < len(report.accounts)]
-    drawn = [_figure(f"Equity, {currency}", plots.lines(curves, f"Equity in {currency}",
-                                                           zero=True),
-                        "Balance, position at mid and fees paid, since the begin.",
-                        [(styles[report.name], report.name) for report in reports], wide=True)]
-    parts = [Curve("before fees", "second", account.before_fees),
-             Curve("after fees", styles[main.name], account.equity)]
-    drawn.append(_figure(
-        f"With and without fees, {currency}", plots.lines(parts, "Profit before and after fees",
-                                                          zero=True, high=200.0),
-        keys=[(styles[main.name], "after fees"), ("second", "before fees")], wide=True))
+    without = Curve("before fees", "second", account.before_fees)
+    after = Curve("after fees", styles[main.name], account.equity)
     under = Curve("drawdown", "loss", account.drawdown)
-    drawn.append(_figure(f"Drawdown, {currency}",
-                            plots.lines([under], "Drawdown", high=140.0, zero=True, filled=True),
-                            "Below the highest equity so far.", wide=True))
+    drawn = [
+        _figure(f"Equity, {currency}",
+                plots.lines(curves, f"Equity in {currency}", zero=True),
+                "Balance, position at mid and fees paid, since the begin.",
+                [(styles[report.name], report.name) for report in reports]),
+        _figure(f"With and without fees, {currency}",
+                plots.lines([without, after], "Profit before and after fees", zero=True,
+                            high=200.0),
+                keys=[(after.style, after.label), (without.style, without.label)]),
+        _figure(f"Drawdown, {currency}",
+                plots.lines([under], "Drawdown", high=140.0, zero=True, filled=True),
+                "Below the highest equity so far."),
+    ]
     return f"<section><h2>Profit</h2>{''.join(drawn)}</section>"
 
 
@@ -177,14 +178,13 @@ def _asset_part(main: Report, index: int) -> str:
     return (f"<section><h2>{escape(asset.symbol)}</h2>"
             + _figure(f"Price and fills, {asset.quote}",
                       plots.prices(mid, buys, sells, f"Price of {asset.symbol} and our fills"),
-                      words, [("mid", "mid"), ("buy", "our buys"), ("sell", "our sells")],
-                      wide=True)
+                      words, [("mid", "mid"), ("buy", "our buys"), ("sell", "our sells")])
             + _figure(f"Inventory, {asset.base}",
                       plots.lines([held], f"Position in {asset.base}", high=180.0, zero=True,
                                   filled=True),
                       f"At the end {money(row.end)}; most {money(row.long_max)} long, "
                       f"{money(-row.short_max)} short; {money(row.mean_absolute)} on average; "
-                      f"something held {share(row.held_share)} of the time.", wide=True)
+                      f"something held {share(row.held_share)} of the time.")
             + "</section>")
 
 
