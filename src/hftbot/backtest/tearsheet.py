@@ -113,7 +113,8 @@ def _figure(title: str, drawing: str, words: str = "",
     legend = "".join(f'<span class="key {style}"><i></i>{escape(label)}</span>'
                      for style, label in keys)
     legend = f'<div class="keys">{legend}</div>' if legend else ""
-    return (f"<figure><figcaption><h3>{escape(title)}</h3>{legend}</figcaption>{drawing}" + (f"<p>{escape(words)}</p>" if words else "") + "</figure>")
+    return (f"<figure><figcaption><h3>{escape(title)}</h3>{legend}</figcaption>{drawing}"
+            + (f"<p>{escape(words)}</p>" if words else "") + "</figure>")
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "") -> str:
