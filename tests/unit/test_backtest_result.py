@@ -55,10 +55,11 @@ def test_an_order_is_followed_from_sending_to_its_last_lot() -> None:
     # The wait ends with the first execution.
     assert tally.queue_wait.count == 1
     assert tally.queue_wait.max == pytest.approx(7 * MS, rel=1e-3)
-    row = tally.calibration[3]
+    row = tally.calibration[4]
     assert (row.count, row.filled, row.canceled) == (1, 1, 0)
-    assert row.predicted == pytest.approx(math.exp(-1))
-    assert row.squared == pytest.approx((1 - math.exp(-1)) ** 2)
+    first = 0.1 + 0.9 * math.exp(-1)
+    assert row.predicted == pytest.approx(first)
+    assert row.squared == pytest.approx((1 - first) ** 2)
 
 
 @pytest.mark.parametrize("outcome", [CANCELED, EXPIRED])
@@ -132,7 +133,7 @@ def test_calibration_is_what_a_list_of_all_orders_says(
         tally.sent(0, order_id, 1, 0, front, distance)
         tally.answered(0, order_id, 1, 2)
         said.append(chance.predict(place_of(distance), front + 1))
-        chance.learn(place_of(distance), said[-1], end == "fill")
+        chance.learn(place_of(distance), front + 1, said[-1], end == "fill")
         tally.ended(0, order_id, ENDS[end])
     for place, row in enumerate(tally.calibration):
         mine = [(probability, end) for probability, (_, _, end) in zip(said, orders, strict=True)
@@ -151,21 +152,24 @@ def test_a_longer_queue_never_fills_more_likely(first: int, front: int, more: in
                                                 came: list[bool]) -> None:
     chance = FillChance()
     for filled in came:
-        chance.learn(1, chance.predict(1, first + 1), filled)
+        chance.learn(1, first + 1, chance.predict(1, first + 1), filled)
     near, far = chance.predict(1, front), chance.predict(1, front + more)
     assert 0.0 <= far <= near <= 1.0
 
 
-def test_predictions_learn_what_comes_at_each_distance() -> None:
-    """Volume at our price is exponential with mean 50 at the touch, 5 farther off."""
+@pytest.mark.parametrize("through", [0.0, 0.3])
+def test_predictions_learn_what_comes_at_each_distance(through: float) -> None:
+    """Volume at our price is exponential: mean 50 at the touch, 5 farther off; or it is swept."""
     rng, chance = random.Random(4), FillChance()
-    for _ in range(20_000):
+    for _ in range(30_000):
         place, mean = rng.choice([(1, 50.0), (3, 5.0)])
         reach = rng.randrange(1, 60)
-        chance.learn(place, chance.predict(place, reach), rng.expovariate(1 / mean) > reach)
+        filled = rng.random() < through or rng.expovariate(1 / mean) > reach
+        chance.learn(place, reach, chance.predict(place, reach), filled)
     for reach in (5, 20, 40):
-        assert chance.predict(1, reach) == pytest.approx(math.exp(-reach / 50), abs=0.1)
-        assert chance.predict(3, reach) == pytest.approx(math.exp(-reach / 5), abs=0.1)
+        for place, mean in ((1, 50.0), (3, 5.0)):
+            wanted = through + (1 - through) * math.exp(-reach / mean)
+            assert chance.predict(place, reach) == pytest.approx(wanted, abs=0.1)
 
 
 def test_distances_are_told_apart_near_the_best_price() -> None:

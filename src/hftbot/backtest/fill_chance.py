@@ -1,47 +1,55 @@
 """How likely an order fills, learned from the orders of the run that ended before it left.
 
-An order with ``front`` lots before it and a size of ``lots`` fills whole if more than both trade at
-its price while it rests. That volume is taken as exponential, with one mean for each distance from
-the best price. The means are learned: each order that ends moves the mean of its distance by what
-the prediction missed. So nothing of the future is used, and the report's calibration shows how far
-the predictions could be trusted.
+An order with some lots before it fills whole if the price goes through it, or if more than those
+lots and its own trade at its price while it rests. That volume is taken as exponential. Its mean
+and the chance that the price goes through are kept for each distance from the best price, and each
+order that ends moves both by what the prediction missed. So nothing of the future is used, and the
+report's calibration shows how far the predictions could be trusted.
 """
 
 from __future__ import annotations
 
 import math
 
-LEARNING_RATE = 0.05
+LEARNING_RATE = 0.02
+THROUGH_FIRST, THROUGH_MAX = 0.1, 0.99
+LOG_MEAN_MAX = 60.0
 DISTANCES = (-1, 0, 1, 2, 4, 8, 16)
 """Upper ends, in ticks behind the best price, of the distances told apart; -1 improves on it."""
-_LOG_MAX = 60.0
 
 
 class FillChance:
     """Predicts and learns. One for each asset and fill model."""
 
-    __slots__ = ("_log_means",)
+    __slots__ = ("_log_means", "_through")
 
     def __init__(self) -> None:
         self._log_means: list[float | None] = [None] * (len(DISTANCES) + 1)
+        self._through = [THROUGH_FIRST] * (len(DISTANCES) + 1)
 
     def predict(self, place: int, reach_lots: float) -> float:
-        """Probability that the volume while an order rests is above ``reach_lots``, 0 to 1.
+        """Probability that an order fills whole, 0 to 1.
 
         ``place`` is from ``place_of``; ``reach_lots`` what stands before the order, and itself.
-        The first prediction for a distance is 1 / e.
+        The first order of a distance is taken to be as long as the mean.
         """
+        through = self._through[place]
+        return through + (1.0 - through) * self._reached(place, reach_lots)
+
+    def learn(self, place: int, reach_lots: float, predicted: float, filled: bool) -> None:
+        """An order that was predicted so has ended."""
+        missed = filled - predicted
+        reached = self._reached(place, reach_lots)
+        through = self._through[place] + LEARNING_RATE * missed * (1.0 - reached)
+        self._through[place] = min(max(through, 0.0), THROUGH_MAX)
+        log_mean = (self._log_means[place] or 0.0) + LEARNING_RATE * missed
+        self._log_means[place] = min(max(log_mean, -LOG_MEAN_MAX), LOG_MEAN_MAX)
+
+    def _reached(self, place: int, reach_lots: float) -> float:
         log_mean = self._log_means[place]
         if log_mean is None:
             log_mean = self._log_means[place] = math.log(max(reach_lots, 1.0))
         return math.exp(-reach_lots / math.exp(log_mean))
-
-    def learn(self, place: int, predicted: float, filled: bool) -> None:
-        """An order that was predicted so has ended."""
-        log_mean = self._log_means[place]
-        if log_mean is not None:
-            moved = log_mean + LEARNING_RATE * (filled - predicted)
-            self._log_means[place] = min(max(moved, -_LOG_MAX), _LOG_MAX)
 
 
 def place_of(distance_ticks: int) -> int:

@@ -103,7 +103,8 @@ class Orders:
 
     ``fill_rate`` is the share of orders sent that had an execution, ``lots_rate`` executed lots
     over lots sent. ``queue_wait`` covers only orders that did fill as maker: those that waited in
-    vain are not in it.
+    vain are not in it. ``brier`` is the mean squared miss of the predicted fill probabilities,
+    ``brier_of_mean`` what guessing the share of filled orders every time would have had.
     """
 
     sent: int
@@ -122,6 +123,7 @@ class Orders:
     round_trip: Durations
     calibration: tuple[CalibrationBin, ...]
     brier: float
+    brier_of_mean: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,6 +333,7 @@ def durations(histogram: Histogram) -> Durations:
 def _orders(tally: OrderTally, fills: Sequence[SimFill]) -> Orders:
     maker = sum(fill.maker for fill in fills)
     predicted = sum(row.count for row in tally.calibration)
+    hits = sum(row.filled for row in tally.calibration) / max(predicted, 1)
     squared = math.fsum(row.squared for row in tally.calibration)
     return Orders(
         tally.sent_count, tally.cancels, tally.modifies,
@@ -340,7 +343,8 @@ def _orders(tally: OrderTally, fills: Sequence[SimFill]) -> Orders:
         maker, len(fills) - maker, durations(tally.queue_wait), durations(tally.entry),
         durations(tally.response), durations(tally.round_trip),
         tuple(tally.calibration) if predicted else (),
-        squared / predicted if predicted else math.nan)
+        squared / predicted if predicted else math.nan,
+        hits * (1.0 - hits) if predicted else math.nan)
 
 
 def _shown(result: BacktestResult, index: int,

@@ -167,10 +167,16 @@ def _assumption_lines(reports: Sequence[Report]) -> list[str]:
     return lines
 
 
+def brier_text(report: Report) -> str:
+    """How good the predicted fill probabilities were, beside no prediction at all."""
+    return (f"Brier score {report.orders.brier:.4f}; guessing the mean "
+            f"every time has {report.orders.brier_of_mean:.4f}")
+
+
 def _calibration_lines(report: Report) -> list[str]:
     """Predicted fill probability against what came."""
     lines = [f"fill probability, {report.name}: predicted at sending from earlier orders, and "
-             f"what came (Brier score {report.orders.brier:.4f})",
+             f"what came ({brier_text(report)})",
              "  predicted      orders  filled  taken back"]
     lines += [f"  {row.predicted / row.count:>9.3f}  {row.count:>10,}  "
               f"{row.filled / row.count:>6.3f}  {row.canceled / row.count:>10.3f}"

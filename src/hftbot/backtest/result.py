@@ -149,12 +149,13 @@ class LiveOrder:
     """An order of the run that has not ended."""
 
     __slots__ = ("acked_ns", "asked_ns", "filled_lots", "first_fill_ns", "lots", "place",
-                 "probability")
+                 "probability", "reach_lots")
 
     def __init__(self, lots: int, now_ns: int) -> None:
         self.lots = lots
         self.asked_ns = now_ns
         self.place = -1
+        self.reach_lots = 0
         self.probability = 0.0
         self.acked_ns = -1
         self.first_fill_ns = -1
@@ -199,7 +200,8 @@ class OrderTally:
         order = self.live[asset, order_id] = LiveOrder(lots, now_ns)
         if front_lots >= 0:
             order.place = place_of(distance_ticks)
-            order.probability = self._chance(asset).predict(order.place, front_lots + lots)
+            order.reach_lots = front_lots + lots
+            order.probability = self._chance(asset).predict(order.place, order.reach_lots)
 
     def asked(self, asset: int, order_id: int, now_ns: int, lots: int = 0) -> None:
         """A cancel leaves, or with ``lots``, which shall be open afterwards, a modify."""
@@ -252,7 +254,8 @@ class OrderTally:
         self.outcomes[outcome] += 1
         if order.place >= 0 and order.acked_ns >= 0 and outcome != REJECTED:
             self._calibrate(order.probability, outcome)
-            self._chance(asset).learn(order.place, order.probability, outcome == FILLED)
+            self._chance(asset).learn(order.place, order.reach_lots, order.probability,
+                                      outcome == FILLED)
 
     def _chance(self, asset: int) -> FillChance:
         known = self._chances.get(asset)

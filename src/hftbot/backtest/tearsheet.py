@@ -17,6 +17,7 @@ from hftbot.backtest.report import ADVICE, Account, Durations, Report
 from hftbot.backtest.report_text import (
     IN_CORE,
     NOTHING,
+    brier_text,
     chosen,
     cost_line,
     decimal,
@@ -232,8 +233,7 @@ def _calibration(main: Report) -> str:
         "Fill probability: predicted and come", plots.square(points, "Calibration"),
         "Across: predicted when the order left, from the queue before it and the orders that had "
         "ended by then. Up: the share that filled whole; orders that we took back count as not "
-        f"filled. Brier score {main.orders.brier:.4f}; larger "
-        "circles hold more orders.")
+        f"filled. {brier_text(main)}. Larger circles hold more orders.")
 
 
 def _latency(main: Report) -> str:
