@@ -284,7 +284,7 @@ def test_a_message_that_makes_no_sense_is_named_with_its_line(tmp_path, message,
 def test_times_that_are_none_are_refused(tmp_path, when):
     frame = kraken_book("snapshot", [(100.0, 1.0)], [(101.0, 1.0)], 0)
     frame["data"][0]["timestamp"] = when
-    with pytest.raises(DataError, match="line 1: .* is not a time"):
+    with pytest.raises(DataError, match=r"line 1: .* is not a time"):
         open_rows(capture(tmp_path, frame))
 
 

@@ -15,7 +15,6 @@ from hftbot.backtest.dialect_kraken import KrakenDialect
 from hftbot.backtest.dialect_polymarket import PolymarketDialect
 from hftbot.backtest.event_file import refuse
 from hftbot.backtest.event_rows import RowList, Rows, RowStore
-from hftbot.errors import DataError
 
 DIALECTS = (BinanceDialect, KrakenDialect, HyperliquidDialect, PolymarketDialect)
 _SENSELESS = (KeyError, TypeError, ValueError, IndexError, AttributeError)
@@ -102,11 +101,3 @@ class CaptureReader:
                          f"{str(message)[:60]!r}")
 
 
-def is_capture(path: Path) -> bool:
-    """True if the first line is a receive time and a frame. Raises DataError if unreadable."""
-    try:
-        for _ in frames(path):
-            return True
-    except DataError:
-        return False
-    return False

@@ -57,11 +57,11 @@ def open_rows(path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *
               repair: bool = False) -> EventRows:
     """Open recorded events as rows for a replay: one file, or several that continue each other.
 
-    hftbacktest .npy (mapped) and .npz, raw captures of Binance, Kraken v2, Hyperliquid and
-    Polymarket; the format is told by the content. ``symbol`` chooses one of several markets. The
-    grid is the venue's own, else found in the data, unless given. Captures are put in order and
-    their receive times corrected; ``repair`` does the same to arrays. Every row is looked at:
-    raises DataError naming file and row or line.
+    hftbacktest .npy (mapped) and .npz, Parquet, Tardis CSV, raw captures of Binance, Kraken v2,
+    Hyperliquid and Polymarket; the format is told by the content. ``symbol`` chooses one of
+    several markets. The grid is the venue's own, else found in the data, unless given. Captures
+    are put in order and their receive times corrected; ``repair`` does the same to arrays. Every
+    row is looked at: raises DataError naming file and row or line.
     """
     from hftbot.backtest import row_sources
     from hftbot.backtest.event_rows import as_paths

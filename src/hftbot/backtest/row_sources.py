@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from hftbot.backtest import numpy_file
+from hftbot.backtest import numpy_file, parquet_file, tardis
+from hftbot.backtest.capture_lines import lines
 from hftbot.backtest.capture_rows import CaptureReader
 from hftbot.backtest.event_file import refuse
 from hftbot.backtest.event_order import correct_event_order, correct_local_timestamp, unfolded
@@ -15,6 +16,10 @@ from hftbot.backtest.event_rows import CHUNK_ROWS, EventRows, Rows, RowStore, by
 from hftbot.backtest.row_checks import RowChecks
 
 ARRAY = "hftbacktest"
+CAPTURE = "capture"
+PARQUET = "parquet"
+TARDIS = "tardis"
+HEAD_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,12 @@ class Found:
 
 def opened(paths: Sequence[Path], heads: Sequence[bytes], wishes: Wishes) -> EventRows:
     """Read, order and check. ``heads`` are the first bytes of each file. Raises DataError."""
-    kinds = {_format(head) for head in heads}
+    kinds = {_format(path, head) for path, head in zip(paths, heads, strict=True)}
     if len(kinds) > 1:
         raise refuse(paths[0], "", f"files of different formats cannot be joined "
                                    f"({', '.join(sorted(kinds))}); convert them first")
-    found = _arrays(paths, wishes) if kinds == {ARRAY} else _captures(paths, wishes)
+    read = {ARRAY: _arrays, PARQUET: _tables, TARDIS: _columns, CAPTURE: _captures}[kinds.pop()]
+    found = read(paths, wishes)
     checks = RowChecks(wishes.tick_size or found.tick_size, wishes.lot_size or found.lot_size)
     if found.ordered:
         for path, part in zip(paths, found.parts, strict=True):
@@ -68,10 +74,13 @@ def opened(paths: Sequence[Path], heads: Sequence[bytes], wishes: Wishes) -> Eve
         paths=tuple(paths))
 
 
-def _format(head: bytes) -> str:
+def _format(path: Path, head: bytes) -> str:
     if head.startswith((numpy_file.ZIP_MAGIC, numpy_file.NUMPY_MAGIC)):
         return ARRAY
-    return "capture"
+    if head.startswith(parquet_file.MAGIC):
+        return PARQUET
+    first = next(iter(lines(path)), b"")
+    return TARDIS if first.startswith(tardis.START) else CAPTURE
 
 
 def _in_order(found: Found, base_latency_ns: int) -> Rows:
@@ -91,6 +100,24 @@ def _arrays(paths: Sequence[Path], wishes: Wishes) -> Found:
     if wishes.repair:
         parts = [unfolded(rows) for rows in parts]
     return Found(parts, symbol, ARRAY, not wishes.repair, None, None, [])
+
+
+def _tables(paths: Sequence[Path], wishes: Wishes) -> Found:
+    """Parquet that we wrote tells its market and grid; that of others is taken as an array is."""
+    read = [parquet_file.read(path) for path in paths]
+    told = read[0][1]
+    parts = [unfolded(rows) if wishes.repair else rows for rows, _ in read]
+    symbol = wishes.symbol or str(told.get("symbol") or paths[0].name.split(".")[0].upper())
+    notes = told.get("notes", [])
+    return Found(parts, symbol, "parquet", not wishes.repair, parquet_file.step_in(
+        told, "tick_size"), parquet_file.step_in(told, "lot_size"),
+        [str(note) for note in notes] if isinstance(notes, list) else [])
+
+
+def _columns(paths: Sequence[Path], wishes: Wishes) -> Found:
+    reader = tardis.TardisReader(paths, wishes.symbol)
+    rows = reader.rows()
+    return Found([rows], reader.symbol, reader.name, False, None, None, reader.remarks)
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:
