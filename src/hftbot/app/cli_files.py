@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hftbot.app import texts_files
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 Command = Callable[[argparse.Namespace], int]
 Declare = Callable[[Any, str, tuple[str, str, str], Command], argparse.ArgumentParser]
@@ -66,6 +68,7 @@ def _reading(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _step(text: str) -> Decimal:
+    from decimal import Decimal, InvalidOperation
     try:
         step = Decimal(text)
     except InvalidOperation:
