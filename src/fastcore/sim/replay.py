@@ -479,7 +479,7 @@ def in_order(found: list[tuple], count: int) -> list[tuple]:
 
 def last_of(row: tuple) -> int:
     """When the news of a row arrived."""
-    return row[-1]
+    return row[len(row) - 1]
 
 
 def order_fields(home, row: int) -> dict:
