@@ -136,7 +136,7 @@ def test_what_was_bought_is_offered_and_with_leave_more() -> None:
 def test_the_account_s_maker_fee_and_the_edge_are_the_least_half_spread() -> None:
     desk = begin(bitcoin(maker_fee_e6=2_500), levels=1, edge_e6=50)
     assert desk.quotes(Side.BUY)[0].ticks == int(FAIR - BPS * 25.5)
-    with pytest.raises(ConfigError, match=r"must stand 0.255 % away.*Raise it above 25.5"):
+    with pytest.raises(ConfigError, match=r"must stand 0.257 % away.*Raise it above 25.7"):
         begin(bitcoin(maker_fee_e6=2_500), half_spread_max_e6=2_000)
 
 

@@ -33,13 +33,13 @@ class MakerSettings:
         "MAKER_LEVEL_GAP_BPS", number("0.01", "500", "bps", _E6_PER_BPS), "1", "maker",
         "distance from one quote to the next one further out")
     maker_edge_e6: int = key(
-        "MAKER_EDGE_BPS", number("0", "500", "bps", _E6_PER_BPS), "0.5", "maker",
+        "MAKER_EDGE_BPS", number("0", "500", "bps", _E6_PER_BPS), "0.7", "maker",
         "least half spread, on top of the account's maker fee")
     maker_half_spread_max_e6: int = key(
         "MAKER_HALF_SPREAD_MAX_BPS", number("0.01", "1000", "bps", _E6_PER_BPS), "50", "maker",
         "widest half spread that the model may ask for")
     maker_move_e6: int = key(
-        "MAKER_MOVE_BPS", number("0", "500", "bps", _E6_PER_BPS), "1", "maker",
+        "MAKER_MOVE_BPS", number("0", "500", "bps", _E6_PER_BPS), "1.5", "maker",
         "a quote that is off by no more than this stays where it is")
     maker_rest_us: int = key(
         "MAKER_REST_MS", number("0", "600000", "ms", US_PER_MS), "3000", "maker",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from fastcore.market.fair import EwmaVolatility
 from hftbot.signal.arrivals import Arrivals
-from hftbot.strategy.order_size import least_lots, value_limit
+from hftbot.strategy.order_size import value_limit
 from hftbot.strategy.quote_model import QuoteModel, Widths
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import Side
@@ -78,9 +78,9 @@ class MakerMarket:
     ``held`` is the position in lots, as the strategy last read it from its desk.
     """
 
-    __slots__ = ("arrivals", "ask", "ask_lots", "bid", "bid_lots", "fair", "first_us", "held",
-                 "instrument", "inventory_limit", "model", "order_limit", "quotes", "sampled_us",
-                 "short", "target_limit", "volatility", "widths")
+    __slots__ = ("_cost_least", "arrivals", "ask", "ask_lots", "bid", "bid_lots", "fair",
+                 "first_us", "held", "instrument", "inventory_limit", "model", "order_limit",
+                 "quotes", "sampled_us", "short", "target_limit", "volatility", "widths")
 
     def __init__(self, instrument: Instrument, model: QuoteModel, arrivals: Arrivals,
                  memory_us: int, levels: int, sizes: tuple[Decimal, Decimal, Decimal],
@@ -94,6 +94,7 @@ class MakerMarket:
         # Values as ticks times lots: of one order, of the largest position, of the target.
         self.order_limit, self.inventory_limit, self.target_limit = (
             value_limit(instrument, value) for value in sizes)
+        self._cost_least = value_limit(instrument, instrument.cost_min, up=True)
         self.short = short
         self.bid = self.ask = self.bid_lots = self.ask_lots = 0
         self.held = 0
@@ -132,6 +133,10 @@ class MakerMarket:
     def order_lots(self) -> int:
         """The size of one quote."""
         return self.order_limit // self.bid
+
+    def least_lots(self, ticks: int) -> int:
+        """The fewest lots that the venue takes at this price: by size and by value."""
+        return max(self.instrument.lots_min, 1, -(-self._cost_least // ticks))
 
     def leaning(self) -> float:
         """The inventory in orders, counted from the target."""
@@ -176,7 +181,7 @@ class MakerMarket:
         lots = min(wish.lots, self.room(quote.side) - others)
         if lots == wish.lots:
             return wish
-        return Wanted(wish.ticks, lots) if lots >= least_lots(self.instrument, wish.ticks) \
+        return Wanted(wish.ticks, lots) if lots >= self.least_lots(wish.ticks) \
             else NOTHING
 
     def _lots(self, ticks: int, room: int, *, whole: bool) -> int:
@@ -186,7 +191,7 @@ class MakerMarket:
         """
         if ticks < 1 or room < 1:
             return 0
-        least = least_lots(self.instrument, ticks)
+        least = self.least_lots(ticks)
         lots = min(self.order_lots(), room)
         if whole and room - lots < least:
             lots = room

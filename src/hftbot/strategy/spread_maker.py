@@ -64,8 +64,8 @@ class SpreadMaker(Strategy):
 
     def __init__(self, *, order_usd: Decimal = Decimal(50), model: str = "glft",
                  risk: float = 0.05, horizon_s: float = 5.0, levels: int = 2,
-                 level_gap_e6: int = 100, edge_e6: int = 50, half_spread_max_e6: int = 5_000,
-                 move_e6: int = 100, rest_us: int = 3_000_000,
+                 level_gap_e6: int = 100, edge_e6: int = 70, half_spread_max_e6: int = 5_000,
+                 move_e6: int = 150, rest_us: int = 3_000_000,
                  inventory_usd: Decimal = Decimal(500), target_usd: Decimal = Decimal(0),
                  short: bool = False, measure: bool = True, arrivals_per_s: float = 1.0,
                  arrival_depth_bps: float = 1.0, memory_us: int = 60_000_000) -> None:
