@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import pathlib
-import subprocess
-import sys
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
 
+from embedded_exchange import LiveEngine, serving
 from hftbot.errors import ConfigError, HftbotError
 from hftbot.execution import (
     HFTExecution,
@@ -23,7 +19,6 @@ from hftbot.execution import (
     create_hft_engine,
 )
 
-SOURCES = pathlib.Path(__file__).resolve().parents[1] / "src"
 SYMBOL = "BTCUSDT"
 BOOK = {"bids": [[50000, 10.0], [49999, 5.0]], "asks": [[50001, 8.0], [50002, 12.0]]}
 
@@ -325,46 +320,16 @@ def _order(price: float) -> Any:
     return HFTOrder("x", SYMBOL, "buy", "limit", price, 1.0)
 
 
-class Live:
-    """One engine on one embedded exchange, on a loop that the tests share."""
-
-    def __init__(self, url: str) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.engine = create_hft_engine(url)
-        self.url = url
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return self.loop.run_until_complete(work)
-
-    def close(self) -> None:
-        self.run(self.engine.close())
-        self.loop.close()
-
-
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    folder = tmp_path_factory.mktemp("execution")
-    with subprocess.Popen(
-            [sys.executable, "-m", "hftbot", "exchange", "--json", "--state", str(folder),
-             "--seed", "7", "--with-bot", "--linger", "0", "--set", "KRAKEN_TIER=off",
-             "--set", "SYMBOLS=BTC/USD,ETH/USD", "--set", "SIM_BALANCE_USD=1000000000",
-             *(f"--set=SIM_{name}_US=0" for name in ("NETWORK", "NETWORK_JITTER", "ENGINE",
-                                                     "ENGINE_JITTER"))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(SOURCES)}) as process:
-        assert process.stdout is not None
-        json.loads(process.stdout.readline())
-        facts = json.loads((folder / "exchange" / "endpoint.json").read_text())
-        found = Live(facts["rest_url"])
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveEngine]:
+    with serving(tmp_path_factory.mktemp("execution")) as facts, LiveEngine(facts) as found:
         yield found
-        found.close()
-        process.terminate()
 
 
 class TestIntegration:
     """The live engine: the embedded exchange over real sockets, the session of ``hftbot run``."""
 
-    def test_a_market_order_trades_and_is_measured(self, live: Live) -> None:
+    def test_a_market_order_trades_and_is_measured(self, live: LiveEngine) -> None:
         execution = live.run(live.engine.execute_order("BTC/USD", "buy", "market", None, 0.5))
         assert (execution.status, execution.executed_quantity) == ("filled", 0.5)
         assert execution.executed_price > 0
@@ -374,13 +339,13 @@ class TestIntegration:
         assert 0 < latency["min_ns"] <= latency["avg_ns"] <= latency["max_ns"]
         assert live.engine.get_performance_stats()["remark"] == ""
 
-    def test_another_currencys_symbol_is_aliased_and_says_so(self, live: Live) -> None:
+    def test_another_currencys_symbol_is_aliased_and_says_so(self, live: LiveEngine) -> None:
         execution = live.run(live.engine.execute_order("BTCUSDT", "buy", "market", None, 0.01))
         assert (execution.symbol, execution.status) == ("BTCUSDT", "filled")
         assert live.engine.notes.count(
             "BTCUSDT is traded as BTC/USD: prices are in USD, not USDT") == 1
 
-    def test_a_limit_rests_until_it_is_cancelled(self, live: Live) -> None:
+    def test_a_limit_rests_until_it_is_cancelled(self, live: LiveEngine) -> None:
         async def work() -> None:
             execution = await live.engine.execute_order(
                 "BTC/USD", "buy", "limit", 50000, 1.0, timeout_s=0.05)
@@ -392,7 +357,7 @@ class TestIntegration:
             assert execution.status == "cancelled"
         live.run(work())
 
-    def test_many_at_once_all_end(self, live: Live) -> None:
+    def test_many_at_once_all_end(self, live: LiveEngine) -> None:
         async def work() -> list[HFTExecution]:
             return await asyncio.gather(*(
                 live.engine.execute_order("ETH/USD", "buy", "market", None, 0.01)
@@ -401,7 +366,7 @@ class TestIntegration:
         assert [execution.status for execution in executions] == ["filled"] * 40
         assert len({execution.order_id for execution in executions}) == 40
 
-    def test_cancel_all_of_one_symbol(self, live: Live) -> None:
+    def test_cancel_all_of_one_symbol(self, live: LiveEngine) -> None:
         async def work() -> None:
             for symbol in ("BTC/USD", "ETH/USD"):
                 await live.engine.execute_order(symbol, "buy", "limit", 2000, 0.1,
@@ -412,7 +377,7 @@ class TestIntegration:
             assert not live.engine.active_orders
         live.run(work())
 
-    def test_a_strategy_hears_the_market_and_trades(self, live: Live) -> None:
+    def test_a_strategy_hears_the_market_and_trades(self, live: LiveEngine) -> None:
         class Taker(HFTStrategy):
             """Buys at the first tick of each symbol."""
 
@@ -454,7 +419,7 @@ class TestIntegration:
         assert {execution.status for execution in strategy.bought.values()} == {"filled"}
         assert (strategy.running, strategy.failure) == (False, None)
 
-    def test_a_strategy_that_raises_is_stopped_and_named(self, live: Live) -> None:
+    def test_a_strategy_that_raises_is_stopped_and_named(self, live: LiveEngine) -> None:
         class Broken(HFTStrategy):
             async def on_order_book_update(self, symbol: str, order_book: Any) -> None:
                 raise KeyError("planted")
@@ -469,14 +434,14 @@ class TestIntegration:
         assert isinstance(strategy.failure, KeyError)
         assert any("strategy Broken stopped" in note for note in live.engine.notes)
 
-    def test_a_symbol_that_is_not_traded_is_refused(self, live: Live) -> None:
+    def test_a_symbol_that_is_not_traded_is_refused(self, live: LiveEngine) -> None:
         with pytest.raises(ConfigError, match="this engine trades BTC/USD, ETH/USD"):
             live.run(live.engine.execute_order("SOL/USD", "buy", "limit", 100, 1.0))
 
-    def test_one_engine_belongs_to_one_loop(self, live: Live) -> None:
+    def test_one_engine_belongs_to_one_loop(self, live: LiveEngine) -> None:
         with pytest.raises(HftbotError, match="another event loop"):
             asyncio.run(live.engine.execute_order("BTC/USD", "buy", "market", None, 0.01))
 
-    def test_only_a_backtest_is_fed(self, live: Live) -> None:
+    def test_only_a_backtest_is_fed(self, live: LiveEngine) -> None:
         with pytest.raises(ConfigError, match="a live market feeds itself"):
             live.run(live.engine.feed_order_book("BTC/USD", BOOK))

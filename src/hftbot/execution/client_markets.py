@@ -15,6 +15,8 @@ from hftbot.words.instrument import Instrument
 
 DECIMAL_PLACES, TICK_SIZE = 2, 4
 TETHER_SYMBOLS = ("BTC/USDT", "ETH/USDT")
+PUBLIC = frozenset(("load_markets", "fetch_order_book", "fetch_trades", "watch_order_book",
+                    "watch_trades"))
 # Of these the outcome is not known; any other error of the client is the venue's no.
 UNSURE = frozenset(("NetworkError", "OperationFailed"))
 SURE = frozenset(("RateLimitExceeded", "OnMaintenance", "InvalidNonce"))
@@ -23,19 +25,24 @@ SURE = frozenset(("RateLimitExceeded", "OnMaintenance", "InvalidNonce"))
 class Client:
     """A ccxt object of any of its three kinds, called in the same way.
 
-    The methods of ``ccxt.async_support`` and ``ccxt.pro`` are awaited, those of plain ccxt run one
-    after the other in a thread of their own.
+    The methods of ``ccxt.async_support`` and ``ccxt.pro`` are awaited, those of plain ccxt run in a
+    thread of their own. Calls that are signed go one after the other: their nonces must rise.
     """
 
     def __init__(self, client: Any) -> None:
         self.client = client
+        self._awaited = inspect.iscoroutinefunction(getattr(client, "fetch_order_book", None))
         self._thread: ThreadPoolExecutor | None = None
+        self._signed = asyncio.Lock()
 
     async def call(self, method: str, *words: Any) -> Any:
         """Call a method. Raises what ccxt raises."""
         function: Callable[..., Any] = getattr(self.client, method)
-        if inspect.iscoroutinefunction(function):
-            return await function(*words)
+        if self._awaited:
+            if method in PUBLIC:
+                return await function(*words)
+            async with self._signed:
+                return await function(*words)
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "ccxt")
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *words)
@@ -43,8 +50,7 @@ class Client:
     @property
     def pushes_books(self) -> bool:
         """Whether it hears books over a socket (ccxt.pro)."""
-        return bool(getattr(self.client, "has", {}).get("watchOrderBook")
-                    and inspect.iscoroutinefunction(getattr(self.client, "watch_order_book", None)))
+        return self._awaited and bool(getattr(self.client, "has", {}).get("watchOrderBook"))
 
     @property
     def pushes_trades(self) -> bool:

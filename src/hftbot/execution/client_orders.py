@@ -14,6 +14,7 @@ from hftbot.execution.client_markets import Client, explained, unsure
 from hftbot.live.world import World
 from hftbot.words.events import (
     E10,
+    BalanceSeen,
     CancelRejected,
     OrderAcked,
     OrderDone,
@@ -24,7 +25,7 @@ from hftbot.words.events import (
 from hftbot.words.instrument import Instrument
 from hftbot.words.order import OrderState, Tif
 
-ASK_S, ASK_S_MAX = 0.05, 1.0
+ASK_S, ASK_S_MAX = 0.02, 1.0
 LOOKS_MAX = 10
 TRADES_LOOKS = 3
 ENDS = {"closed": OrderState.FILLED, "canceled": OrderState.CANCELED,
@@ -231,9 +232,18 @@ class ClientOrders:
                maker: bool) -> None:
         grid = order.grid
         order.filled_lots += lots
+        self._move_balances(grid, -1 if order.side else 1, grid.qty(lots), price, fee)
         self._tell(OrderFilled(order.client_id, order.venue_id, fill_id, grid.index, order.side,
                                round(price / grid.tick_size), lots, round(fee * E10), maker,
                                self._now_us()))
+
+    def _move_balances(self, grid: Instrument, sign: int, amount: float, price: float,
+                       fee: float) -> None:
+        """What the fill changed on the account, until the venue tells its balances."""
+        known = self._world.ledger.balances_e10
+        for asset, moved in ((grid.base, sign * amount), (grid.quote, -sign * amount * price - fee)):
+            if asset in known:
+                self._tell(BalanceSeen(asset, known[asset] + round(moved * E10), self._now_us()))
 
     def _limit(self, order: Followed) -> float:
         table = self._world.table

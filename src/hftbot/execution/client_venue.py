@@ -35,6 +35,8 @@ from hftbot.words.secret import Secret
 
 POLL_S = 0.5
 CLOSE_S = 10.0
+# A book that was told over a socket so long ago is asked for.
+FRESH_NS = 1_000_000_000
 # The venue's own counters are the client's business.
 ALWAYS = {"KRAKEN_TIER": "off"}
 NO_TOKEN = Secret("sent by another client")
@@ -59,6 +61,7 @@ class ClientVenue:
         self._orders: ClientOrders | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._watching = False
+        self._heard_ns: dict[int, int] = {}
         self._asking_balance = False
         self._ends = contextlib.AsyncExitStack()
 
@@ -145,11 +148,11 @@ class ClientVenue:
         return self._markets[found], remark
 
     async def freshen(self, market: Market, order_book: Mapping[str, Any] | None) -> None:
-        """Ask for the book, unless it is heard over a socket anyway."""
+        """Ask for the book, unless a socket told it a moment ago."""
         if self._world is None:
             raise HftbotError("the engine is closed")
-        if not (self._watching and self._client.pushes_books
-                and market.book.trust == BookTrust.TRUSTED):
+        heard_ns = self._clock.mono_ns() - self._heard_ns.get(market.index, 0)
+        if not (self._watching and self._client.pushes_books and heard_ns < FRESH_NS):
             self._show(market, await self._asked("fetch_order_book", market.symbol))
         market.world.refresh_limits()
 
@@ -163,7 +166,7 @@ class ClientVenue:
                             round(float(level[1]) / grid.lot_size))
         both = book.has_bid() and book.has_ask() and not book.crossed()
         book.trust = int(BookTrust.TRUSTED if both else BookTrust.SUSPECT)
-        now_ns = self._clock.mono_ns()
+        now_ns = self._heard_ns[market.index] = self._clock.mono_ns()
         market.world.link_seen(now_ns)
         market.world.engine.on_market(market.index, EVENT_BOOK | EVENT_TOP, (), now_ns)
 
