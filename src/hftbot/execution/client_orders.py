@@ -241,7 +241,8 @@ class ClientOrders:
                        fee: float) -> None:
         """What the fill changed on the account, until the venue tells its balances."""
         known = self._world.ledger.balances_e10
-        for asset, moved in ((grid.base, sign * amount), (grid.quote, -sign * amount * price - fee)):
+        paid = sign * amount * price + fee
+        for asset, moved in ((grid.base, sign * amount), (grid.quote, -paid)):
             if asset in known:
                 self._tell(BalanceSeen(asset, known[asset] + round(moved * E10), self._now_us()))
 

@@ -31,10 +31,11 @@ from hftbot.store.state_dir import StateDir
 from hftbot.words.events import E10, BalanceSeen
 from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust
+from hftbot.words.order import OrderState
 from hftbot.words.secret import Secret
 
 POLL_S = 0.5
-CLOSE_S = 10.0
+CLOSE_S, CLOSE_LOOK_S = 10.0, 0.02
 # A book that was told over a socket so long ago is asked for.
 FRESH_NS = 1_000_000_000
 # The venue's own counters are the client's business.
@@ -126,13 +127,13 @@ class ClientVenue:
         if world is not None:
             world.engine.stop()
             world.engine.cancel_everything()
-            for _ in range(int(CLOSE_S / POLL_S)):
-                left = world.engine.open_client_ids()
-                if not left:
+            for _ in range(int(CLOSE_S / CLOSE_LOOK_S)):
+                if not _expected(world):
                     break
-                await asyncio.sleep(POLL_S / 5)
-            else:
-                self._say(f"{len(left)} orders may still be open at the venue: look there")
+                await asyncio.sleep(CLOSE_LOOK_S)
+            left = len(world.engine.open_client_ids())
+            if left:
+                self._say(f"orders that may still be open at the venue: {left}; look there")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -263,6 +264,13 @@ class ClientVenue:
         world.engine.on_events([
             BalanceSeen(asset, int(float(told.get(asset) or 0) * E10), now_us)
             for asset in sorted(assets)])
+
+
+def _expected(world: World) -> list[int]:
+    """Orders whose end will be told: one in doubt may never be."""
+    table = world.table
+    return [client_id for client_id in world.engine.open_client_ids()
+            if table.state(table.find(client_id)) != OrderState.DOUBT]
 
 
 def _fingerprint(client: Any) -> str:
