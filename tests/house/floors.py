@@ -74,6 +74,7 @@ KEPT_TO: dict[str, tuple[str, ...]] = {
     "aiohttp": ("hftbot.wire", "hftbot.exchange", "hftbot.app"),
     "sqlite3": ("hftbot.store", "hftbot.watch", "hftbot.app"),
     "numpy": ("hftbot.backtest", "hftbot.app"),
+    "pyarrow": ("hftbot.backtest",),
     "ccxt": ("hftbot.app",),
     "rich": ("hftbot.watch",),
     "keyring": ("hftbot.app",),

@@ -14,6 +14,7 @@ from hftbot.words.ports import Strategy
 
 if TYPE_CHECKING:
     from hftbot.strategy.micro_scalper import MicroScalper
+    from hftbot.strategy.spread_maker import SpreadMaker
 
 DAY_US = 86_400_000_000
 
@@ -25,6 +26,8 @@ def build_strategy(settings: Settings, database: Path | None = None) -> Strategy
     that the scalper opened today count towards its pace. Raises ConfigError.
     """
     found = load(settings.strategy)
+    if settings.strategy.strip() == "spread_maker":
+        return _spread_maker(settings)
     if settings.strategy.strip() in BUILT_IN:
         scalper = _micro_scalper(settings)
         if database is not None:
@@ -63,3 +66,25 @@ def _micro_scalper(settings: Settings) -> MicroScalper:
                   "imbalance_min_e6": settings.momentum_imbalance_min_e6,
                   "flow_us": settings.momentum_flow_us,
                   "warm_up_us": settings.momentum_warm_up_us})
+
+
+def _spread_maker(settings: Settings) -> SpreadMaker:
+    from hftbot.strategy.spread_maker import SpreadMaker
+    if settings.order_size_pct_e6:
+        raise ConfigError("ORDER_SIZE_PCT: the spread maker's quotes have the fixed value "
+                          "ORDER_SIZE_USD; set ORDER_SIZE_PCT=0")
+    if settings.maker_inventory_usd > settings.position_usd_max:
+        raise ConfigError(f"MAKER_INVENTORY_USD={settings.maker_inventory_usd} is above "
+                          f"POSITION_USD_MAX={settings.position_usd_max}: the guard would deny "
+                          "the last quotes. Lower the one or raise the other")
+    return SpreadMaker(
+        order_usd=settings.order_size_usd, model=settings.maker_model,
+        risk=settings.maker_risk_e6 / 1e6, horizon_s=settings.maker_horizon_us / 1e6,
+        levels=settings.maker_levels, level_gap_e6=settings.maker_level_gap_e6,
+        edge_e6=settings.maker_edge_e6, half_spread_max_e6=settings.maker_half_spread_max_e6,
+        move_e6=settings.maker_move_e6, rest_us=settings.maker_rest_us,
+        inventory_usd=settings.maker_inventory_usd, target_usd=settings.maker_target_usd,
+        short=settings.maker_short, measure=settings.maker_measure,
+        arrivals_per_s=settings.maker_arrivals_e6 / 1e6,
+        arrival_depth_bps=settings.maker_arrival_depth_e6 / 100,
+        memory_us=settings.maker_memory_us)

@@ -14,7 +14,8 @@ from types import ModuleType
 from hftbot.errors import ConfigError
 from hftbot.words.ports import Strategy
 
-BUILT_IN = {"micro_scalper": ("hftbot.strategy.micro_scalper", "MicroScalper")}
+BUILT_IN = {"micro_scalper": ("hftbot.strategy.micro_scalper", "MicroScalper"),
+            "spread_maker": ("hftbot.strategy.spread_maker", "SpreadMaker")}
 
 
 def load(spec: str) -> type[Strategy]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hftbot.backtest.event_file import (
     CLEAR,
@@ -19,7 +21,14 @@ from hftbot.backtest.event_file import (
 )
 from hftbot.backtest.raw_capture import CaptureEvents
 
-__all__ = ["CLEAR", "DEPTH", "KIND_NAMES", "SNAPSHOT", "TRADE", "EventFile", "Row", "open_events"]
+if TYPE_CHECKING:
+    from hftbot.backtest.event_rows import EventRows
+
+__all__ = ["BASE_LATENCY_NS", "CLEAR", "DEPTH", "KIND_NAMES", "SNAPSHOT", "TRADE", "EventFile",
+           "Row", "open_events", "open_rows"]
+
+BASE_LATENCY_NS = 1_000_000
+"""What the fastest message is taken to have travelled where the two clocks disagree."""
 
 _ZIP = b"PK\x03\x04"
 _NUMPY = b"\x93NUMPY"
@@ -40,6 +49,28 @@ def open_events(path: str | os.PathLike[str], *, tick_size: Decimal | None = Non
         from hftbot.backtest.npz import ArrayEvents
         return ArrayEvents(where, tick_size, lot_size)
     return CaptureEvents(where, tick_size, lot_size)
+
+
+def open_rows(path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *,
+              symbol: str | None = None, tick_size: Decimal | None = None,
+              lot_size: Decimal | None = None, base_latency_ns: int = BASE_LATENCY_NS,
+              repair: bool = False) -> EventRows:
+    """Open recorded events as rows for a replay: one file, or several that continue each other.
+
+    hftbacktest .npy (mapped) and .npz, Parquet, Tardis CSV, raw captures of Binance, Kraken v2,
+    Hyperliquid and Polymarket; the format is told by the content. ``symbol`` chooses one of
+    several markets. The grid is the venue's own, else found in the data, unless given. Captures
+    are put in order and their receive times corrected; ``repair`` does the same to arrays. Every
+    row is looked at: raises DataError naming file and row or line.
+    """
+    from hftbot.backtest import row_sources
+    from hftbot.backtest.event_rows import as_paths
+    paths = as_paths(path)
+    if not paths:
+        raise refuse(Path("-"), "", "no file was given")
+    heads = [_head(each) for each in paths]
+    return row_sources.opened(paths, heads, row_sources.Wishes(
+        symbol, tick_size, lot_size, base_latency_ns, repair))
 
 
 def _head(path: Path) -> bytes:

@@ -42,7 +42,18 @@ MICRO_SCALPER = MappingProxyType({
     "BREAKER_COOLDOWN_S": "300",
 })
 
-PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType({"micro_scalper": MICRO_SCALPER})
+# A maker sends more messages than a taker and is filled by many small orders: its limits count
+# that, and the size of one quote is small beside the inventory, so that the quotes can lean.
+SPREAD_MAKER = MappingProxyType({
+    "ORDER_SIZE_USD": "50",
+    "MAX_ORDERS_PER_MIN": "200",
+    "FILLS_IN_ROW_MAX": "200",
+    "BOOK_SILENCE_MS": "2000",
+    "LOSS_USD_DAY_MAX": "25",
+})
+
+PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType({
+    "micro_scalper": MICRO_SCALPER, "spread_maker": SPREAD_MAKER})
 
 # The fee_free_scalping section of the older config.json: its names, our names, and the factor
 # between them (it gives ratios where our keys are percent).

@@ -9,10 +9,11 @@ from decimal import Decimal
 
 from hftbot.config.key import E6, E6_PER_PCT, US_PER_MS, US_PER_S, key, number, usd
 from hftbot.config.kinds import Choice, Flag
+from hftbot.config.schema_maker import MakerSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StrategySettings:
+class StrategySettings(MakerSettings):
     """The group ``strategy`` of the settings; units as in schema.Settings."""
 
     order_size_usd: Decimal = key(

@@ -1,0 +1,95 @@
+"""The commands about recorded market data: convert, replay."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hftbot.app import texts_files
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+Command = Callable[[argparse.Namespace], int]
+Declare = Callable[[Any, str, tuple[str, str, str], Command], argparse.ArgumentParser]
+
+
+def add(commands: Any, declare: Declare) -> None:
+    """Declare them. ``declare`` makes one parser."""
+    convert = declare(commands, "convert", texts_files.CONVERT, command_convert)
+    convert.add_argument("inputs", metavar="IN", nargs="+", help="one file, or several in order")
+    convert.add_argument("output", metavar="OUT", help="name.npy, name.npz or name.parquet")
+    convert.add_argument("--repair", action="store_true",
+                         help="put the rows of an array in order, and its receive times right")
+    convert.add_argument("--force", action="store_true", help="replace OUT if it is there")
+    convert.add_argument("--strict", action="store_true",
+                         help="exit code 1 if anything is odd (gaps, a crossed book, ...)")
+    convert.add_argument("--order-latency", action="store_true",
+                         help="write rows of order latency; IN is a state directory or a feed")
+    convert.add_argument("--times", metavar="N", type=_positive, default=1.0,
+                         help="with --order-latency and a feed: N times its latency (default 1)")
+    replay = declare(commands, "replay", texts_files.REPLAY, command_replay)
+    replay.add_argument("inputs", metavar="FILE", nargs="+", help="one file, or several in order")
+    replay.add_argument("--every", metavar="S", type=_positive,
+                        help="market seconds from line to line (default: twenty lines in all)")
+    replay.add_argument("--speed", metavar="N", type=_positive,
+                        help="N times as fast as it happened (default: as fast as it goes)")
+    for parser in (convert, replay):
+        parser.add_argument("--symbol", metavar="NAME", help="the market, if there are several")
+        parser.add_argument("--tick", metavar="STEP", type=_step, help="the price step")
+        parser.add_argument("--lot", metavar="STEP", type=_step, help="the size step")
+        parser.add_argument("--base-latency", metavar="MS", type=_not_negative, default=1.0,
+                            help="where the clocks of sender and receiver disagree, the fastest "
+                                 "message took so long (default 1)")
+        parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def command_convert(options: argparse.Namespace) -> int:
+    """``hftbot convert``"""
+    from hftbot.app import converting
+    return converting.convert(converting.ConvertOptions(
+        output=options.output, repair=options.repair, force=options.force, strict=options.strict,
+        order_latency=options.order_latency, times=options.times, json=options.json,
+        **_reading(options)))
+
+
+def command_replay(options: argparse.Namespace) -> int:
+    """``hftbot replay``"""
+    from hftbot.app import replaying
+    return replaying.replay(replaying.ReplayOptions(
+        every_s=options.every, speed=options.speed, json=options.json, **_reading(options)))
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    return {"inputs": tuple(options.inputs), "symbol": options.symbol, "tick_size": options.tick,
+            "lot_size": options.lot, "base_latency_ns": round(options.base_latency * 1e6)}
+
+
+def _step(text: str) -> Decimal:
+    from decimal import Decimal, InvalidOperation
+    try:
+        step = Decimal(text)
+    except InvalidOperation:
+        step = Decimal(0)
+    if not (step.is_finite() and Decimal("1e-12") <= step <= Decimal("1e9")):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a step such as 0.01")
+    return step
+
+
+def _not_negative(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not (math.isfinite(number) and 0 <= number <= 1e9):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number from 0 to 1e9")
+    return number
+
+
+def _positive(text: str) -> float:
+    number = _not_negative(text)
+    if not number:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number above 0")
+    return number

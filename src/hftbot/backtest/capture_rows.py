@@ -1,0 +1,103 @@
+"""Raw captures of any known venue as rows of events, in the order of receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from hftbot.backtest.capture_lines import frames, reason
+from hftbot.backtest.dialect import Dialect
+from hftbot.backtest.dialect_binance import BinanceDialect
+from hftbot.backtest.dialect_hyperliquid import HyperliquidDialect
+from hftbot.backtest.dialect_kraken import KrakenDialect
+from hftbot.backtest.dialect_polymarket import PolymarketDialect
+from hftbot.backtest.event_file import refuse
+from hftbot.backtest.event_rows import RowList, Rows, RowStore
+
+DIALECTS = (BinanceDialect, KrakenDialect, HyperliquidDialect, PolymarketDialect)
+_SENSELESS = (KeyError, TypeError, ValueError, IndexError, AttributeError)
+
+
+class CaptureReader:
+    """Reads captures one after the other as one stream; ``rows`` gives what they hold.
+
+    The files continue each other, so only the first needs the beginning of the book. Afterwards
+    ``dialect`` tells the market, its grid if the venue told it, and what was odd.
+    """
+
+    def __init__(self, paths: Sequence[Path], symbol: str | None = None) -> None:
+        self.paths = tuple(paths)
+        self.symbol = symbol
+        self.dialect: Dialect | None = None
+        self.gap_at = self.unequal_at = ""
+        self._list = RowList(RowStore())
+
+    def rows(self) -> Rows:
+        """All rows. Raises DataError naming file and line."""
+        for path in self.paths:
+            self._file(path)
+        self._list.flush()
+        rows = self._list.store.finished()
+        if self.dialect is None:
+            raise refuse(self.paths[0], "", "it holds no message of Binance, Kraken, Hyperliquid "
+                                            "or Polymarket")
+        if not len(rows):
+            seen = ", ".join(sorted(self.dialect.markets)[:8]) or "none"
+            raise refuse(self.paths[0], "", "no book to start from was found in it"
+                         + (f" for {self.symbol}" if self.symbol else "")
+                         + f" (markets seen: {seen}); a capture that continues another one is "
+                         "read together with it")
+        return rows
+
+    def given(self) -> tuple[Decimal | None, Decimal | None]:
+        """Tick and lot if the venue's own messages told them."""
+        dialect = self.dialect
+        if dialect is None or not dialect.tick_text:
+            return None, None
+        try:
+            tick, lot = Decimal(dialect.tick_text), Decimal(dialect.lot_text)
+        except InvalidOperation:
+            return None, None
+        return (tick, lot) if tick > 0 and lot > 0 else (None, None)
+
+    def notes(self) -> list[str]:
+        """What is missing or was compared, in sentences."""
+        dialect = self.dialect
+        if dialect is None:
+            return []
+        told = []
+        if dialect.gaps:
+            told.append(f"{dialect.gaps} gaps: messages are missing (first at {self.gap_at})")
+        if dialect.unequal:
+            told.append(f"{dialect.unequal} of {dialect.checked} books compared differ from what "
+                        f"the venue told (first at {self.unequal_at})")
+        elif dialect.checked:
+            told.append(f"{dialect.checked} books compared with what the venue told, all equal")
+        return told + dialect.remarks
+
+    def _file(self, path: Path) -> None:
+        for line_number, recv_ns, message in frames(path, b'@bookTicker"'):
+            dialect = self.dialect
+            try:
+                if dialect is None:
+                    dialect = self.dialect = self._dialect_of(message)
+                gaps, unequal = dialect.gaps, dialect.unequal
+                dialect.recv_ns = recv_ns
+                dialect.take(message)
+            except _SENSELESS as error:
+                raise refuse(path, f"line {line_number}", reason(error)) from error
+            if dialect.gaps > gaps and not self.gap_at:
+                self.gap_at = f"{path}: line {line_number}"
+            if dialect.unequal > unequal and not self.unequal_at:
+                self.unequal_at = f"{path}: line {line_number}"
+
+    def _dialect_of(self, message: Any) -> Dialect:
+        for known in DIALECTS:
+            if known.knows(message):
+                return known(self.symbol, self._list.extend)
+        raise ValueError("is no message of Binance, Kraken, Hyperliquid or Polymarket: "
+                         f"{str(message)[:60]!r}")
+
+
