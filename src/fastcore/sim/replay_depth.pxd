@@ -16,6 +16,7 @@ cdef class Depth:
     cdef readonly double tick_size
     cdef readonly double lot_size
     cdef readonly double least         # the smallest quantity that is a level: half a lot
+    cdef double ticks_each             # about 1 / tick_size
 
     cdef int64_t width, words_a_side
     cdef double[::1] quantities        # by slot (key & (width - 1)); asks in the second half
