@@ -88,6 +88,6 @@ cdef class Depth:
     cdef void far_put(self, int64_t side, int64_t key, double quantity) noexcept nogil
     cdef bint needs_room(self) noexcept nogil
 
-    @cython.locals(best=int64_t, lots=int64_t)
+    @cython.locals(lots=int64_t)
     cdef void copy_level(self, int64_t side, int64_t key, double quantity) noexcept nogil
     cdef void stamp_mirror(self, int64_t at) noexcept nogil

@@ -44,7 +44,8 @@ class Depth:
         self.ticks_each = 1.0 / tick_size
         self.width = window
         self.words_a_side = window >> 5
-        self.quantities = array("d", bytes(16 * window))
+        # A bytearray's pages cost nothing until a level is there; an array's are all written.
+        self.quantities = memoryview(bytearray(16 * window)).cast("d")
         self.bits = array("I", bytes(window // 4))
         self.marks = array("I", bytes(window // 4))
         self.base = array("q", [0, 0])
@@ -403,11 +404,12 @@ class Depth:
         self.mirror.update(side, key * (1 - 2 * side), lots)
         if lots == 0:
             return
-        while self.mirror.count(1 - side) > 0:
-            best = self.mirror.level_ticks(1 - side, 0)
-            if best * (1 - 2 * side) > key:
-                return
-            self.mirror.update(1 - side, best, 0)
+        if side == 0:
+            while self.mirror.best_ask() <= key:
+                self.mirror.update(1, self.mirror.best_ask(), 0)
+        else:
+            while self.mirror.best_bid() >= -key > 0:
+                self.mirror.update(0, self.mirror.best_bid(), 0)
 
     def stamp_mirror(self, at: int) -> None:
         """The attached book is of the time of the row whose words begin here."""
