@@ -489,5 +489,9 @@ def exchange(settings: Settings, options: ExchangeOptions) -> int:
     folder = Path(settings.state_dir).expanduser().absolute() / "exchange"
     told, events = venues.exchange_settings(settings, options, folder)
     tls = serving_context(options.tls_cert, options.tls_key)
+    if told.mode == "paper":
+        from hftbot.app import following
+        return run_loop(lambda: following.serve(settings.kraken_ws_url, settings.kraken_ca_file,
+                                                told, tls=tls, duration_s=options.duration_s))
     return run_loop(lambda: server.serve(told, events, tls=tls,
                                          duration_s=options.duration_s))
