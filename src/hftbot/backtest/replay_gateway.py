@@ -46,7 +46,7 @@ class Answer(NamedTuple):
     exec_ticks: int
     exec_lots: int
     leaves_lots: int
-    maker: bool
+    maker: int
     exch_ns: int
     seen_ns: int
 
@@ -215,13 +215,14 @@ class ReplayGateway:
     def _fill(self, answer: Answer, handle: int, index: int) -> None:
         self._fills += 1
         side = self._table.side(handle)
-        fee_e10 = self._fee_e10(index, answer.exec_ticks, answer.exec_lots, answer.maker)
+        maker = bool(answer.maker)
+        fee_e10 = self._fee_e10(index, answer.exec_ticks, answer.exec_lots, maker)
         self.result.add_fill(SimFill(
-            index, answer.client_id, side, answer.exec_ticks, answer.exec_lots, answer.maker,
+            index, answer.client_id, side, answer.exec_ticks, answer.exec_lots, maker,
             fee_e10 / E10, answer.exch_ns, answer.seen_ns))
         self._events.append(ev.OrderFilled(
             answer.client_id, str(answer.client_id), f"B{self._fills}", index, side,
-            answer.exec_ticks, answer.exec_lots, fee_e10, answer.maker, answer.exch_ns // 1000))
+            answer.exec_ticks, answer.exec_lots, fee_e10, maker, answer.exch_ns // 1000))
 
     def _refuse(self, index: int, client_id: int, what: str, code: str, ts_us: int) -> None:
         self._count_refusal(code)
