@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import math
 
+from fastcore.sim.queue import fill_probability
+
 LEARNING_RATE = 0.02
 THROUGH_FIRST, THROUGH_MAX = 0.1, 0.99
 LOG_MEAN_MAX = 60.0
@@ -49,7 +51,7 @@ class FillChance:
         log_mean = self._log_means[place]
         if log_mean is None:
             log_mean = self._log_means[place] = math.log(max(reach_lots, 1.0))
-        return math.exp(-reach_lots / math.exp(log_mean))
+        return float(fill_probability(0.0, reach_lots, math.exp(log_mean)))
 
 
 def place_of(distance_ticks: int) -> int:

@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastcore.probe.histogram import Histogram
+from fastcore.sim import model_codes
+from fastcore.sim.fees import equity, traded_value
 from hftbot.backtest.fill_chance import FillChance, place_of
 from hftbot.backtest.markouts import Markouts
 
 LINEAR, INVERSE, BINARY = "linear", "inverse", "binary"
 """Contracts, as an asset says which one it is."""
+KINDS = {LINEAR: model_codes.LINEAR, INVERSE: model_codes.INVERSE, BINARY: model_codes.BINARY}
 
 SAMPLE_INTERVAL_NS = 10_000_000
 SAMPLES_MAX = 1 << 15
@@ -62,19 +65,14 @@ class SimAsset:
 
         Without a position the mid does not matter and may be NaN.
         """
-        if position_lots == 0:
-            held = 0.0
-        elif self.contract == INVERSE:
-            held = position_lots * self.lot_size * self.contract_size / mid
-        else:
-            held = position_lots * self.lot_size * self.contract_size * mid
-        return -balance - held - fee if self.contract == INVERSE else balance + held - fee
+        price = mid if position_lots else 1.0
+        return float(equity(KINDS[self.contract], self.contract_size,
+                            position_lots * self.lot_size, balance, fee, price))
 
     def amount(self, ticks: int, lots: int) -> float:
         """Traded value of ``lots`` at ``ticks``, unsigned: quote units, base units if inverse."""
-        size = lots * self.lot_size * self.contract_size
-        price = ticks * self.tick_size
-        return size / price if self.contract == INVERSE else size * price
+        return float(traded_value(KINDS[self.contract], self.contract_size,
+                                  ticks * self.tick_size, lots * self.lot_size))
 
     @property
     def money(self) -> str:
