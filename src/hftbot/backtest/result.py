@@ -381,6 +381,7 @@ class BacktestResult:
 
     ``begin_ns`` and ``end_ns`` of the simulated clock; ``wakes`` how often the strategy was woken;
     ``cpu_s`` and ``wall_s`` what the run cost, 0 if nobody measured; ``ended`` why it stopped.
+    ``figures`` is what the strategy says of itself, by its ``statistics``.
     ``feed_latency`` is of the data, see ``record_feed_latency``; empty if nobody looked.
     ``denied`` counts refusals of the guard by name, ``refused`` those of the exchange.
     """
@@ -402,6 +403,7 @@ class BacktestResult:
     denied: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
     def add_fill(self, fill: SimFill) -> None:
         """One execution, in the order in which they are seen."""

@@ -27,6 +27,7 @@ from hftbot.backtest.report_text import (
     in_order,
     money,
     share,
+    spoken,
 )
 from hftbot.backtest.tearsheet_style import STYLE
 
@@ -285,7 +286,11 @@ def _run(main: Report) -> str:
     settings = ("<details><summary>Settings of the strategy</summary>"
                 + _table([], sorted(main.settings.items()), "words") + "</details>"
                 if main.settings else "")
-    return f"<section><h2>The run</h2>{_table([], rows, 'words')}{settings}</section>"
+    told = spoken(main.figures)
+    figures_told = ("<details open><summary>What the strategy says</summary>"
+                    + _table([], told, "words") + "</details>" if told else "")
+    return (f"<section><h2>The run</h2>{_table([], rows, 'words')}{figures_told}{settings}"
+            "</section>")
 
 
 def _span(main: Report) -> str:
