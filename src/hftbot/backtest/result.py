@@ -196,13 +196,15 @@ class OrderTally:
         self.sent_count += 1
         self.sent_lots += lots
         order = self.live[asset, order_id] = LiveOrder(lots, now_ns)
-        if front_lots >= 0:
-            order.place = place_of(distance_ticks)
-            order.reach_lots = front_lots + lots
-            order.probability = self._chance(asset).predict(order.place, order.reach_lots)
+        self._predict(asset, order, lots, front_lots, distance_ticks)
 
-    def asked(self, asset: int, order_id: int, now_ns: int, lots: int = 0) -> None:
-        """A cancel leaves, or with ``lots``, which shall be open afterwards, a modify."""
+    def asked(self, asset: int, order_id: int, now_ns: int, lots: int = 0,
+              front_lots: int = -1, distance_ticks: int = 0) -> None:
+        """A cancel leaves, or with ``lots``, which shall be open afterwards, a modify.
+
+        The prediction of a modified order ends here, taken back; what stands before its new place
+        makes a new one, see ``sent``.
+        """
         order = self.live.get((asset, order_id))
         if lots:
             self.modifies += 1
@@ -213,6 +215,8 @@ class OrderTally:
             if lots:
                 self.sent_lots += lots - (order.lots - order.filled_lots)
                 order.lots = order.filled_lots + lots
+                self._judge(asset, order, PARTLY if order.filled_lots else CANCELED)
+                self._predict(asset, order, lots, front_lots, distance_ticks)
 
     def answered(self, asset: int, order_id: int, exch_ns: int, seen_ns: int) -> None:
         """The answer to the order's last request is seen; the first one is its acceptance."""
@@ -250,6 +254,18 @@ class OrderTally:
         if order.filled_lots and outcome != FILLED:
             outcome = PARTLY
         self.outcomes[outcome] += 1
+        self._judge(asset, order, outcome)
+
+    def _predict(self, asset: int, order: LiveOrder, lots: int, front_lots: int,
+                 distance_ticks: int) -> None:
+        order.place = -1
+        if front_lots >= 0:
+            order.place = place_of(distance_ticks)
+            order.reach_lots = front_lots + lots
+            order.probability = self._chance(asset).predict(order.place, order.reach_lots)
+
+    def _judge(self, asset: int, order: LiveOrder, outcome: str) -> None:
+        """Compare the order's prediction with what came, and learn from it."""
         if order.place >= 0 and order.acked_ns >= 0 and outcome != REJECTED:
             self._calibrate(order.probability, outcome)
             self._chance(asset).learn(order.place, order.reach_lots, order.probability,
