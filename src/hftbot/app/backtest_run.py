@@ -123,6 +123,7 @@ def run(plan: Plan, name: str, queue: QueueChoice, progress: Progress,
     finally:
         journal.close()
     progress(name, 1.0)
+    result.figures = strategy.statistics()
     result.notes += notes.kept
     if notes.said > len(notes.kept) and len(notes.kept) == NOTES_MAX:
         result.notes.append(f"only the first {NOTES_MAX} warnings are kept")

@@ -99,9 +99,10 @@ class ReplayGateway:
             self.result.orders.asked(index, client_id, now_ns)
         else:
             lots = self._table.word(handle, WISH_LOTS) - self._table.filled_lots(handle)
-            code = self._replay.modify(asset, client_id, self._table.word(handle, WISH_TICKS),
-                                       lots)
-            self.result.orders.asked(index, client_id, now_ns, lots)
+            ticks = self._table.word(handle, WISH_TICKS)
+            front = self._front(asset, self._table.side(handle), ticks)
+            code = self._replay.modify(asset, client_id, ticks, lots)
+            self.result.orders.asked(index, client_id, now_ns, lots, *front)
         if code == 0:
             self._asked[client_id] = (what, request)
         else:
@@ -116,15 +117,17 @@ class ReplayGateway:
             if end_us > 0:
                 heapq.heappush(self._ends, (-(-end_us // SECOND_US) * SECOND_US, client_id))
         side, ticks, lots = table.side(handle), table.ticks(handle), table.lots(handle)
+        front = self._front(asset, side, ticks) if tif in (GTC, GTX) else (-1, 0)
+        self.result.orders.sent(index, client_id, lots, now_ns, *front)
+        return int(self._replay.submit(asset, client_id, side, ticks, lots, tif))
+
+    def _front(self, asset: int, side: int, ticks: int) -> tuple[int, int]:
+        """Lots seen at a price, and its ticks behind the best; -1 and 0 if it would not rest."""
         replay = self._replay
-        behind = (replay.best(asset, side) - ticks) * (1 - 2 * side)
-        rests = (ticks - replay.best(asset, 1 - side)) * (1 - 2 * side) < 0
-        if rests and tif in (GTC, GTX):
-            self.result.orders.sent(index, client_id, lots, now_ns,
-                                    replay.lots_at(asset, side, ticks), behind)
-        else:
-            self.result.orders.sent(index, client_id, lots, now_ns)
-        return int(replay.submit(asset, client_id, side, ticks, lots, tif))
+        if (ticks - replay.best(asset, 1 - side)) * (1 - 2 * side) >= 0:
+            return -1, 0
+        return (replay.lots_at(asset, side, ticks),
+                (replay.best(asset, side) - ticks) * (1 - 2 * side))
 
     def next_end_ns(self) -> int:
         """When the next GTD order ends; 0 if none waits for its end."""
