@@ -60,6 +60,8 @@ class Reports:
         self._expected: dict[int, None] = {}
         self._done: deque[str] = deque()
         self._adopted: dict[str, int] = {}
+        # Orders of ours that the last frame was about.
+        self.touched: set[int] = set()
 
     def expect(self, client_id: int) -> None:
         """An order of ours may be working: its fills are told even from a snapshot."""
@@ -100,6 +102,7 @@ class Reports:
     def update(self, message: codec.Row, ts_us: int, found: list[Event]) -> None:
         """All reports of one frame; an unreadable one raises BadFrame after the others."""
         trouble: BadFrame | None = None
+        self.touched.clear()
         for row in codec.rows(message):
             try:
                 self._told(row, ts_us, found)
@@ -171,6 +174,7 @@ class Reports:
                            or self._adopted.get(venue_id, 0))
         if known.client_id:
             self._reported[known.client_id] = venue_id
+            self.touched.add(known.client_id)
         if known.instrument is None and row.get("symbol") is not None:
             known.instrument = self._instruments.get(codec.text(row, "symbol"))
             known.foreign = known.instrument is None
