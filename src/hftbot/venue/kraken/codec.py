@@ -128,9 +128,10 @@ def units(value: object, precision: int, limit: int = INT64_MAX) -> int:
 
 def _scaled(token: str, precision: int) -> int:
     whole, _, fraction = token.partition(".")
-    if len(token) <= DIGITS_PLAIN and precision < DIGITS_PLAIN and whole.isdecimal() and fraction.isdecimal() \
-            and len(fraction) <= precision:
-        return int(whole + fraction) * TENS[precision - len(fraction)]
+    if len(token) <= DIGITS_PLAIN and len(fraction) <= precision < DIGITS_PLAIN \
+            and whole.isdecimal() and fraction.isdecimal():
+        scale: int = TENS[precision - len(fraction)]
+        return int(whole + fraction) * scale
     return _scaled_slowly(token, precision)
 
 
