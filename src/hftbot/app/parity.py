@@ -1,0 +1,190 @@
+"""``hftbot parity``: a recorded run beside the backtest of its orders, fill by fill."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from fastcore.sim.fees import FeeModel
+from fastcore.sim.latency import OrderLatency
+from fastcore.sim.replay import Replay
+from hftbot.app import journal
+from hftbot.backtest import parity
+from hftbot.backtest.data import open_rows
+from hftbot.backtest.parity import Comparison, Pair, compare
+from hftbot.backtest.session_market import SessionMarket
+from hftbot.backtest.session_orders import SessionOrder, SessionOrders, session_orders
+from hftbot.backtest.session_replay import SessionReplay, SimOrder, latency_rows, traces_of
+from hftbot.errors import ConfigError, DataError
+from hftbot.words.instrument import Instrument
+
+if TYPE_CHECKING:
+    from hftbot.backtest.event_rows import EventRows
+
+PER_VALUE = 0
+EXCHANGES = {"no-partial": 0}
+Times = tuple[list[int], list[int], list[int]]
+QUEUES = {"risk-averse": 0, "log-prob": 1, "log-prob2": 2, "power-prob": 3, "power-prob2": 4,
+          "power-prob3": 5}
+SHOWN = 40
+
+
+def command(options: argparse.Namespace, state: Path) -> int:
+    """All that follows the flags. Raises HftbotError for what the user can mend."""
+    if options.queue not in QUEUES:
+        raise ConfigError(f"--queue {options.queue[:40]!r}: must be one of {', '.join(QUEUES)}")
+    session = session_orders(journal.copies(state, options.run))
+    if not session.orders:
+        raise DataError(f"{state}: run {session.run} sent no order: there is nothing to compare")
+    grid = _instrument(session, options.symbol)
+    rows = open_rows(options.market, symbol=grid.symbol, tick_size=Decimal(grid.price_text(1)),
+                     lot_size=Decimal(grid.qty_text(1)))
+    orders = session.of(grid.index)
+    _same_time(rows, orders, options.market)
+    market = SessionMarket(rows.array, grid.tick_size, grid.lot_size)
+    arrivals = market.arrivals(traces_of(orders))
+    times = latency_rows(orders, arrivals, market.travel_ns)
+    found = compare(grid, orders, _replayed(rows, grid, orders, times, market.travel_ns, options),
+                    market, int(options.tolerance * 1e6), options.fills == "partial")
+    facts = {**_facts(session, rows, orders, options), **_latencies(times, len(arrivals))}
+    if options.json:
+        print(json.dumps(as_json(found, facts), indent=2))
+    else:
+        print(text(found, facts, SHOWN if not options.all else len(found.pairs)))
+    return 0
+
+
+def _replayed(rows: EventRows, grid: Instrument, orders: Sequence[SessionOrder], times: Times,
+              travel_ns: int, options: argparse.Namespace) -> dict[int, SimOrder]:
+    latency = (OrderLatency.interpolated(*times) if times[0] else
+               OrderLatency.constant(max(0, travel_ns), max(0, travel_ns)))
+    replay = Replay()
+    asset = replay.add(rows.buffer, grid.tick_size, grid.lot_size, latency,
+                       FeeModel(PER_VALUE, 0.0, 0.0), queue=QUEUES[options.queue],
+                       exchange=EXCHANGES[options.fills])
+    return SessionReplay(replay, asset).run(orders)
+
+
+def _instrument(session: SessionOrders, symbol: str | None) -> Instrument:
+    traded = sorted({order.instrument for order in session.orders})
+    if symbol is None and len(traded) == 1:
+        return session.instruments[traded[0]]
+    names = {session.instruments[index].symbol: index for index in traded}
+    if symbol is None:
+        raise ConfigError(f"the run traded {', '.join(names)}: choose one with --symbol")
+    if symbol.upper() not in names:
+        raise ConfigError(f"--symbol {symbol[:40]}: the run traded {', '.join(names)}")
+    return session.instruments[names[symbol.upper()]]
+
+
+def _same_time(rows: EventRows, orders: Sequence[SessionOrder], name: str) -> None:
+    """Refuse a recording of another time."""
+    inside = sum(rows.first_ns <= order.sent_ns <= rows.last_ns for order in orders)
+    if not inside:
+        raise DataError(f"{name}: holds {_stamp(rows.first_ns)} to {_stamp(rows.last_ns)}, and the "
+                        f"run's orders are of {_stamp(orders[0].sent_ns)} to "
+                        f"{_stamp(orders[-1].sent_ns)}: give the recording that was made with "
+                        "`hftbot run --record FILE`, or another --run")
+
+
+def _facts(session: SessionOrders, rows: EventRows, orders: Sequence[SessionOrder],
+           options: argparse.Namespace) -> dict[str, Any]:
+    notes = list(rows.notes)
+    outside = sum(not rows.first_ns <= order.sent_ns <= rows.last_ns for order in orders)
+    if outside:
+        notes.append(f"{outside} of {len(orders)} orders left outside the recorded time")
+    if session.others:
+        notes.append(f"{session.others} fills of orders that this run did not send are left out")
+    return {"run": session.run, "strategies": session.strategies, "account": session.account,
+            "market": str(options.market), "rows": rows.rows, "from": _stamp(rows.first_ns),
+            "seconds": round((rows.last_ns - rows.first_ns) / 1e9, 3), "queue": options.queue,
+            "exchange": options.fills, "tolerance_ms": options.tolerance, "notes": notes}
+
+
+def _latencies(times: Times, traced: int) -> dict[str, Any]:
+    """How long requests took: how many were answered, of how many the book shows the arrival."""
+    sent, reached, answered = times
+    entry_ns = [there - left for left, there in zip(sent, reached, strict=True)]
+    back_ns = [back - there for there, back in zip(reached, answered, strict=True)]
+    return {"requests_answered": len(sent), "requests_traced": traced,
+            "entry_us": round(median(entry_ns) / 1e3, 1) if sent else None,
+            "response_us": round(median(back_ns) / 1e3, 1) if sent else None}
+
+
+def as_json(found: Comparison, facts: dict[str, Any]) -> dict[str, Any]:
+    """The whole comparison as plain values; money in quote units, times in ns."""
+    sides = {name: {"fills": one.fills, "bought_lots": one.bought_lots, "sold_lots": one.sold_lots,
+                    "position_lots": one.position_lots, "gain": one.gain}
+             for name, one in (("venue", found.venue), ("backtest", found.backtest))}
+    causes = {}
+    for cause in parity.CAUSES:
+        count, lots, gain = found.count(cause)
+        causes[cause] = {"pairs": count, "lots": lots, "gain": gain}
+    return {**facts, "symbol": found.instrument.symbol, "orders": found.orders, **sides,
+            "equal_share": found.equal_share, "causes": causes,
+            "pairs": [_pair_json(pair) for pair in found.pairs]}
+
+
+def _pair_json(pair: Pair) -> dict[str, Any]:
+    told: dict[str, Any] = {"client_id": pair.order.client_id,
+                            "side": "sell" if pair.order.side else "buy", "lots": pair.lots,
+                            "cause": pair.cause, "gain": pair.gain, "why": pair.why}
+    for name, fill in (("venue", pair.venue), ("backtest", pair.backtest)):
+        told[name] = None if fill is None else {"ticks": fill.ticks, "maker": fill.maker,
+                                                "seen_ns": fill.seen_ns}
+    return told
+
+
+def text(found: Comparison, facts: dict[str, Any], shown: int) -> str:
+    """The comparison for people: what was assumed, the sums, the causes, and each difference."""
+    grid, quote = found.instrument, found.instrument.quote
+    lines = [f"parity of run {facts['run']} ({facts['strategies']}) on {grid.symbol}, "
+             f"{facts['from']}, {facts['seconds']:g} s, {facts['rows']} rows of {facts['market']}",
+             f"backtest of the same {found.orders} orders at the same moments: queue "
+             f"{facts['queue']}, fills {facts['exchange']}, {_latency(facts)}"]
+    lines += [f"note: {note}" for note in facts["notes"]]
+    lines += ["", f"{'':<24}{'venue':>16}{'backtest':>16}"]
+    both = (found.venue, found.backtest)
+    for name, values in (("fills", [str(one.fills) for one in both]),
+                         ("bought", [grid.qty_text(one.bought_lots) for one in both]),
+                         ("sold", [grid.qty_text(one.sold_lots) for one in both]),
+                         ("held of these", [grid.qty_text(one.position_lots) for one in both]),
+                         (f"{quote} at the last mid", [f"{one.gain:+.6f}" for one in both])):
+        lines.append(f"{name:<24}{values[0]:>16}{values[1]:>16}")
+    lines += ["", f"{100 * found.equal_share:.1f} % of the lots were filled alike "
+                  f"(price equal, within {facts['tolerance_ms']:g} ms)"]
+    for cause in parity.CAUSES:
+        count, lots, gain = found.count(cause)
+        lines.append(f"{cause:<8}{count:>6} fills {grid.qty_text(lots):>16} {grid.base} "
+                     f"{gain:>+14.6f} {quote}  {parity.MEANING[cause]}")
+    different = [pair for pair in found.pairs if pair.cause != parity.EQUAL]
+    lines += [""] * bool(different) + [_line(pair, grid) for pair in different[:shown]]
+    if len(different) > shown:
+        lines.append(f"{len(different) - shown} more differences: --all shows them")
+    return "\n".join(lines)
+
+
+def _latency(facts: dict[str, Any]) -> str:
+    if not facts["requests_answered"]:
+        return "order latency as the market data's, no request was answered"
+    return (f"order latency of its {facts['requests_answered']} answered requests (median "
+            f"{facts['entry_us'] / 1e3:.2f} ms there, {facts['response_us'] / 1e3:.2f} ms back; "
+            f"the recorded book shows when {facts['requests_traced']} of them arrived)")
+
+
+def _line(pair: Pair, grid: Instrument) -> str:
+    prices = [f"{name} {grid.price_text(fill.ticks)}" for name, fill in
+              (("venue", pair.venue), ("backtest", pair.backtest)) if fill is not None]
+    return (f"{_stamp(pair.seen_ns)[11:-1]}  {pair.cause:<7}"
+            f"{'SELL' if pair.order.side else 'BUY':<5}{grid.qty_text(pair.lots)} "
+            f"{', '.join(prices)} ({pair.gain:+.6f} {grid.quote}): {pair.why}")
+
+
+def _stamp(moment_ns: int) -> str:
+    return datetime.fromtimestamp(moment_ns // 1000 / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
