@@ -69,6 +69,7 @@ cdef enum:
     LIMIT = 0
     MARKET = 1
     TAKEN_LEVELS = 256
+    SPENT_LEVELS = 1024
     NO_PARTIAL_FILL = 0
     PARTIAL_FILL = 1
     L3_FIFO = 2

@@ -69,16 +69,16 @@ class Replay:
 
         ``events``: a buffer of 64-byte rows, kept and not copied. ``latency``: an OrderLatency of
         its own; ``fees``: a FeeModel. ``queue`` and ``power``: see fastcore.sim.queue.
-        ``exchange``: NO_PARTIAL_FILL. At most ``orders`` orders are remembered; ``window`` ticks
-        a side are fast to reach.
+        ``exchange``: NO_PARTIAL_FILL or PARTIAL_FILL. At most ``orders`` orders are remembered;
+        ``window`` ticks a side are fast to reach.
         """
         if self.begun:
             raise ValueError("time has passed: every asset is added before")
         if not 0 <= queue <= models.POWER_PROB3 or not power > 0.0:
             raise ValueError("queue is one of fastcore.sim.queue.NAMES and its power positive, "
                              f"not {queue} and {power}")
-        if exchange != code.NO_PARTIAL_FILL:
-            raise ValueError(f"exchange is NO_PARTIAL_FILL, not {exchange}")
+        if exchange != code.NO_PARTIAL_FILL and exchange != code.PARTIAL_FILL:
+            raise ValueError(f"exchange is NO_PARTIAL_FILL or PARTIAL_FILL, not {exchange}")
         if not models.LINEAR <= contract <= models.BINARY or not contract_size > 0.0:
             raise ValueError("contract is LINEAR, INVERSE or BINARY and its size positive, not "
                              f"{contract} and {contract_size}")
@@ -95,7 +95,7 @@ class Replay:
         requests = replay_bus.Bus(4 * orders)
         responses = replay_bus.Bus(4 * orders + 2 * code.TAKEN_LEVELS)
         self.exchanges.append(replay_exchange.BookExchange(
-            book, requests, responses, latency, orders, 0, queue, power))
+            book, requests, responses, latency, orders, exchange, queue, power))
         self.homes.append(replay_local.LocalSide(
             seen, requests, responses, latency, fees, contract, contract_size, orders))
         self.woken_bits = array("q", bytes(8 * (self.count + 1)))
@@ -129,7 +129,8 @@ class Replay:
     def goto(self, until_ns: int) -> int:
         """Let time pass until then; see elapse."""
         self.begin()
-        self.waiting = 0
+        while self.waiting:
+            self.tell()
         if until_ns < self.now_ns:
             until_ns = self.now_ns
         # Without a strategy in between, nothing here can change what happens there.
@@ -264,6 +265,8 @@ class Replay:
     def run_instant(self, i: int, at_ns: int) -> int:
         """See what is seen here at an instant; returns WAKE_* bits."""
         home = self.homes[i]
+        if home.responses.head_ns < at_ns:
+            self.run_home(i, at_ns - 1)
         if home.next_ns() > at_ns:
             return 0
         depth = home.depth
@@ -479,7 +482,7 @@ def in_order(found: list[tuple], count: int) -> list[tuple]:
 
 def last_of(row: tuple) -> int:
     """When the news of a row arrived."""
-    return row[-1]
+    return row[len(row) - 1]
 
 
 def order_fields(home, row: int) -> dict:

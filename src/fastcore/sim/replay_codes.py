@@ -27,6 +27,8 @@ GTC, GTX, FOK, IOC = 0, 1, 2, 3
 LIMIT, MARKET = 0, 1
 # A taker trades with this many levels at most.
 TAKEN_LEVELS = 256
+# What we took is remembered for this many levels a side; beyond, nothing more is there to take.
+SPENT_LEVELS = 1024
 # Exchange models.
 NO_PARTIAL_FILL, PARTIAL_FILL, L3_FIFO = 0, 1, 2
 

@@ -80,7 +80,6 @@ class Depth:
                 return i
             kind = ev & 0xFF
             if kind == 1 or kind == 4:
-                self.seen |= code.WAKE_DEPTH
                 x = self.reals[at + 3] / self.tick_size
                 if not -1e15 < x < 1e15 or (ev >> 28) & 3 == 0:
                     self.stopped = 1
@@ -96,6 +95,7 @@ class Depth:
                     return i
                 slot = (key & (self.width - 1)) + side * self.width
                 quantity = self.reals[at + 4]
+                self.seen = code.WAKE_DEPTH
                 if (self.marks[slot >> 5] >> (slot & 31)) & 1:
                     self.stopped = 1
                     return i

@@ -43,6 +43,8 @@ cdef class BookExchange(ExchangeSide):
     cdef int64_t[::1] resting          # rows of resting orders by arrival; sells in the second half
     cdef int64_t[::1] counts
     cdef int64_t alarms                # of the book, when its marks were last made
+    # What we took from levels since their last rows, SPENT_LEVELS a side.
+    cdef int64_t[::1] spent_keys, spent_lots, spent
 
     # recorded rows
     @cython.locals(answers=int64_t, until_ns=int64_t)
@@ -75,6 +77,23 @@ cdef class BookExchange(ExchangeSide):
     @cython.final
     @cython.locals(at=int64_t, side=int64_t)
     cdef void take_whole(self, int64_t row, int64_t exch_ns, int64_t request) noexcept nogil
+    @cython.final
+    @cython.locals(at=int64_t, side=int64_t, wanted=int64_t, key=int64_t, levels=int64_t)
+    cdef void take_shown(self, int64_t row, int64_t exch_ns, int64_t request) noexcept nogil
+    @cython.final
+    cdef bint within(self, int64_t row, int64_t key) noexcept nogil
+    @cython.final
+    @cython.locals(side=int64_t, key=int64_t, levels=int64_t, lots=int64_t)
+    cdef int64_t shown_within(self, int64_t row) noexcept nogil
+    @cython.final
+    @cython.locals(lots=int64_t, i=int64_t)
+    cdef int64_t shown(self, int64_t side, int64_t key) noexcept nogil
+    @cython.final
+    @cython.locals(i=int64_t)
+    cdef void spend(self, int64_t side, int64_t key, int64_t lots) noexcept nogil
+    @cython.final
+    @cython.locals(start=int64_t, i=int64_t)
+    cdef void refresh(self, int64_t side, int64_t key) noexcept nogil
     @cython.final
     @cython.locals(at=int64_t, side=int64_t, key=int64_t)
     cdef void rest(self, int64_t row, int64_t exch_ns, int64_t request) noexcept nogil

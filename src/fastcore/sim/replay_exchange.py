@@ -3,7 +3,13 @@
 A request arrives, is answered, and the answer leaves; recorded rows fill what rests. An order
 trades when a recorded trade reaches it (its queue model says when, see fastcore.sim.queue), when a
 trade goes through its price, and when the opposite best comes to its price. It changes nothing in
-the recorded book. NO_PARTIAL_FILL fills whole orders and is hftbacktest's model of that name.
+the recorded book.
+
+NO_PARTIAL_FILL fills whole orders and is hftbacktest's model of that name. With PARTIAL_FILL a
+taker gets what the levels within its price show, each lot once until the level's next row, and a
+trade at our price gives all our orders there together no more than it had; a price that was traded
+through, or that the opposite best came to, still fills an order whole. Each execution is news of
+its own.
 """
 
 try:
@@ -114,6 +120,9 @@ class BookExchange(ExchangeSide):
         self.resting = array("q", bytes(16 * orders))
         self.counts = array("q", [0, 0])
         self.alarms = 0
+        self.spent_keys = array("q", bytes(16 * code.SPENT_LEVELS))
+        self.spent_lots = array("q", bytes(16 * code.SPENT_LEVELS))
+        self.spent = array("q", [0, 0])
 
     def advance(self, limit_ns: int, stops: int) -> int:
         """See ExchangeSide.advance."""
@@ -164,6 +173,9 @@ class BookExchange(ExchangeSide):
             else:
                 self.depth.wipe(0)
                 self.depth.wipe(1)
+                self.spent[1 - side] = 0
+            self.spent[side] = 0
+            self.mark_all()
             return 0
         if (ev >> 28) & 3 == 0:
             return 0
@@ -180,6 +192,8 @@ class BookExchange(ExchangeSide):
         key = self.depth.ticks_of(price) * (1 - 2 * side)
         best = self.depth.best[side]
         before = self.depth.put(side, key, quantity)
+        if self.spent[side]:
+            self.refresh(side, key)
         for i in range(self.counts[side]):
             row = self.resting[side * self.capacity + i]
             if self.key_of(row) == key:
@@ -274,6 +288,8 @@ class BookExchange(ExchangeSide):
                 crosses = 0
         if crosses == 0:
             self.end(row, code.EXPIRED, exch_ns, request)
+        elif self.partial:
+            self.take_shown(row, exch_ns, request)
         else:
             self.take_whole(row, exch_ns, request)
 
@@ -284,8 +300,84 @@ class BookExchange(ExchangeSide):
         self.execute(row, -self.depth.best[1 - side] * (1 - 2 * side),
                      self.orders[at + code.LEAVES], 0, exch_ns, request)
 
+    def take_shown(self, row: int, exch_ns: int, request: int) -> None:
+        """What the levels within the price show, level by level; then rest or end."""
+        at = row * code.ORDER_WORDS
+        side = self.orders[at + code.SIDE]
+        wanted = self.orders[at + code.LEAVES]
+        if self.orders[at + code.TIF] != code.FOK or self.shown_within(row) >= wanted:
+            key = self.depth.best[1 - side]
+            levels = 0
+            while self.within(row, key) and levels < code.TAKEN_LEVELS:
+                wanted = min(self.shown(1 - side, key), self.orders[at + code.LEAVES])
+                if wanted > 0:
+                    self.spend(1 - side, key, wanted)
+                    self.execute(row, -key * (1 - 2 * side), wanted, 0, exch_ns, request)
+                    request = code.NOTHING
+                    if self.orders[at + code.LEAVES] == 0:
+                        return
+                key = self.depth.below(1 - side, key)
+                levels += 1
+            if (self.orders[at + code.TIF] == code.GTC and self.within(row, key) == 0
+                    and self.orders[at + code.ORDER_TYPE] == code.LIMIT):
+                self.rest(row, exch_ns, request)
+                return
+        self.end(row, code.EXPIRED, exch_ns, request)
+
+    def within(self, row: int, key: int) -> bool:
+        """Whether an order may take the other side's level of this key."""
+        return key != code.NO_KEY and (
+            self.orders[row * code.ORDER_WORDS + code.ORDER_TYPE] == code.MARKET
+            or self.key_of(row) + key >= 0)
+
+    def shown_within(self, row: int) -> int:
+        """How many lots an order could take now."""
+        side = 1 - self.orders[row * code.ORDER_WORDS + code.SIDE]
+        key = self.depth.best[side]
+        levels = lots = 0
+        while self.within(row, key) and levels < code.TAKEN_LEVELS:
+            lots += self.shown(side, key)
+            key = self.depth.below(side, key)
+            levels += 1
+        return lots
+
+    def shown(self, side: int, key: int) -> int:
+        """The lots of a level that we have not taken since its last row."""
+        lots = self.depth.lots_of(self.depth.quantity(side, key))
+        for i in range(side * code.SPENT_LEVELS, side * code.SPENT_LEVELS + self.spent[side]):
+            if self.spent_keys[i] == key:
+                return lots - self.spent_lots[i]
+        return lots if self.spent[side] < code.SPENT_LEVELS else 0
+
+    def spend(self, side: int, key: int, lots: int) -> None:
+        """Remember that we took these lots, until the level's next row."""
+        i = side * code.SPENT_LEVELS
+        while i < side * code.SPENT_LEVELS + self.spent[side]:
+            if self.spent_keys[i] == key:
+                self.spent_lots[i] += lots
+                return
+            i += 1
+        self.spent_keys[i] = key
+        self.spent_lots[i] = lots
+        self.spent[side] += 1
+        self.depth.mark(side, key)
+
+    def refresh(self, side: int, key: int) -> None:
+        """A row of this level came: it shows what it says, whatever we took before."""
+        start = side * code.SPENT_LEVELS
+        for i in range(self.spent[side]):
+            if self.spent_keys[start + i] == key:
+                self.spent[side] -= 1
+                self.spent_keys[start + i] = self.spent_keys[start + self.spent[side]]
+                self.spent_lots[start + i] = self.spent_lots[start + self.spent[side]]
+                break
+        self.depth.unmark(side, key)
+        for i in range(self.counts[side]):
+            if self.key_of(self.resting[side * self.capacity + i]) == key:
+                self.depth.mark(side, key)
+
     def rest(self, row: int, exch_ns: int, request: int) -> None:
-        """Stand behind all that the level shows."""
+        """Stand behind all that the level shows; news only if the request has no answer yet."""
         at = row * code.ORDER_WORDS
         side = self.orders[at + code.SIDE]
         key = self.key_of(row)
@@ -298,7 +390,9 @@ class BookExchange(ExchangeSide):
         self.depth.mark(side, key)
         if key > self.depth.touch[side]:
             self.depth.touch[side] = key
-        self.end(row, code.RESTING, exch_ns, request)
+        if request != code.NOTHING:
+            self.end(row, code.RESTING if self.orders[at + code.LOTS]
+                     == self.orders[at + code.LEAVES] else code.PARTLY, exch_ns, request)
 
     def end(self, row: int, status: int, exch_ns: int, request: int) -> None:
         """Answer that the order now has this status."""
@@ -359,6 +453,8 @@ class BookExchange(ExchangeSide):
                 if self.key_of(other) == self.key_of(row):
                     self.depth.mark(side, self.key_of(other))
         self.counts[side] = kept
+        for i in range(self.spent[side]):
+            self.depth.mark(side, self.spent_keys[side * code.SPENT_LEVELS + i])
 
     def mark_all(self) -> None:
         """A window moved: its marks are those of the orders that rest."""
@@ -367,3 +463,5 @@ class BookExchange(ExchangeSide):
             self.depth.unmark_all(side)
             for i in range(self.counts[side]):
                 self.depth.mark(side, self.key_of(self.resting[side * self.capacity + i]))
+            for i in range(self.spent[side]):
+                self.depth.mark(side, self.spent_keys[side * code.SPENT_LEVELS + i])

@@ -117,7 +117,7 @@ class LocalSide:
         side = 1 - ((ev >> 29) & 1)
         price = self.depth.reals[at + 3]
         if kind == 3:
-            self.depth.seen |= code.WAKE_DEPTH
+            self.depth.seen = code.WAKE_DEPTH
             if (ev >> 28) & 3:
                 self.depth.clear(side, price)
             else:
@@ -129,6 +129,7 @@ class LocalSide:
             if kind == 2:
                 self.log_trade(i, side)
             else:
+                self.depth.seen = code.WAKE_DEPTH
                 self.depth.put(side, self.depth.ticks_of(price) * (1 - 2 * side),
                                self.depth.reals[at + 4])
         if self.depth.mirrored:
