@@ -62,7 +62,7 @@ def compared(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(journal, "copies", lambda state, run: [copy])
     options = argparse.Namespace(
         market=str(recorded.market), run=None, symbol=None, queue="risk-averse",
-        fills="no-partial", tolerance=TOLERANCE, all=True, json=True)
+        fills="partial", tolerance=TOLERANCE, all=True, json=True)
     for name, value in asked.items():
         setattr(options, name, value)
     assert parity.command(options, folder) == 0
@@ -87,7 +87,7 @@ def test_a_maker_s_fills_come_again_almost_all_of_them(
 def test_a_model_without_partial_fills_differs_and_says_that_it_is_that(
         tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str]) -> None:
-    ring, told = compared(tmp_path, monkeypatch, capsys, MAKER)
+    ring, told = compared(tmp_path, monkeypatch, capsys, MAKER, fills="no-partial")
     parts = [pair for pair in told["pairs"] if "this model fills orders whole" in pair["why"]]
     orders = {fill.client_id for fill in ring.witness.fills}
     assert len(ring.witness.fills) > len(orders), "no order was filled in parts: another seed"
@@ -110,7 +110,7 @@ def test_people_read_sums_causes_and_each_difference(
         tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str]) -> None:
     text = compared(tmp_path, monkeypatch, capsys, MAKER, seconds=30.0, json=False,
-                    all=False)[1]["text"]
+                    fills="no-partial", all=False)[1]["text"]
     assert "parity of run 1 (maker) on BTC/USD" in text
     assert "% of the lots were filled alike" in text
     assert "the same lots at the same price, at another time" in text

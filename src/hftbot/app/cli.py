@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from hftbot import __version__
-from hftbot.app import cli_files, cli_live, cli_parity, texts
+from hftbot.app import cli_backtest, cli_files, cli_live, cli_parity, texts
 from hftbot.errors import ConfigError, HftbotError
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_halts(commands)
     cli_live.add(commands, _command, _add_sources)
     cli_files.add(commands, _command)
+    cli_backtest.add(commands, _command, _add_sources)
     cli_parity.add(commands, _command, _add_sources, _run_number)
     _add_reports(commands)
     _add_top(commands)

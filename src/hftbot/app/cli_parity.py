@@ -39,7 +39,9 @@ def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None],
     parser.add_argument("--queue", metavar="MODEL", default="risk-averse",
                         help="who leaves when a level shrinks without a trade: risk-averse "
                              "(default), log-prob, log-prob2, power-prob, power-prob2, power-prob3")
-    parser.set_defaults(fills="no-partial")
+    parser.add_argument("--exchange", metavar="MODEL", dest="fills", default="partial",
+                        help="partial (default): a trade fills an order as far as it reaches; "
+                             "no-partial: all of it")
     parser.add_argument("--tolerance", metavar="MS", type=_tolerance, default=TOLERANCE,
                         help="fills closer in time than this are equal (default 5)")
     parser.add_argument("--all", action="store_true", help="print every difference")

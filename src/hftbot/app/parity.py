@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hftbot.backtest.event_rows import EventRows
 
 PER_VALUE = 0
-EXCHANGES = {"no-partial": 0}
+EXCHANGES = {"no-partial": 0, "partial": 1}
 Times = tuple[list[int], list[int], list[int]]
 QUEUES = {"risk-averse": 0, "log-prob": 1, "log-prob2": 2, "power-prob": 3, "power-prob2": 4,
           "power-prob3": 5}
@@ -39,6 +39,8 @@ def command(options: argparse.Namespace, state: Path) -> int:
     """All that follows the flags. Raises HftbotError for what the user can mend."""
     if options.queue not in QUEUES:
         raise ConfigError(f"--queue {options.queue[:40]!r}: must be one of {', '.join(QUEUES)}")
+    if options.fills not in EXCHANGES:
+        raise ConfigError(f"--exchange {options.fills[:40]!r}: must be partial or no-partial")
     session = session_orders(journal.copies(state, options.run))
     if not session.orders:
         raise DataError(f"{state}: run {session.run} sent no order: there is nothing to compare")

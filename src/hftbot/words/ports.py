@@ -125,9 +125,13 @@ class Strategy:
 
     ``on_book`` gets the live book, the same object each time, valid during the call;
     ``on_trade`` a reused record. ``on_timer`` runs every LOOP_INTERVAL_MS.
+
+    ``wakes`` says what on_book is for in a backtest: ``feed``, every change of the book, as it is
+    live; ``top``, changes of the best price or its size; ``timer``, never: on_timer looks.
     """
 
     name = "strategy"
+    wakes = "feed"
     desk: Desk
 
     def on_start(self, desk: Desk) -> None:

@@ -1,0 +1,185 @@
+"""One run of a backtest: the live rooms, a strategy, recorded markets and one set of models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastcore.sim import model_codes as kinds
+from fastcore.sim import replay_codes as codes
+from fastcore.sim.fees import traded_value
+from fastcore.sim.replay import Replay
+from hftbot.app.backtest_models import FeeChoice, LatencyChoice, QueueChoice
+from hftbot.app.strategies import build_strategy
+from hftbot.backtest.memory_journal import MemoryJournal
+from hftbot.backtest.result import (
+    Assumptions,
+    BacktestResult,
+    Samples,
+    SimAsset,
+    record_feed_latency,
+)
+from hftbot.backtest.world import BacktestWorld, ReplayClock
+from hftbot.config.schema import Settings
+from hftbot.live.world import World
+from hftbot.words.events import E10
+from hftbot.words.instrument import Instrument
+from hftbot.words.ports import Strategy
+
+RUN = 1
+NOTES_MAX = 200
+EXCHANGES = {"no-partial": codes.NO_PARTIAL_FILL}
+EXCHANGE_TEXTS = {"no-partial": "no partial fills: an order that is reached fills whole"}
+CONTRACTS = {"linear": kinds.LINEAR, "inverse": kinds.INVERSE, "binary": kinds.BINARY}
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One market of a run: its data (backtest.event_rows.EventRows), its grid, its models."""
+
+    rows: Any
+    grid: Instrument
+    fees: FeeChoice
+    latency: LatencyChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all runs of one backtest share."""
+
+    settings: Settings
+    markets: tuple[Market, ...]
+    exchange: str = "no-partial"
+    contract: str = "linear"
+    contract_size: float = 1.0
+    notes: tuple[str, ...] = ()
+
+
+class RunNotes:
+    """The Notes port of a run: keeps warnings, with the time of the data, up to a number."""
+
+    def __init__(self, clock: ReplayClock) -> None:
+        self.kept: list[str] = []
+        self.said = 0
+        self._clock = clock
+
+    def info(self, text: str) -> None:
+        """Counted only: it is of use while it happens, and nobody is watching."""
+        self.said += 1
+
+    def warn(self, text: str) -> None:
+        """Kept."""
+        self.said += 1
+        if len(self.kept) < NOTES_MAX:
+            self.kept.append(f"at {self._clock.mono_ns() / 1e9:.6f} s: {text}")
+
+    error = warn
+
+
+def adjusted(settings: Settings, symbols: list[str]) -> Settings:
+    """The settings of a live run as a backtest needs them.
+
+    Books are deep, because recorded data say nothing of levels that a venue would cut off, and
+    Kraken's own counter is off unless a tier is named: ``auto`` is what a venue tells.
+    """
+    tier = "off" if settings.kraken_tier == "auto" else settings.kraken_tier
+    return replace(settings, symbols=tuple(symbols), book_depth="1000", kraken_tier=tier)
+
+
+def run(plan: Plan, name: str, queue: QueueChoice, progress: Progress,
+        strategy: Strategy | None = None,
+        wrap: Callable[[Any], Any] | None = None) -> BacktestResult:
+    """Replay the plan's markets once with this queue model. Raises HftbotError.
+
+    ``strategy`` None: the one that the settings name, made anew. ``wrap`` may put something
+    between the replay and the rooms that use it.
+    """
+    replay: Any = Replay()
+    assets = [_add(replay, plan, market, queue) for market in plan.markets]
+    if wrap is not None:
+        replay = wrap(replay)
+    clock = ReplayClock(replay)
+    notes = RunNotes(clock)
+    journal = MemoryJournal()
+    try:
+        rooms = World(plan.settings, [market.grid for market in plan.markets], clock, notes,
+                      journal.journal, RUN)
+        strategy = strategy or build_strategy(plan.settings)
+        rooms.add_strategy(strategy)
+        result = _result(plan, name, queue, strategy.name)
+        for market in plan.markets:
+            record_feed_latency(result.feed_latency, market.rows.buffer)
+        world = BacktestWorld(rooms, replay, assets, _fee_e10(plan), result, journal)
+        world.on_timer = _follow(plan, name, progress)
+        cpu_s, wall_s = time.process_time(), time.perf_counter()
+        world.run()
+        result.cpu_s = time.process_time() - cpu_s
+        result.wall_s = time.perf_counter() - wall_s
+    finally:
+        journal.close()
+    progress(name, 1.0)
+    result.notes += notes.kept
+    if notes.said > len(notes.kept) and len(notes.kept) == NOTES_MAX:
+        result.notes.append(f"only the first {NOTES_MAX} warnings are kept")
+    if rooms.engine.mute:
+        result.ended = f"every strategy is disabled: {', '.join(rooms.engine.disabled)}"
+    return result
+
+
+def _add(replay: Any, plan: Plan, market: Market, queue: QueueChoice) -> int:
+    grid = market.grid
+    return int(replay.add(
+        market.rows.buffer, grid.tick_size, grid.lot_size, market.latency.make(),
+        market.fees.model, queue=queue.kind, power=queue.power,
+        exchange=EXCHANGES[plan.exchange], contract=CONTRACTS[plan.contract],
+        contract_size=plan.contract_size))
+
+
+def _fee_e10(plan: Plan) -> Callable[[int, int, int, bool], int]:
+    """What an execution costs, in 1e-10 quote units: the same doubles as the replay's own."""
+    contract, size = CONTRACTS[plan.contract], plan.contract_size
+    steps = [(market.grid.tick_size, market.grid.lot_size, market.fees.model)
+             for market in plan.markets]
+
+    def fee_e10(index: int, ticks: int, lots: int, maker: bool) -> int:
+        tick_size, lot_size, model = steps[index]
+        price, quantity = ticks * tick_size, lots * lot_size
+        fee = model.fee(price, quantity, traded_value(contract, size, price, quantity), maker)
+        return round(fee * (price if contract == kinds.INVERSE else 1.0) * E10)
+
+    return fee_e10
+
+
+def _follow(plan: Plan, name: str, progress: Progress) -> Callable[[int], None]:
+    first_ns = min(market.rows.first_ns for market in plan.markets)
+    span_ns = max(1, max(market.rows.last_ns for market in plan.markets) - first_ns)
+    return lambda now_ns: progress(name, (now_ns - first_ns) / span_ns)
+
+
+def _result(plan: Plan, name: str, queue: QueueChoice, strategy: str) -> BacktestResult:
+    latencies = sorted({market.latency.text for market in plan.markets})
+    fees = sorted({market.fees.text for market in plan.markets})
+    chosen = [market.latency for market in plan.markets]
+    return BacktestResult(
+        strategy=strategy,
+        assets=tuple(_asset(market, plan) for market in plan.markets),
+        assumptions=Assumptions(
+            name=name, queue=queue.text, exchange=EXCHANGE_TEXTS[plan.exchange],
+            order_latency="; ".join(latencies), fees="; ".join(fees),
+            in_core=any(latency.in_core for latency in chosen),
+            seed=next((latency.seed for latency in chosen if latency.seed is not None), None),
+            notes=("our orders change nothing in the recorded market",
+                   "a GTD order ends by a cancel that we send", *plan.notes)),
+        settings=plan.settings.texts(), samples=Samples(len(plan.markets)))
+
+
+def _asset(market: Market, plan: Plan) -> SimAsset:
+    grid, rows = market.grid, market.rows
+    return SimAsset(
+        symbol=grid.symbol, base=grid.base, quote=grid.quote, tick_size=grid.tick_size,
+        lot_size=grid.lot_size, contract=plan.contract, contract_size=plan.contract_size,
+        data=tuple(path.name for path in rows.paths), rows=rows.rows, first_ns=rows.first_ns,
+        last_ns=rows.last_ns)
