@@ -39,7 +39,7 @@ def state(tmp_path: pathlib.Path) -> pathlib.Path:
      "the run's orders are of 1970-01-01T00:00:01.000001Z"),
     (["--market", "no.raw", "--symbol", "BTC/USD"], 2, "no.raw: cannot be opened"),
     (["--market", "empty.raw", "--symbol", "BTC/USD"], 2, "the file is empty"),
-    (["--market", "btc.raw", "--queue", "lucky"], 2, "--queue 'lucky': must be one of risk-averse"),
+    (["--market", "btc.raw", "--queue", "lucky"], 2, "--queue 'lucky' is no queue model"),
     (["--market", "btc.raw", "--exchange", "kind"], 2, "must be partial or no-partial"),
     (["--market", "btc.raw", "--run", "9"], 1, "no journal of run 9"),
     (["--market", "btc.raw", "--tolerance", "-1"], 2, "is not a number of milliseconds"),

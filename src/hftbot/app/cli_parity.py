@@ -37,8 +37,8 @@ def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None],
                         help="this run (default: the last one)")
     parser.add_argument("--symbol", metavar="NAME", help="which market, if the run traded several")
     parser.add_argument("--queue", metavar="MODEL", default="risk-averse",
-                        help="who leaves when a level shrinks without a trade: risk-averse "
-                             "(default), log-prob, log-prob2, power-prob, power-prob2, power-prob3")
+                        help="who leaves when a level shrinks without a trade, as in `backtest` "
+                             "(default risk-averse)")
     parser.add_argument("--exchange", metavar="MODEL", dest="fills", default="partial",
                         help="partial (default): a trade fills an order as far as it reaches; "
                              "no-partial: all of it")

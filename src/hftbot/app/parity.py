@@ -11,34 +11,33 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from fastcore.sim import model_codes as kinds
+from fastcore.sim import replay_codes as codes
 from fastcore.sim.fees import FeeModel
 from fastcore.sim.latency import OrderLatency
 from fastcore.sim.replay import Replay
+from hftbot.app import backtest_models as models
 from hftbot.app import journal
 from hftbot.backtest import parity
 from hftbot.backtest.data import open_rows
 from hftbot.backtest.parity import Comparison, Pair, compare
 from hftbot.backtest.session_market import SessionMarket
 from hftbot.backtest.session_orders import SessionOrder, SessionOrders, session_orders
-from hftbot.backtest.session_replay import SessionReplay, SimOrder, latency_rows, traces_of
+from hftbot.backtest.session_replay import SessionReplay, latency_rows, traces_of
 from hftbot.errors import ConfigError, DataError
 from hftbot.words.instrument import Instrument
 
 if TYPE_CHECKING:
     from hftbot.backtest.event_rows import EventRows
 
-PER_VALUE = 0
-EXCHANGES = {"no-partial": 0, "partial": 1}
+EXCHANGES = {"no-partial": codes.NO_PARTIAL_FILL, "partial": codes.PARTIAL_FILL}
 Times = tuple[list[int], list[int], list[int]]
-QUEUES = {"risk-averse": 0, "log-prob": 1, "log-prob2": 2, "power-prob": 3, "power-prob2": 4,
-          "power-prob3": 5}
 SHOWN = 40
 
 
 def command(options: argparse.Namespace, state: Path) -> int:
     """All that follows the flags. Raises HftbotError for what the user can mend."""
-    if options.queue not in QUEUES:
-        raise ConfigError(f"--queue {options.queue[:40]!r}: must be one of {', '.join(QUEUES)}")
+    queue = models.queue_choice(options.queue)
     if options.fills not in EXCHANGES:
         raise ConfigError(f"--exchange {options.fills[:40]!r}: must be partial or no-partial")
     session = session_orders(journal.copies(state, options.run))
@@ -52,9 +51,10 @@ def command(options: argparse.Namespace, state: Path) -> int:
     market = SessionMarket(rows.array, grid.tick_size, grid.lot_size)
     arrivals = market.arrivals(traces_of(orders))
     times = latency_rows(orders, arrivals, market.travel_ns)
-    found = compare(grid, orders, _replayed(rows, grid, orders, times, market.travel_ns, options),
-                    market, int(options.tolerance * 1e6), options.fills == "partial")
-    facts = {**_facts(session, rows, orders, options), **_latencies(times, len(arrivals))}
+    made = _replay(rows, grid, _latency_of(times, market.travel_ns), queue, options.fills)
+    found = compare(grid, orders, SessionReplay(*made).run(orders), market,
+                    int(options.tolerance * 1e6), options.fills == "partial")
+    facts = {**_facts(session, rows, orders, queue, options), **_latencies(times, len(arrivals))}
     if options.json:
         print(json.dumps(as_json(found, facts), indent=2))
     else:
@@ -62,15 +62,21 @@ def command(options: argparse.Namespace, state: Path) -> int:
     return 0
 
 
-def _replayed(rows: EventRows, grid: Instrument, orders: Sequence[SessionOrder], times: Times,
-              travel_ns: int, options: argparse.Namespace) -> dict[int, SimOrder]:
-    latency = (OrderLatency.interpolated(*times) if times[0] else
-               OrderLatency.constant(max(0, travel_ns), max(0, travel_ns)))
+def _latency_of(times: Times, travel_ns: int) -> OrderLatency:
+    """The latency that the run's own requests had, or the market data's without any."""
+    if times[0]:
+        return OrderLatency.interpolated(*times)
+    return OrderLatency.constant(max(0, travel_ns), max(0, travel_ns))
+
+
+def _replay(rows: EventRows, grid: Instrument, latency: OrderLatency, queue: models.QueueChoice,
+            fills: str) -> tuple[Replay, int]:
+    """A replay of the recorded market, and the market's number in it."""
     replay = Replay()
     asset = replay.add(rows.buffer, grid.tick_size, grid.lot_size, latency,
-                       FeeModel(PER_VALUE, 0.0, 0.0), queue=QUEUES[options.queue],
-                       exchange=EXCHANGES[options.fills])
-    return SessionReplay(replay, asset).run(orders)
+                       FeeModel(kinds.PER_VALUE, 0.0, 0.0), queue=queue.kind, power=queue.power,
+                       exchange=EXCHANGES[fills])
+    return replay, asset
 
 
 def _instrument(session: SessionOrders, symbol: str | None) -> Instrument:
@@ -96,7 +102,7 @@ def _same_time(rows: EventRows, orders: Sequence[SessionOrder], name: str) -> No
 
 
 def _facts(session: SessionOrders, rows: EventRows, orders: Sequence[SessionOrder],
-           options: argparse.Namespace) -> dict[str, Any]:
+           queue: models.QueueChoice, options: argparse.Namespace) -> dict[str, Any]:
     notes = list(rows.notes)
     outside = sum(not rows.first_ns <= order.sent_ns <= rows.last_ns for order in orders)
     if outside:
@@ -105,7 +111,7 @@ def _facts(session: SessionOrders, rows: EventRows, orders: Sequence[SessionOrde
         notes.append(f"{session.others} fills of orders that this run did not send are left out")
     return {"run": session.run, "strategies": session.strategies, "account": session.account,
             "market": str(options.market), "rows": rows.rows, "from": _stamp(rows.first_ns),
-            "seconds": round((rows.last_ns - rows.first_ns) / 1e9, 3), "queue": options.queue,
+            "seconds": round((rows.last_ns - rows.first_ns) / 1e9, 3), "queue": queue.text,
             "exchange": options.fills, "tolerance_ms": options.tolerance, "notes": notes}
 
 
