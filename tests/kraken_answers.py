@@ -33,7 +33,7 @@ READ = {
                     "nautilus_http_asset_pairs.json"),
     "balance": ("asyncrs_account_balance.json", "*Account_GetBalances.txt"),
     "extended_balance": ("*extended_balance.json", "*GetAvailableBalances.txt"),
-    "trade_volume": ("*trade_volume*.json", "*GetTradeVolume.txt"),
+    "trade_volume": ("asyncrs_trade_volume*.json", "*GetTradeVolume.txt"),
     "api_key_info": ("*GetApiKeyInfo.txt",), "websockets_token": ("*_websockets_token.json",),
     "open_orders": ("*_open_orders.json", "*GetOpenOrders.txt"),
     "closed_orders": ("*_closed_orders.json", "*GetClosedOrders.txt"),

@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 from many_books_server import CYCLE
 
+import fastcore
+
 HERE = pathlib.Path(__file__).resolve().parent
-SOURCES = HERE.parents[1] / "src"
+# The children run what is tested here: the tree's own sources, or what was installed.
+SOURCES = pathlib.Path(fastcore.__file__).resolve().parents[1]
 BOOKS, RATE = 50, 5_000
 SECONDS = float(os.environ.get("HFTBOT_MANY_BOOKS_S", "60"))
 CORE_SHARE_MAX, MEMORY_KB_MAX, GROWTH_KB_MAX = 0.25, 100 * 1024, 5 * 1024

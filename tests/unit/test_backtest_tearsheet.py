@@ -256,7 +256,14 @@ def test_a_bar_reaches_from_zero_to_its_value() -> None:
 
 def test_a_staircase_holds_its_value_until_the_next() -> None:
     frame = Frame(400.0, 200.0, (0.0, 2.0), (0.0, 1.0))
-    frame.curve(Curve("held", "held", [(0.0, 0.0), (1.0, 1.0), (2.0, 0.5)], stepped=True))
-    way = frame.parts[0]
-    assert way.count("H") == way.count("V") == 2
-    assert "L" not in way.split('d="')[1]
+    held = Curve("held", "held", [(0.0, 0.0), (1.0, 1.0), (2.0, 0.5)], stepped=True)
+    frame.curve(held)
+    frame.area(held)
+    line, area = (part.split('d="')[1] for part in frame.parts)
+    assert line.count("H") == line.count("V") == area.count("H") == area.count("V") == 2
+    assert "L" not in line
+    # From the ground to the first point, and from the last one back to the ground.
+    assert area.count("L") == 2
+    straight = Frame(400.0, 200.0, (0.0, 2.0), (0.0, 1.0))
+    straight.curve(Curve("held", "held", held.points))
+    assert straight.parts[0].count("L") == 2

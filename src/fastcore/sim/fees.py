@@ -14,7 +14,15 @@ try:
 except ImportError:
     from fastcore import _shim as cython
 
-from fastcore.sim.model_codes import BINARY, CURVE, FLAT, INVERSE, LINEAR, PER_QUANTITY, PER_VALUE  # noqa: F401
+from fastcore.sim.model_codes import (  # noqa: F401
+    BINARY,
+    CURVE,
+    FLAT,
+    INVERSE,
+    LINEAR,
+    PER_QUANTITY,
+    PER_VALUE,
+)
 
 if cython.compiled:
     from cython.cimports.fastcore.sim import _model_codes as code

@@ -93,26 +93,25 @@ class Frame:
         """A line through the points, or a staircase."""
         if not curve.points:
             return
+        self.parts.append(f'<path class="line {curve.style}" d="M{self._way(curve)[1:]}"/>')
+
+    def _way(self, curve: Curve) -> str:
+        """The path through the points, its first step a line."""
         steps: list[str] = []
-        for place, (x_value, y_value) in enumerate(curve.points):
+        for x_value, y_value in curve.points:
             column, row = f"{self.x(x_value):.1f}", f"{self.y(y_value):.1f}"
-            if place == 0:
-                steps.append(f"M{column} {row}")
-            elif curve.stepped:
-                steps.append(f"H{column}V{row}")
-            else:
-                steps.append(f"L{column} {row}")
-        self.parts.append(f'<path class="line {curve.style}" d="{"".join(steps)}"/>')
+            stairs = curve.stepped and steps
+            steps.append(f"H{column}V{row}" if stairs else f"L{column} {row}")
+        return "".join(steps)
 
     def area(self, curve: Curve) -> None:
         """The surface between the points and zero."""
         if not curve.points:
             return
         ground = self.y(min(max(0.0, self.y_range[0]), self.y_range[1]))
-        way = "".join(f"L{self.x(x):.1f} {self.y(y):.1f}" for x, y in curve.points)
         first, last = self.x(curve.points[0][0]), self.x(curve.points[-1][0])
-        self.parts.append(f'<path class="area {curve.style}" d="M{first:.1f} {ground:.1f}{way}'
-                          f'L{last:.1f} {ground:.1f}Z"/>')
+        self.parts.append(f'<path class="area {curve.style}" d="M{first:.1f} {ground:.1f}'
+                          f'{self._way(curve)}L{last:.1f} {ground:.1f}Z"/>')
 
     def dots(self, points: Points, style: str, radius: float = 2.0) -> None:
         """A small circle at each point; one path, since there may be thousands."""

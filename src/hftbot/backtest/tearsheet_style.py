@@ -68,7 +68,8 @@ font-variant-numeric:tabular-nums}
 details{padding:10px 14px;margin-top:14px}
 details .scroll{border:0;margin:8px -14px 0}
 summary{cursor:pointer;font-weight:600}
-@media (max-width:520px){.pair{grid-template-columns:1fr}main{padding:18px 12px 40px}}
+@media (max-width:520px){.pair{grid-template-columns:1fr}main{padding:18px 12px 40px}
+svg[viewBox^="0 0 860"] text{font-size:19px}}
 @media print{body{background:#fff}figure,.tile,tr{break-inside:avoid}main{max-width:none}}
 """
 

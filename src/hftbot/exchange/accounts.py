@@ -71,13 +71,11 @@ class Account:
 
     def value_e10(self, listing: Listing, tick_lots: int) -> int:
         """Ticks times lots in the quote asset, exact."""
-        scale: int = 10 ** (10 - listing.value_exponent)
-        return tick_lots * listing.tick_units * listing.lot_units * scale
+        return tick_lots * listing.tick_lot_e10
 
     def qty_e10(self, listing: Listing, lots: int) -> int:
         """Lots in the base asset, exact."""
-        scale: int = 10 ** (10 - listing.qty_precision)
-        return lots * listing.lot_units * scale
+        return lots * listing.lot_e10
 
     def rates_e6(self, listing: Listing) -> tuple[int, int]:
         """Maker and taker fee of a pair now."""
@@ -120,10 +118,10 @@ class Account:
     def needed(self, listing: Listing, side: int, tick_lots: int, lots: int,
                base_fee: bool = False) -> tuple[str, int]:
         """Asset and amount that an order may cost at worst; the fee comes out of its own asset."""
-        worst = max(*self.rates_e6(listing), 0)
-        asset, amount = ((listing.base, self.qty_e10(listing, lots)) if side == 1
-                         else (listing.quote, self.value_e10(listing, tick_lots)))
-        if base_fee == (side == 1):
+        asset, amount = ((listing.base, lots * listing.lot_e10) if side == 1
+                         else (listing.quote, tick_lots * listing.tick_lot_e10))
+        worst = max(self.rates_e6(listing))
+        if worst > 0 and base_fee == (side == 1):
             amount += -(-amount * worst // 1_000_000)
         return asset, amount
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 from hftbot.exchange import subscriptions, trading
@@ -64,9 +64,10 @@ class Connection:
 
     def send(self, text: str, written_us: int, stream: int) -> None:
         """Put a frame on its way; it arrives after the network's delay, in its stream's order."""
-        due = max(self.last_due[stream], written_us + self.face.network_us())
-        self.last_due[stream] = due
-        heapq.heappush(self.out, (due, next(self.face.order_of_actions), text))
+        face, last_due = self.face, self.last_due
+        due = max(last_due[stream], written_us + face.network_us())
+        last_due[stream] = due
+        heappush(self.out, (due, next(face.order_of_actions), text))
 
     def data(self, text: str, written_us: int) -> None:
         """Send market data."""
@@ -76,20 +77,20 @@ class Connection:
         """Send a private frame if the channel is subscribed; counts its sequence."""
         if (channel, "") not in self.subscriptions:
             return
-        self.sequences[channel] += 1
-        text = (f'{{"channel":"{channel}","type":"{kind}","data":[{rows}],'
-                f'"sequence":{self.sequences[channel]}}}')
+        number = self.sequences[channel] = self.sequences[channel] + 1
         if not self.face.settings.switches.reports_before_ack:
             self.last_due[REPORTS] = max(self.last_due[REPORTS], self.last_due[ACKS])
-        self.send(text, written_us, REPORTS)
+        self.send(f'{{"channel":"{channel}","type":"{kind}","data":[{rows}],"sequence":{number}}}',
+                  written_us, REPORTS)
 
     def take(self) -> list[str]:
         """Frames that have arrived at the client by now, in order."""
-        frames = []
-        now_us = self.face.now_us
-        while self.out and self.out[0][0] <= now_us:
-            frames.append(heapq.heappop(self.out)[2])
-        self.face.counts["frames_out"] += len(frames)
+        frames: list[str] = []
+        out, now_us = self.out, self.face.now_us
+        while out and out[0][0] <= now_us:
+            frames.append(heappop(out)[2])
+        if frames:
+            self.face.counts["frames_out"] += len(frames)
         return frames
 
     def next_due_us(self) -> int | None:
@@ -149,7 +150,7 @@ class Connection:
         sent_us = max(face.now_us, face.clock.now_us())
         arrival = max(self.last_arrival_us, sent_us + face.network_us())
         self.last_arrival_us = arrival
-        face.later(arrival, lambda now_us: self.arrived(frame, now_us))
+        face.later(arrival, partial(self.arrived, frame))
 
     def arrived(self, frame: str, now_us: int) -> None:
         """The venue reads a frame."""
@@ -205,8 +206,11 @@ class Connection:
             raise Refused(WRONG_HOST["public"])
         check_form(method, params)
         self.check_token(params, now_us)
-        self.at_engine(method, req_id, now_us,
-                       lambda at_us: handler(self, method, req_id, params, now_us, at_us))
+        at = now_us + self.face.engine_us()
+        if self.face.settings.switches.requests_in_order:
+            at = max(at, self.last_engine_us)
+        self.last_engine_us = at
+        self.face.later(at, partial(self.at_engine, handler, method, req_id, params, now_us))
 
     def check_token(self, params: dict[str, Any], now_us: int) -> str:
         """The request's token; raises Refused."""
@@ -217,19 +221,13 @@ class Connection:
             raise Refused("ESession:Invalid session")
         return token
 
-    def at_engine(self, method: str, req_id: int | None, in_us: int,
-                  work: Callable[[int], None]) -> None:
-        """Do a trading request when the engine gets to it."""
-        def run(at_us: int) -> None:
-            try:
-                work(at_us)
-            except Refused as refusal:
-                self.refuse(str(refusal), method, req_id, in_us, at_us)
-        at = in_us + self.face.engine_us()
-        if self.face.settings.switches.requests_in_order:
-            at = max(at, self.last_engine_us)
-        self.last_engine_us = at
-        self.face.later(at, run)
+    def at_engine(self, handler: trading.Handler, method: str, req_id: int | None,
+                  params: dict[str, Any], in_us: int, now_us: int) -> None:
+        """The engine gets to a trading request."""
+        try:
+            handler(self, method, req_id, params, in_us, now_us)
+        except Refused as refusal:
+            self.refuse(str(refusal), method, req_id, in_us, now_us)
 
     def flooded(self, now_us: int) -> None:
         """Too many requests: this one is lost, and who goes on like that is thrown out."""

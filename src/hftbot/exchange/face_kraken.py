@@ -6,9 +6,9 @@ No sockets and no sleeping here: the server (or a test in virtual time) calls ``
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Literal
 
@@ -138,7 +138,7 @@ class KrakenFace:
 
     def later(self, due_us: int, action: Callable[[int], None]) -> None:
         """Do something at a time."""
-        heapq.heappush(self.actions, (due_us, next(self.order_of_actions), action))
+        heappush(self.actions, (due_us, next(self.order_of_actions), action))
 
     def expire_later(self, index: int, due_us: int) -> None:
         """Look for GTD orders when one is due."""
@@ -169,15 +169,17 @@ class KrakenFace:
 
     def advance(self, now_us: int) -> None:
         """Do everything that is due, in the order of time. Time never goes back."""
+        actions = self.actions
         while True:
-            due, index = self.next_market()
-            if self.actions and self.actions[0][0] <= due:
-                due, index = self.actions[0][0], -1
+            due, index = self.market_ahead or self.next_market()
+            if actions and actions[0][0] <= due:
+                due, index = actions[0][0], -1
             if due > now_us:
                 break
-            self.now_us = max(self.now_us, due)
+            if due > self.now_us:
+                self.now_us = due
             if index < 0:
-                heapq.heappop(self.actions)[2](due)
+                heappop(actions)[2](due)
             else:
                 self.market_event(index, due)
         self.now_us = max(self.now_us, now_us)
@@ -248,7 +250,7 @@ class KrakenFace:
     def tell(self, now_us: int) -> None:
         """Send the desk's reports and ledger rows to whoever subscribed."""
         found, ledger = self.desk.drain()
-        for connection in self.connections:
+        for connection in self.connections if found or ledger else ():
             if connection.kind != "private":
                 continue
             wishes = connection.wishes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -67,9 +68,10 @@ class History:
     """Takes notes for the order desk; REST reads them. The oldest are forgotten."""
 
     def __init__(self) -> None:
-        self.closed: dict[str, ClosedOrder] = {}
-        self.executions: dict[str, Execution] = {}
-        self.ledger: dict[str, LedgerRow] = {}
+        # Ordered dicts, for they find their oldest row at once; a dict would look for it.
+        self.closed: OrderedDict[str, ClosedOrder] = OrderedDict()
+        self.executions: OrderedDict[str, Execution] = OrderedDict()
+        self.ledger: OrderedDict[str, LedgerRow] = OrderedDict()
         # Ids of an order's executions, oldest first.
         self.by_order: dict[str, list[str]] = {}
         # Written down since the last save.
@@ -152,10 +154,10 @@ class History:
                 self.enter(Execution(**{**told, "ledger_ids": []}))
 
 
-def bounded(table: dict[str, Any], name: str, row: Any) -> Any:
+def bounded(table: OrderedDict[str, Any], name: str, row: Any) -> Any:
     """Add a row; the oldest makes room and is returned."""
     table[name] = row
-    return table.pop(next(iter(table))) if len(table) > KEPT else None
+    return table.popitem(last=False)[1] if len(table) > KEPT else None
 
 
 def plain(row: Row) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 
+from hftbot.exchange.accounts import FEE_DECIMALS
 from hftbot.exchange.settings import Listing
 
 MONEY_DECIMALS = 10
+TOKENS_KEPT = 20_000
 
 
 def quoted(text: str) -> str:
@@ -54,21 +56,25 @@ class Stamps:
 
 
 class ListingText:
-    """Number tokens of one listing, with a small cache of prices."""
+    """Number tokens of one listing, with small caches of prices and sizes."""
 
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
         self.symbol = quoted(listing.symbol)
         self.prices: dict[int, str] = {}
-        self.no_qty = fixed(0, listing.qty_precision)
+        self.sizes: dict[int, str] = {}
         self.no_cost = fixed(0, listing.value_exponent)
         self.no_average = fixed(0, listing.price_precision + 4)
+        # What a report says of an order that nothing has happened to.
+        self.no_fee = fixed(0, FEE_DECIMALS.get(listing.quote, 8))
+        self.unspent = f'"cum_cost":{self.no_cost},"fee_usd_equiv":{self.no_fee}'
+        self.unfilled = f'"cum_qty":{self.qty(0)},{self.unspent},"avg_price":{self.no_average}'
 
     def price(self, ticks: int) -> str:
         """Price token at full precision."""
         text = self.prices.get(ticks)
         if text is None:
-            if len(self.prices) > 20_000:
+            if len(self.prices) > TOKENS_KEPT:
                 self.prices.clear()
             text = fixed(ticks * self.listing.tick_units, self.listing.price_precision)
             self.prices[ticks] = text
@@ -76,9 +82,13 @@ class ListingText:
 
     def qty(self, lots: int) -> str:
         """Size token at full precision."""
-        if not lots:
-            return self.no_qty
-        return fixed(lots * self.listing.lot_units, self.listing.qty_precision)
+        text = self.sizes.get(lots)
+        if text is None:
+            if len(self.sizes) > TOKENS_KEPT:
+                self.sizes.clear()
+            text = fixed(lots * self.listing.lot_units, self.listing.qty_precision)
+            self.sizes[lots] = text
+        return text
 
     def level(self, ticks: int, lots: int) -> str:
         """One level of a book message."""

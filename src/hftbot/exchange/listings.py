@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from hftbot.errors import ConfigError
@@ -30,26 +30,29 @@ class Listing:
     cost_min: Decimal = Decimal("0.5")
     start_ticks: int = 0
     lot_scale: int = 1
+    # Worked out from these: the asset that is bought and sold, the asset that pays, decimals of
+    # price times size, the least value in such units, one tick times one lot and one lot in 1e-10.
+    base: str = field(init=False, repr=False, compare=False)
+    quote: str = field(init=False, repr=False, compare=False)
+    value_exponent: int = field(init=False, repr=False, compare=False)
+    value_min: int = field(init=False, repr=False, compare=False)
+    tick_lot_e10: int = field(init=False, repr=False, compare=False)
+    lot_e10: int = field(init=False, repr=False, compare=False)
 
-    @property
-    def base(self) -> str:
-        """Asset that is bought and sold."""
-        return self.symbol.partition("/")[0]
-
-    @property
-    def quote(self) -> str:
-        """Asset that pays."""
-        return self.symbol.partition("/")[2]
+    def __post_init__(self) -> None:
+        base, _, quote = self.symbol.partition("/")
+        exponent = self.price_precision + self.qty_precision
+        known = {"base": base, "quote": quote, "value_exponent": exponent,
+                 "value_min": int(self.cost_min.scaleb(exponent)),
+                 "tick_lot_e10": self.tick_units * self.lot_units * 10 ** (10 - exponent),
+                 "lot_e10": self.lot_units * 10 ** (10 - self.qty_precision)}
+        for name, value in known.items():
+            object.__setattr__(self, name, value)
 
     @property
     def grid(self) -> list[int]:
         """What ticks and lots mean."""
         return [self.price_precision, self.qty_precision, self.tick_units, self.lot_units]
-
-    @property
-    def value_exponent(self) -> int:
-        """Decimals of price times size."""
-        return self.price_precision + self.qty_precision
 
 
 def synthetic_listing(symbol: str, price_precision: int, qty_precision: int, price: str,

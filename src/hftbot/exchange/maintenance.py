@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SYSTEMS = ("online", "post_only", "cancel_only", "maintenance")
 PAIR_MODES = ("online", "post_only", "cancel_only", "limit_only", "reduce_only", "maintenance",
               "delisted", "work_in_progress")
+# What the engine's word for a pair's mode is.
+MEANT = {"limit_only": "online", "reduce_only": "cancel_only", "delisted": "maintenance",
+         "work_in_progress": "maintenance"}
 LONGEST_S = 7 * 86_400
 
 
@@ -65,9 +68,9 @@ class Operations:
         nothing can be reduced without margin, so reduce_only leaves cancels.
         """
         pair = self.pairs.get(symbol, "online")
-        meant = {"limit_only": "online", "reduce_only": "cancel_only", "delisted": "maintenance",
-                 "work_in_progress": "maintenance"}.get(pair, pair)
-        return max(self.face.system, meant, key=SYSTEMS.index)
+        meant = MEANT.get(pair, pair)
+        return meant if self.face.system == "online" else max(self.face.system, meant,
+                                                               key=SYSTEMS.index)
 
     # What an administrator may wish.
 

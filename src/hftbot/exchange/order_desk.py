@@ -106,10 +106,11 @@ class OrderDesk:
         """
         symbol = request.listing.symbol
         index = self.index[symbol]
+        open_orders = self.open_count(symbol) if self.rates.active else 0
         if not counted:
-            self.rates.add(symbol, now_us, self.open_count(symbol))
+            self.rates.add(symbol, now_us, open_orders)
         else:
-            self.rates.room(self.open_count(symbol))
+            self.rates.room(open_orders)
         order = self.drafted(index, request, now_us)
         asset, amount = self.need(index, order)
         if amount > self.account.available(asset):
@@ -210,7 +211,8 @@ class OrderDesk:
         matcher = self.markets[index].matcher
         state, reason = matcher.state, matcher.reason
         batch.take(matcher)
-        self.book(index, batch, now_us)
+        if batch.fills or batch.prints or batch.cancels:
+            self.book(index, batch, now_us)
         stamp = self.stamps.micro(now_us)
         if state == FILLED and order.order_id in self.orders:
             self.end(index, order, "filled", "", stamp)

@@ -31,7 +31,9 @@ class RateCounter:
     def value(self, symbol: str, now_us: int) -> float:
         """The counter now."""
         count, at_us = self.counters.get(symbol, (0.0, now_us))
-        return max(0.0, count - self.decay * max(0, now_us - at_us) / 1_000_000)
+        if now_us > at_us:
+            count -= self.decay * (now_us - at_us) / 1_000_000
+        return max(0.0, count)
 
     def spend(self, symbol: str, now_us: int, cost: float) -> float:
         """Add a cost; returns the counter after it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from math import ceil
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from hftbot.exchange.accounts import FEE_DECIMALS, Movement
@@ -94,8 +95,8 @@ class Order:
 
     def saved(self) -> dict[str, Any]:
         """As plain data, without what is as usual; ``restored`` brings it back."""
-        row = {name: value for name, usual in _FIELDS
-               if (value := getattr(self, name)) != usual}
+        row = {name: value for (name, usual), value in zip(_FIELDS, _VALUES(self), strict=True)
+               if value != usual}
         for name in ("trigger", "close"):
             if name in row:
                 row[name] = asdict(row[name])
@@ -104,6 +105,7 @@ class Order:
 
 # Names of the fields, and their defaults (of those that have none, one that no value is).
 _FIELDS = tuple((each.name, each.default) for each in fields(Order))
+_VALUES = attrgetter(*(name for name, _usual in _FIELDS))
 
 
 def restored(saved: Mapping[str, Any]) -> Order:
@@ -127,6 +129,8 @@ def fee_text(order_fee_e10: int, quote: str) -> str:
 
 def totals(order: Order, text: ListingText) -> str:
     """What has been filled so far."""
+    if not order.filled_lots:
+        return text.unfilled
     return (f'"cum_qty":{text.qty(order.filled_lots)},'
             f'"cum_cost":{text.cost(order.filled_tick_lots)},'
             f'"fee_usd_equiv":{fee_text(order.fee_e10, text.listing.quote)},'
@@ -135,6 +139,9 @@ def totals(order: Order, text: ListingText) -> str:
 
 def terms(order: Order, text: ListingText) -> str:
     """What the order was told beside side, price and size."""
+    if not (order.display_lots or order.close or order.effective_us or order.expire_us
+            or order.sender or order.parent_id or order.amended):
+        return ""
     pieces = []
     if order.display_lots:
         pieces.append(f'"display_qty":{text.qty(order.display_lots)},')
@@ -169,12 +176,11 @@ def prices(order: Order, text: ListingText) -> str:
 
 def full(order: Order, text: ListingText, exec_type: str, status: str, stamp: str) -> str:
     """The long report: pending_new, and rows of the snapshot."""
-    so_far = f'{totals(order, text)},' if exec_type != "pending_new" else (
-        f'"cum_cost":{text.cost(0)},"fee_usd_equiv":{fee_text(0, text.listing.quote)},')
+    so_far = totals(order, text) if exec_type != "pending_new" else text.unspent
     post_only = '"post_only":true,' if order.post_only else ""
     size = (f'"cash_order_qty":{money(order.cash_e10)}' if order.cash_e10
             else f'"order_qty":{text.qty(order.lots)}')
-    return (f'{{"order_id":"{order.order_id}","symbol":{text.symbol},{size},{so_far}'
+    return (f'{{"order_id":"{order.order_id}","symbol":{text.symbol},{size},{so_far},'
             f'"time_in_force":"{TIF_NAMES[order.tif]}","exec_type":"{exec_type}",'
             f'"side":"{SIDES[order.side]}","order_type":"{order.order_type}",{name_pair(order)},'
             f'{prices(order, text)}{terms(order, text)}"order_status":"{status}",'

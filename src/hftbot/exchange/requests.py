@@ -32,6 +32,7 @@ WRONG_HOST = {
                "Try ws.kraken.com"}
 TIFS = {"gtc": GTC, "ioc": IOC, "fok": FOK, "gtd": GTD}
 STPS = {"cancel_newest": CANCEL_NEWEST, "cancel_oldest": CANCEL_OLDEST, "cancel_both": CANCEL_BOTH}
+SIDES = {"buy": 0, "sell": 1}
 LIMIT_TYPES = frozenset(("limit", "iceberg", "stop-loss-limit", "take-profit-limit",
                          "trailing-stop-limit"))
 TRIGGER_TYPES = frozenset(("stop-loss", "stop-loss-limit", "take-profit", "take-profit-limit",
@@ -43,6 +44,10 @@ EXPIRE_US_MAX = 31 * 86_400_000_000
 CLIENT_ID_FORMS = re.compile(
     r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}|[\x21-\x7e]{1,18}")
 ARGUMENTS = "EGeneral:Invalid arguments:"
+# The fields of an order that nothing is unusual about.
+PLAIN_FIELDS = frozenset(("order_type", "side", "symbol", "order_qty", "limit_price",
+                          "time_in_force", "post_only", "cl_ord_id", "deadline", "token"))
+DEADLINE_US = 5_000_000
 
 
 class Refused(Exception):
@@ -101,12 +106,16 @@ def not_a_number(text: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=not_a_number)
+_NUMBERS = (int, Decimal)
 
 
 def parse(text: str) -> dict[str, Any] | None:
     """A frame as an object, or None if it is not one."""
     try:
-        message = _DECODER.decode(text)
+        # What is an object and nothing else needs no look for white space around it.
+        message, end = _DECODER.raw_decode(text) if text.startswith("{") else (None, -1)
+        if end != len(text):
+            message = _DECODER.decode(text)
     except (ValueError, RecursionError, ArithmeticError):
         return None
     return message if isinstance(message, dict) else None
@@ -117,7 +126,7 @@ def number(params: Mapping[str, Any], name: str) -> Decimal | None:
     value = params.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         raise Refused(f"{name.capitalize()} field must be a number_float")
     exact = Decimal(value)
     if not exact.is_finite() or abs(exact.adjusted()) > 18:
@@ -184,8 +193,7 @@ def qty_lots(listing: Listing, qty: Decimal) -> int:
 
 def cost_check(listing: Listing, ticks: int, lots: int) -> None:
     """Refuse an order worth less than the pair's minimum."""
-    minimum = int(listing.cost_min.scaleb(listing.value_exponent))
-    if ticks * lots * listing.tick_units * listing.lot_units < minimum:
+    if ticks * lots * listing.tick_units * listing.lot_units < listing.value_min:
         raise Refused("EOrder:Cost minimum not met")
 
 
@@ -199,7 +207,7 @@ def client_id(params: Mapping[str, Any]) -> str:
 
 def deadline_of(params: Mapping[str, Any], now_us: int) -> int:
     """The deadline, by default five seconds from now."""
-    deadline_us = wall_us(text_field(params, "deadline"), "deadline") or now_us + 5_000_000
+    deadline_us = wall_us(text_field(params, "deadline"), "deadline") or now_us + DEADLINE_US
     if deadline_us > now_us + 60_000_000:
         raise Refused(f"{ARGUMENTS}deadline")
     return deadline_us
@@ -384,6 +392,36 @@ def names_of(params: Mapping[str, Any]) -> tuple[str, int, str]:
     return name, userref, sender
 
 
+def plain_request(params: Mapping[str, Any], listings: Mapping[str, Listing],
+                  now_us: int) -> AddRequest | None:
+    """What ``add_request`` returns, in a fraction of the time, for limit orders as most are.
+
+    None for any other order, and for one that is refused before its price is looked at. The form
+    of the fields has been checked.
+    """
+    word = params.get("time_in_force", "gtc")
+    if not params.keys() <= PLAIN_FIELDS or params.get("order_type") != "limit" or (
+            word not in ("gtc", "ioc")):
+        return None
+    listing, side = listings.get(params.get("symbol", "")), SIDES.get(params.get("side", ""))
+    post_only, name = params.get("post_only", False), params.get("cl_ord_id", "")
+    if listing is None or side is None or (post_only and word == "ioc") or (
+            name and not CLIENT_ID_FORMS.fullmatch(name)):
+        return None
+    # In this order they are refused.
+    price = number(params, "limit_price")
+    if price is None:
+        return None
+    ticks, qty = price_ticks(listing, price), number(params, "order_qty")
+    if qty is None:
+        return None
+    lots = qty_lots(listing, qty)
+    cost_check(listing, ticks, lots)
+    end_us = deadline_of(params, now_us) if "deadline" in params else now_us + DEADLINE_US
+    return AddRequest(listing, side, ticks, lots, TIFS[word], post_only, CANCEL_NEWEST, "limit",
+                      name, 0, 0, end_us, False)
+
+
 def add_request(params: Mapping[str, Any], listings: Mapping[str, Listing],
                 now_us: int) -> AddRequest:
     """Check an add_order as far as it can be checked without the book and the account.
@@ -395,7 +433,7 @@ def add_request(params: Mapping[str, Any], listings: Mapping[str, Listing],
         raise Refused("EQuery:Unknown asset pair")
     order_type = text_field(params, "order_type")
     flags_check(params, order_type)
-    side = {"buy": 0, "sell": 1}.get(text_field(params, "side"))
+    side = SIDES.get(text_field(params, "side"))
     if order_type not in ORDER_TYPES:
         raise Refused(f"{ARGUMENTS}order_type")
     if side is None:

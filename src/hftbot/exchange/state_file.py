@@ -16,6 +16,7 @@ from hftbot.exchange.history import History, Row, plain
 
 # A history file with more rows is written anew.
 HISTORY_ROWS_MAX = 100_000
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def history_name(number: int) -> str:
@@ -117,7 +118,7 @@ class StateFolder:
                              os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             with os.fdopen(handle, "w") as file:
                 for row in rows:
-                    file.write(json.dumps(plain(row), separators=(",", ":")) + "\n")
+                    file.write(_ENCODER.encode(plain(row)) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

@@ -20,6 +20,7 @@ from hftbot.exchange.requests import (
     edit_request,
     flag,
     number,
+    plain_request,
     price_ticks,
     qty_lots,
     term,
@@ -74,7 +75,8 @@ def charge_known(face: KrakenFace, params: Params, now_us: int, cost: float = 1.
 
 def checked_add(face: KrakenFace, params: Params, in_us: int) -> AddRequest:
     """An add_order as a request that the engine's mode takes; raises Refused."""
-    request = add_request(params, face.listings, in_us)
+    request = (plain_request(params, face.listings, in_us)
+               or add_request(params, face.listings, in_us))
     short_deadline(face, params, in_us)
     mode_check(face, request.listing.symbol, request.post_only, request.order_type)
     return request
@@ -113,7 +115,8 @@ def add_order(connection: Connection, method: str, req_id: int | None, params: P
 def published(face: KrakenFace, order: Order, batch: Batch, now_us: int) -> None:
     """Tell everybody what an order did, and look again when it ends."""
     index = face.desk.index[order.symbol]
-    face.publish(index, batch, now_us)
+    if batch.changes or batch.trades or face.desk.waiting.closings[index]:
+        face.publish(index, batch, now_us)
     face.tell(now_us + face.engine_us() // 4)
     if order.expire_us and order.order_id in face.desk.orders:
         face.expire_later(index, order.expire_us)

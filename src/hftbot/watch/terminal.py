@@ -14,6 +14,8 @@ ENTER = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J"
 LEAVE = b"\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
 BEGIN, END = b"\x1b[?2026h", b"\x1b[?2026l"
 SIZE_FALLBACK = (80, 24)
+# The bits of how a file was opened; PyPy has no os.O_ACCMODE.
+_ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 _LOCAL = 3
 _CHARACTERS = 6
 
@@ -88,7 +90,7 @@ class Terminal:
 def _readable(file: int) -> int:
     """The same terminal for reading, if it was opened for writing only; -1 if it cannot be."""
     with contextlib.suppress(OSError):
-        if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR:
+        if fcntl.fcntl(file, fcntl.F_GETFL) & _ACCESS == os.O_RDWR:
             return file
         return os.open(os.ttyname(file), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
     return -1
