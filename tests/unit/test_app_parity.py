@@ -41,6 +41,7 @@ def state(tmp_path: pathlib.Path) -> pathlib.Path:
     (["--market", "empty.raw", "--symbol", "BTC/USD"], 2, "the file is empty"),
     (["--market", "btc.raw", "--queue", "lucky"], 2, "--queue 'lucky' is no queue model"),
     (["--market", "btc.raw", "--exchange", "kind"], 2, "must be partial or no-partial"),
+    (["--market", "btc.raw", "--strategy", "micro_scalper"], 2, "--strategy belongs to --again"),
     (["--market", "btc.raw", "--run", "9"], 1, "no journal of run 9"),
     (["--market", "btc.raw", "--tolerance", "-1"], 2, "is not a number of milliseconds"),
     ([], 2, "--market")])

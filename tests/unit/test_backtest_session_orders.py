@@ -69,6 +69,7 @@ def test_the_life_of_an_order(tmp_path: pathlib.Path) -> None:
     assert order.executions == [Execution(100, 20, False, 3, 1_010_000)]
     assert (order.state, order.ended_ns, order.lots) == (OrderState.CANCELED, 1_037_000, 60)
     assert (found.run, found.strategies, found.others) == (7, "spread_maker", 0)
+    assert (found.settings, found.account) == ("x", "sim")
     assert [grid.price_text(3) for grid in found.instruments] == ["0.3", "0.15"]
     assert found.of(1) == [order]
     assert found.of(0) == []

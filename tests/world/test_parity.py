@@ -14,11 +14,11 @@ import pytest
 
 from hftbot.app import journal, parity
 from hftbot.app.cli_parity import TOLERANCE
-from hftbot.errors import DataError
+from hftbot.errors import ConfigError, DataError
 from hftbot.store.journal_reader import examine
 from world.ring import Ring, run_ring
 
-GRIDS = b"hftbot 1 run 1 strategies maker account sim grids 1:8:1:1 symbols BTC/USD"
+GRIDS = b"hftbot 1 run 1 strategies spread_maker account sim grids 1:8:1:1 symbols BTC/USD"
 MAKER = {"strategy": "spread_maker", "order_size_usd": Decimal(50), "max_orders_per_min": 200,
          "fills_in_row_max": 200, "maker_edge_e6": 30}
 SCALPER = {"strategy": "micro_scalper", "max_hold_us": 2_000_000, "min_hold_us": 1_000_000,
@@ -62,7 +62,8 @@ def compared(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(journal, "copies", lambda state, run: [copy])
     options = argparse.Namespace(
         market=str(recorded.market), run=None, symbol=None, queue="risk-averse",
-        fills="partial", tolerance=TOLERANCE, all=True, json=True)
+        fills="partial", tolerance=TOLERANCE, all=True, json=True, again=False, strategy=None,
+        profile=None, config=None, set=[])
     for name, value in asked.items():
         setattr(options, name, value)
     assert parity.command(options, folder) == 0
@@ -111,10 +112,35 @@ def test_people_read_sums_causes_and_each_difference(
         capsys: pytest.CaptureFixture[str]) -> None:
     text = compared(tmp_path, monkeypatch, capsys, MAKER, seconds=30.0, json=False,
                     fills="no-partial", all=False)[1]["text"]
-    assert "parity of run 1 (maker) on BTC/USD" in text
+    assert "parity of run 1 (spread_maker) on BTC/USD" in text
     assert "% of the lots were filled alike" in text
     assert "the same lots at the same price, at another time" in text
     assert "this model fills orders whole" in text
+
+
+def test_the_strategy_decides_again_on_the_recorded_market(
+        tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    """Its first orders are the run's; later the market lacks its own steps in it."""
+    monkeypatch.chdir(tmp_path)
+    told = compared(tmp_path, monkeypatch, capsys, MAKER, again=True,
+                    set=["MAKER_EDGE_BPS=0.3"])[1]
+    again = told["again"]
+    assert again["ended"] == "end of data"
+    assert again["fills"] > 10
+    assert again["shared_decisions"] >= 2
+    assert again["first_of_run"]["at_ns"] > 0
+    assert "these settings are not the run's" in told["notes"][-1]
+
+
+def test_another_strategy_may_not_decide_again(
+        tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="the run traded with spread_maker, these settings with "
+                                          "micro_scalper"):
+        compared(tmp_path, monkeypatch, capsys, MAKER, seconds=5.0, again=True,
+                 strategy="micro_scalper")
 
 
 def test_a_recording_of_another_time_is_refused(

@@ -23,6 +23,7 @@ examples:
   hftbot run --strategy spread_maker --duration 60 --record market.raw
   hftbot parity --market market.raw
   hftbot parity --market market.raw --queue log-prob2 --all
+  hftbot parity --market market.raw --again      and what the strategy would have done itself
   hftbot parity --market market.raw --json       one JSON object: every pair of fills""",
 )
 
@@ -44,6 +45,11 @@ def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None],
                              "no-partial: all of it")
     parser.add_argument("--tolerance", metavar="MS", type=_tolerance, default=TOLERANCE,
                         help="fills closer in time than this are equal (default 5)")
+    parser.add_argument("--again", action="store_true",
+                        help="let the strategy decide anew in the backtest, too; give the run's "
+                             "--profile, --config and --set")
+    parser.add_argument("--strategy", metavar="NAME",
+                        help="with --again: the run's strategy, if it was your own file")
     parser.add_argument("--all", action="store_true", help="print every difference")
     parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
     parser.add_argument("--json", action="store_true", help="one JSON object")

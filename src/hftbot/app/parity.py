@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,12 +19,16 @@ from fastcore.sim.latency import OrderLatency
 from fastcore.sim.replay import Replay
 from hftbot.app import backtest_models as models
 from hftbot.app import journal
+from hftbot.app.parity_again import WITHIN_E6, WITHIN_NS, Again, decide_again
+from hftbot.app.strategies import build_strategy
+from hftbot.app.strategy_file import BUILT_IN
 from hftbot.backtest import parity
 from hftbot.backtest.data import open_rows
-from hftbot.backtest.parity import Comparison, Pair, compare
+from hftbot.backtest.parity import Account, Comparison, Pair, compare
 from hftbot.backtest.session_market import SessionMarket
 from hftbot.backtest.session_orders import SessionOrder, SessionOrders, session_orders
 from hftbot.backtest.session_replay import SessionReplay, latency_rows, traces_of
+from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError, DataError
 from hftbot.words.instrument import Instrument
 
@@ -38,6 +43,8 @@ SHOWN = 40
 def command(options: argparse.Namespace, state: Path) -> int:
     """All that follows the flags. Raises HftbotError for what the user can mend."""
     queue = models.queue_choice(options.queue)
+    if options.strategy and not options.again:
+        raise ConfigError("--strategy belongs to --again: the run's own orders need no strategy")
     if options.fills not in EXCHANGES:
         raise ConfigError(f"--exchange {options.fills[:40]!r}: must be partial or no-partial")
     session = session_orders(journal.copies(state, options.run))
@@ -51,15 +58,41 @@ def command(options: argparse.Namespace, state: Path) -> int:
     market = SessionMarket(rows.array, grid.tick_size, grid.lot_size)
     arrivals = market.arrivals(traces_of(orders))
     times = latency_rows(orders, arrivals, market.travel_ns)
-    made = _replay(rows, grid, _latency_of(times, market.travel_ns), queue, options.fills)
+
+    def latency() -> OrderLatency:
+        return _latency_of(times, market.travel_ns)
+
+    made = _replay(rows, grid, latency(), queue, options.fills)
     found = compare(grid, orders, SessionReplay(*made).run(orders), market,
                     int(options.tolerance * 1e6), options.fills == "partial")
     facts = {**_facts(session, rows, orders, queue, options), **_latencies(times, len(arrivals))}
+    again = None
+    if options.again:
+        settings, remark = _settings(options, session)
+        facts["notes"] += remark
+        again = decide_again(settings, orders, rows, grid, latency, queue, market.last_mid2)
     if options.json:
-        print(json.dumps(as_json(found, facts), indent=2))
+        print(json.dumps({**as_json(found, facts), "again": again and _again_json(again)},
+                         indent=2))
     else:
-        print(text(found, facts, SHOWN if not options.all else len(found.pairs)))
+        print(text(found, facts, again, SHOWN if not options.all else len(found.pairs)))
     return 0
+
+
+def _settings(options: argparse.Namespace, session: SessionOrders) -> tuple[Settings, list[str]]:
+    """What the strategy is told when it decides again, and a remark if the run was told else."""
+    from hftbot.app.cli import load_settings
+    if options.strategy is None and session.strategies in BUILT_IN:
+        options.strategy = session.strategies
+    settings = load_settings(options).settings
+    name = "_".join(build_strategy(settings).name.split())
+    if name != session.strategies:
+        raise ConfigError(f"--again: the run traded with {session.strategies}, these settings "
+                          f"with {name}: give the run's own flags, --strategy among them")
+    if settings.digest() == session.settings:
+        return settings, []
+    return settings, ["these settings are not the run's: with --again, give the same --profile, "
+                      "--config and --set as the run had"]
 
 
 def _latency_of(times: Times, travel_ns: int) -> OrderLatency:
@@ -127,8 +160,7 @@ def _latencies(times: Times, traced: int) -> dict[str, Any]:
 
 def as_json(found: Comparison, facts: dict[str, Any]) -> dict[str, Any]:
     """The whole comparison as plain values; money in quote units, times in ns."""
-    sides = {name: {"fills": one.fills, "bought_lots": one.bought_lots, "sold_lots": one.sold_lots,
-                    "position_lots": one.position_lots, "gain": one.gain}
+    sides = {name: {**asdict(one), "position_lots": one.position_lots}
              for name, one in (("venue", found.venue), ("backtest", found.backtest))}
     causes = {}
     for cause in parity.CAUSES:
@@ -149,33 +181,63 @@ def _pair_json(pair: Pair) -> dict[str, Any]:
     return told
 
 
-def text(found: Comparison, facts: dict[str, Any], shown: int) -> str:
+def text(found: Comparison, facts: dict[str, Any], again: Again | None, shown: int) -> str:
     """The comparison for people: what was assumed, the sums, the causes, and each difference."""
-    grid, quote = found.instrument, found.instrument.quote
+    grid = found.instrument
     lines = [f"parity of run {facts['run']} ({facts['strategies']}) on {grid.symbol}, "
              f"{facts['from']}, {facts['seconds']:g} s, {facts['rows']} rows of {facts['market']}",
              f"backtest of the same {found.orders} orders at the same moments: queue "
              f"{facts['queue']}, fills {facts['exchange']}, {_latency(facts)}"]
     lines += [f"note: {note}" for note in facts["notes"]]
-    lines += ["", f"{'':<24}{'venue':>16}{'backtest':>16}"]
-    both = (found.venue, found.backtest)
-    for name, values in (("fills", [str(one.fills) for one in both]),
-                         ("bought", [grid.qty_text(one.bought_lots) for one in both]),
-                         ("sold", [grid.qty_text(one.sold_lots) for one in both]),
-                         ("held of these", [grid.qty_text(one.position_lots) for one in both]),
-                         (f"{quote} at the last mid", [f"{one.gain:+.6f}" for one in both])):
-        lines.append(f"{name:<24}{values[0]:>16}{values[1]:>16}")
-    lines += ["", f"{100 * found.equal_share:.1f} % of the lots were filled alike "
-                  f"(price equal, within {facts['tolerance_ms']:g} ms)"]
+    accounts = [found.venue, found.backtest] + ([again.account] if again else [])
+    lines += ["", *_sums(accounts, grid), "",
+              f"{100 * found.equal_share:.1f} % of the lots were filled alike "
+              f"(price equal, within {facts['tolerance_ms']:g} ms)"]
     for cause in parity.CAUSES:
         count, lots, gain = found.count(cause)
         lines.append(f"{cause:<8}{count:>6} fills {grid.qty_text(lots):>16} {grid.base} "
-                     f"{gain:>+14.6f} {quote}  {parity.MEANING[cause]}")
+                     f"{gain:>+14.6f} {grid.quote}  {parity.MEANING[cause]}")
+    if again:
+        lines += ["", *_again_lines(again, found, grid)]
     different = [pair for pair in found.pairs if pair.cause != parity.EQUAL]
     lines += [""] * bool(different) + [_line(pair, grid) for pair in different[:shown]]
     if len(different) > shown:
         lines.append(f"{len(different) - shown} more differences: --all shows them")
     return "\n".join(lines)
+
+
+def _sums(accounts: Sequence[Account], grid: Instrument) -> Iterator[str]:
+    """What each side's fills come to, in columns."""
+    heads = ("venue", "backtest", "decided anew")
+    yield f"{'':<24}" + "".join(f"{head:>16}" for head in heads[:len(accounts)])
+    for name, values in (
+            ("fills", [str(one.fills) for one in accounts]),
+            ("bought", [grid.qty_text(one.bought_lots) for one in accounts]),
+            ("sold", [grid.qty_text(one.sold_lots) for one in accounts]),
+            ("held of these", [grid.qty_text(one.position_lots) for one in accounts]),
+            (f"{grid.quote} at the last mid", [f"{one.gain:+.6f}" for one in accounts])):
+        yield f"{name:<24}" + "".join(f"{value:>16}" for value in values)
+
+
+def _again_lines(again: Again, found: Comparison, grid: Instrument) -> Iterator[str]:
+    agreed = again.agreement
+    yield (f"decided anew: {again.orders} orders where the run sent {found.orders}; "
+           f"{agreed.shared} of them on the same side within {WITHIN_NS / 1e6:g} ms and "
+           f"{WITHIN_E6 / 100:g} bps ({again.assumed})")
+    for who, decision in (("the run", agreed.first_here), ("the backtest", agreed.first_there)):
+        if decision is not None:
+            yield (f"first of {who} alone: {_stamp(decision.at_ns)[11:-1]} "
+                   f"{'SELL' if decision.side else 'BUY'} {grid.qty_text(decision.lots)} at "
+                   f"{grid.price_text(decision.ticks)}")
+
+
+def _again_json(again: Again) -> dict[str, Any]:
+    agreed = again.agreement
+    return {**asdict(again.account), "position_lots": again.account.position_lots,
+            "orders": again.orders, "fees": again.fees, "ended": again.ended,
+            "exchange": again.assumed, "shared_decisions": agreed.shared,
+            "first_of_run": agreed.first_here and agreed.first_here._asdict(),
+            "first_of_backtest": agreed.first_there and agreed.first_there._asdict()}
 
 
 def _latency(facts: dict[str, Any]) -> str:

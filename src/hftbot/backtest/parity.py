@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from hftbot.backtest.session_market import SessionMarket, Sight, Tape, Wish
 from hftbot.backtest.session_orders import Execution, SessionOrder
@@ -97,7 +97,7 @@ def compare(grid: Instrument, orders: Sequence[SessionOrder], replayed: Mapping[
     sights = iter(sorted(market.sights(wishes).items()))
     seen = {client_id: [(leg, next(sights)[1]) for leg in found]
             for client_id, found in legs.items()}
-    worth = _Worth(grid, market.last_mid2)
+    worth = Worth(grid, market.last_mid2)
     pairs = []
     for order in orders:
         sim = replayed.get(order.client_id, SimOrder())
@@ -165,19 +165,30 @@ def cause_of(venue: Execution | None, backtest: SimExecution | None, tolerance_n
     return EQUAL if abs(venue.seen_ns - backtest.seen_ns) <= tolerance_ns else TIME
 
 
-class _Worth:
-    """Fills in quote units at the last mid."""
+class AnyFill(Protocol):
+    """What an account is made of."""
+
+    @property
+    def ticks(self) -> int: ...
+    @property
+    def lots(self) -> int: ...
+
+
+class Worth:
+    """Fills in quote units at the last mid, of which ``mid2`` is twice the ticks."""
 
     def __init__(self, grid: Instrument, mid2: int) -> None:
         self.grid = grid
         self.mid2 = mid2
 
-    def gain(self, side: int, fill: Execution | SimExecution | None, lots: int) -> float:
+    def gain(self, side: int, fill: AnyFill | None, lots: int) -> float:
+        """What so many lots of a fill have made, before fees."""
         if fill is None:
             return 0.0
         return 0.5 * self.grid.worth(Side(side).sign * (self.mid2 - 2 * fill.ticks) * lots)
 
-    def account(self, orders: Iterable[tuple[int, Sequence[Execution | SimExecution]]]) -> Account:
+    def account(self, orders: Iterable[tuple[int, Sequence[AnyFill]]]) -> Account:
+        """The sums of (side, fills) of each order."""
         fills, gain, lots = 0, 0.0, [0, 0]
         for side, executions in orders:
             for fill in executions:
@@ -259,8 +270,11 @@ class _Case:
             return "it never rested"
         leg, sight = legs[-1]
         here, beyond = self.tape.at_price(self.order.side, leg.ticks, leg.from_ns, until_ns)
-        return (f"{self.size(sight.ahead)} stood at {self.grid.price_text(leg.ticks)} when it "
-                f"came there, {self.size(here)} traded there and {self.size(beyond)} beyond")
+        stood = (f"{self.size(sight.ahead)} stood at {self.grid.price_text(leg.ticks)} when it "
+                 "came there")
+        if not here and not beyond:
+            return f"{stood}, and nothing traded there; only the book moved"
+        return f"{stood}, {self.size(here)} traded there and {self.size(beyond)} beyond"
 
     def touch(self) -> str:
         """What a taker met."""

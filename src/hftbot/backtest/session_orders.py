@@ -73,13 +73,15 @@ class SessionOrder:
 class SessionOrders:
     """All orders of one run, in the order in which they were sent.
 
-    ``others`` counts fills of orders that the run did not send itself. The instruments' grids are
-    the venue's; their limits and fees are not in a journal.
+    ``settings`` is the digest of what the run was told. ``others`` counts fills of orders that the
+    run did not send itself. The instruments' grids are the venue's; their limits and fees are not
+    in a journal.
     """
 
     run: int
     strategies: str
     account: str
+    settings: str
     instruments: tuple[Instrument, ...]
     orders: list[SessionOrder] = field(default_factory=list)
     others: int = 0
@@ -96,7 +98,8 @@ def session_orders(copies: Sequence[JournalCopy]) -> SessionOrders:
     words = header_words(copies[0].header)
     try:
         found = SessionOrders(int(words["run"]), words.get("strategies", ""),
-                              words.get("account", ""), tuple(_grids(words)))
+                              words.get("account", ""), words.get("settings", ""),
+                              tuple(_grids(words)))
     except (KeyError, ValueError):
         raise DataError(f"{copies[0].path}: its header does not say which run on which grids it "
                         "is: it cannot be replayed") from None
