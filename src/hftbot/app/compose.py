@@ -25,6 +25,7 @@ from hftbot.app.fees import ask_fees, base_text
 from hftbot.app.guarding import Guarding
 from hftbot.app.jobs import job_of
 from hftbot.app.options import FLATTEN, TRADE, ExchangeOptions, RunOptions
+from hftbot.app.run_recording import Recording
 from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
 from hftbot.app.screening import Screening
@@ -286,9 +287,11 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     session.world.limits.connects = lambda: (
         budget.used(asyncio.get_running_loop().time()), budget.limit)
     poll = BusyPoll(settings.busy_poll)
+    recording = Recording(options.record, session.notes, screen.say)
 
     def public_frame(view: memoryview, padding: int, recv_ns: int) -> None:
         session.public_frame(view, padding, recv_ns)
+        recording.take(view, recv_ns)
         poll.touch(recv_ns)
 
     public = Link(endpoint.ws_url, rng, on_open=session.public_up, on_frame=public_frame,
@@ -319,6 +322,7 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     finally:
         await screen.close()
         poll.stop()
+        recording.close()
         public.stop()
         private.stop()
         for task in links:
