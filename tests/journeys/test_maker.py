@@ -1,4 +1,4 @@
-"""The spread maker as its user meets it: a run that rests, is filled and ends with nothing open."""
+"""The spread maker as its user meets it: a recorded run, its parity with a backtest, refusals."""
 
 from __future__ import annotations
 
@@ -17,15 +17,27 @@ def _no_process_stays(tmp_path):
     stop_exchange(tmp_path / "hftbot-state")
 
 
-def test_a_run_makes_a_market_and_takes_its_quotes_back(tmp_path: pathlib.Path) -> None:
-    done = run(tmp_path, "run", "--strategy", "spread_maker", "--duration", "4", "--json",
-               "--set", "MAKER_EDGE_BPS=0.2")
+def test_a_run_makes_a_market_and_the_backtest_explains_it(tmp_path: pathlib.Path) -> None:
+    """On real sockets: quotes rest and are taken back; its recording gives its fills again."""
+    done = run(tmp_path, "run", "--strategy", "spread_maker", "--duration", "5", "--json",
+               "--set", "MAKER_EDGE_BPS=0.1", "--record", "market.raw")
     assert done.returncode == 0, done.stderr
+    assert "frames of the market in market.raw" in done.stderr
     told = json.loads(done.stdout)
     figures = told["strategy"]["spread_maker"]
     assert figures["placed"] >= 2
     assert told["fills"] == figures["buys"] + figures["sells"]
     assert told["open_orders_at_exit"] == 0
+    compared = run(tmp_path, "parity", "--market", "market.raw", "--json")
+    assert compared.returncode == 0, compared.stderr
+    found = json.loads(compared.stdout)
+    assert found["venue"]["fills"] == told["fills"]
+    assert found["orders"] == figures["placed"]
+    assert all(pair["why"] for pair in found["pairs"] if pair["cause"] != "equal")
+    again = run(tmp_path, "run", "--strategy", "spread_maker", "--duration", "5",
+                "--record", "market.raw")
+    assert again.returncode == 2
+    assert "--record market.raw: something is there already" in again.stderr
 
 
 def test_fees_that_the_widest_spread_cannot_pay_are_refused(tmp_path: pathlib.Path) -> None:

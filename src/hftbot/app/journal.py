@@ -147,6 +147,20 @@ def _replayed(result: Replay, symbols: Sequence[str]) -> dict[str, Any]:
             for _, order in sorted(result.orders.items())]}
 
 
+def copies(state: Path, run: int | None) -> list[JournalCopy]:
+    """The files of one run, the last one without ``run``, in their order. Raises HftbotError.
+
+    A damaged file is refused: what follows the damage would be missing.
+    """
+    found = []
+    for name in _chosen(_journals(state), state, run):
+        copy, trouble = _read(state, name)
+        if trouble:
+            raise StoreError(f"{trouble} (see `hftbot journal verify`)")
+        found.append(copy)
+    return found
+
+
 def record(sequence: int, kind: int, payload: bytes, symbols: Sequence[str] = ()
            ) -> dict[str, Any]:
     """One record as names and values; a kind or shape that is not known keeps its bytes as hex."""

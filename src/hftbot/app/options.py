@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -19,11 +20,13 @@ class RunOptions:
 
     ``plain``: lines instead of the live view, also on a terminal. ``job`` is what the session is
     for, ``only`` the symbols of a flatten (none: all). ``origin`` says in one line where the
-    settings came from, ``notes`` what the user should know.
+    settings came from, ``notes`` what the user should know. ``record`` is a new file for the
+    market's frames.
     """
 
     duration_s: float | None = None
     replay: str | None = None
+    record: str | None = None
     exchange_url: str | None = None
     faults_seed: int | None = None
     json: bool = False
@@ -62,10 +65,18 @@ def check_run(settings: Settings, options: RunOptions) -> None:
     """Refuse a run whose flags and settings contradict each other. Raises ConfigError."""
     if options.exchange_url is not None:
         _check_exchange(options.exchange_url)
+    if options.record is not None and os.path.lexists(options.record):
+        raise ConfigError(f"--record {options.record[:80]}: something is there already; a "
+                          "recording begins a new file")
     if settings.venue == "live":
         _check_live(settings, options)
     elif options.live:
         raise ConfigError("--live needs VENUE=live")
+    if settings.venue == "paper":
+        for flag, given in (("--replay", options.replay), ("--exchange", options.exchange_url)):
+            if given is not None:
+                raise ConfigError(f"--venue paper and {flag} exclude each other: paper has its "
+                                  "prices from KRAKEN_WS_URL")
     if options.replay is not None and len(settings.symbols) != 1:
         raise ConfigError(f"--replay plays one market, but SYMBOLS={','.join(settings.symbols)}")
     if options.faults_seed is not None and options.exchange_url is not None:
