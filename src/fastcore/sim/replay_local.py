@@ -95,11 +95,11 @@ class LocalSide:
     def grow(self) -> None:
         """Room for more, where there is too little."""
         if (self.response_count + 1) * code.RESPONSE_WORDS > len(self.response_log):
-            self.response_log = array("q", list(self.response_log) * 2)
+            self.response_log = doubled(self.response_log)
         if (self.fill_count + 1) * code.FILL_WORDS > len(self.fill_log):
-            self.fill_log = array("q", list(self.fill_log) * 2)
+            self.fill_log = doubled(self.fill_log)
         if (self.trade_count + 1) * code.TRADE_WORDS > len(self.trade_log):
-            self.trade_log = array("q", list(self.trade_log) * 2)
+            self.trade_log = doubled(self.trade_log)
         if self.depth.needs_room():
             self.depth.grow()
         if self.by_order and self.book.room() < 1:
@@ -419,3 +419,11 @@ class LocalSide:
                 self.places[gap] = self.places[place]
                 gap = place
         self.places[gap] = 0
+
+
+def doubled(log):
+    """A log with twice the room, the first half as it was."""
+    more = array("q")
+    for _ in range(2):
+        more.frombytes(memoryview(log).cast("B"))
+    return more
