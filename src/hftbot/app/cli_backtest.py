@@ -39,6 +39,9 @@ def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None]) -> 
                         help="what a lot is worth (default linear)")
     parser.add_argument("--contract-size", metavar="N", type=_size, default=1.0,
                         help="how much of the base (inverse: of the quote) one unit is")
+    parser.add_argument("--engine", choices=("hftbot", "hftbacktest"), default="hftbot",
+                        help="hftbacktest: send the requests of the run through hftbacktest, too, "
+                             "and compare the fills (an extra)")
     parser.add_argument("--single", action="store_true",
                         help="only this queue model; else an optimistic and a pessimistic one run "
                              "beside it")
