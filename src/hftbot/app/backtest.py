@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -41,10 +42,13 @@ def command(options: argparse.Namespace) -> int:
         _writable(Path(path))
     beside = _beside(options, plan, queues[CALIBRATED])
     bar = ProgressBar(sys.stderr, len(queues))
+    runs = []
     try:
-        runs = [run(plan, name, queue, bar.show,
-                    wrap=beside.tape if beside and name == CALIBRATED else None)
-                for name, queue in queues.items()]
+        for name, queue in queues.items():
+            wrap = beside.tape if beside and name == CALIBRATED else None
+            runs.append(run(plan, name, queue, bar.show, wrap=wrap))
+            # The rooms of a run know each other: only a collection frees their books.
+            gc.collect()
     finally:
         bar.close()
     return tell(options, runs, beside.comparisons(runs[0]) if beside else ())

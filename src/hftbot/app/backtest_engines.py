@@ -20,7 +20,7 @@ from hftbot.backtest.result import BacktestResult, SimAsset
 from hftbot.errors import ConfigError
 
 VARIABLE = "HFTBOT_HFTBACKTEST"
-PARTIAL = "partial"
+PARTIAL, L3 = "partial", "l3-fifo"
 
 
 def interpreter() -> str:
@@ -75,6 +75,6 @@ class Beside:
             asset=asset or SimAsset(
                 symbol=grid.symbol, base=grid.base, quote=grid.quote, tick_size=grid.tick_size,
                 lot_size=grid.lot_size, contract=plan.contract, contract_size=plan.contract_size),
-            events=market.rows.buffer, queue=name,
+            events=market.rows.buffer, queue=L3 if plan.exchange == L3 else name,
             power=self.queue.power, partial=plan.exchange == PARTIAL, fees=market.fees.model,
             latency=market.latency.make())
