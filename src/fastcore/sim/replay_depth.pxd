@@ -34,6 +34,7 @@ cdef class Depth:
     cdef int64_t[::1] far_used, far_live
 
     cdef int64_t stops_at_trades       # follow() leaves trades to the caller
+    cdef int64_t stops_at_orders       # and rows of single orders
     cdef int64_t stopped               # why follow() returned: 0 time, 1 a row, 2 an alarm
     cdef int64_t alarms                # grows when a window moves or room becomes scarce
     cdef int64_t seen                  # WAKE_DEPTH once a level was set; callers reset it

@@ -58,7 +58,8 @@ class Depth:
         self.far_size = 4096
         self.far_keys = array("q", [code.NO_KEY]) * (2 * self.far_size)
         self.far_quantities = array("d", bytes(16 * self.far_size))
-        self.stops_at_trades = self.stopped = self.alarms = self.seen = self.mirrored = 0
+        self.stops_at_orders = self.stops_at_trades = 0
+        self.stopped = self.alarms = self.seen = self.mirrored = 0
         self.mirror = None
 
     # Rows.
@@ -120,7 +121,8 @@ class Depth:
                 if self.alarms != alarms:
                     self.stopped = 2
                     return i + 1
-            elif kind == 3 or (kind == 2 and (self.stops_at_trades or self.touch[0] != code.NO_KEY
+            elif kind == 3 or (self.stops_at_orders and 10 <= kind <= 13) or (
+                    kind == 2 and (self.stops_at_trades or self.touch[0] != code.NO_KEY
                                               or self.touch[1] != code.NO_KEY)):
                 self.stopped = 1
                 return i
