@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from hftbot.app import backtest_models as models
 from hftbot.app.backtest_run import Market, Plan, adjusted, run
@@ -16,6 +17,10 @@ from hftbot.backtest.market import instrument_of
 from hftbot.backtest.result import BacktestResult
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from hftbot.app.backtest_engines import Beside
+    from hftbot.backtest.comparison import Comparison
 
 EXIT_FAILED, EXIT_HALTED = 1, 5
 CALIBRATED, OPTIMISTIC, PESSIMISTIC = "calibrated", "optimistic", "pessimistic"
@@ -35,12 +40,26 @@ def command(options: argparse.Namespace) -> int:
         queues[PESSIMISTIC] = models.queue_choice(models.PESSIMISTIC_QUEUE)
     for path in filter(None, (options.report, options.fills)):
         _writable(Path(path))
+    beside = _beside(options, plan, queues[CALIBRATED])
     bar = ProgressBar(sys.stderr, len(queues))
+    runs = []
     try:
-        runs = [run(plan, name, queue, bar.show) for name, queue in queues.items()]
+        for name, queue in queues.items():
+            wrap = beside.tape if beside and name == CALIBRATED else None
+            runs.append(run(plan, name, queue, bar.show, wrap=wrap))
+            # The rooms of a run know each other: only a collection frees their books.
+            gc.collect()
     finally:
         bar.close()
-    return tell(options, runs)
+    return tell(options, runs, beside.comparisons(runs[0]) if beside else ())
+
+
+def _beside(options: argparse.Namespace, plan: Plan, queue: models.QueueChoice) -> Beside | None:
+    """The other engine, if it is asked for."""
+    if options.engine != "hftbacktest":
+        return None
+    from hftbot.app.backtest_engines import Beside
+    return Beside(plan, queue)
 
 
 def plan_of(options: argparse.Namespace, settings: Settings, notes: tuple[str, ...]) -> Plan:
@@ -77,7 +96,8 @@ def venue_of(format_name: str) -> str:
     return word if word == "kraken" or word in models.VENUES_NS else ""
 
 
-def tell(options: argparse.Namespace, runs: Sequence[BacktestResult]) -> int:
+def tell(options: argparse.Namespace, runs: Sequence[BacktestResult],
+         comparisons: Sequence[Comparison] = ()) -> int:
     """Write the files, print the report, and the exit code."""
     from hftbot.backtest.report import statistics
     from hftbot.backtest.report_text import report_json, report_text
@@ -91,9 +111,15 @@ def tell(options: argparse.Namespace, runs: Sequence[BacktestResult]) -> int:
     code = exit_code(runs)
     if options.json:
         content: dict[str, Any] = report_json(reports)
+        if comparisons:
+            from hftbot.backtest.comparison import comparison_json
+            content["comparison"] = [comparison_json(one) for one in comparisons]
         print(json.dumps({**content, "files": written, "exit_code": code}, indent=2))
     else:
         print(report_text(reports))
+        if comparisons:
+            from hftbot.backtest.comparison import comparison_text
+            print("\nBeside hftbacktest", *map(comparison_text, comparisons), sep="\n")
         for what, path in written.items():
             print(f"{what}: {path}")
     return code
