@@ -295,6 +295,15 @@ def test_a_capture_cut_off_in_its_packing_is_refused(tmp_path):
         open_rows(path)
 
 
+def test_a_last_line_that_is_not_whole_is_left_out_and_noted(tmp_path):
+    path = capture(tmp_path, GOOD_BOOK, kraken_trade(1, 3), kraken_trade(2, 4), name="cut.raw")
+    path.write_bytes(path.read_bytes()[:-30])
+    found = open_rows(path)
+    assert [row[0] for row in plainly(found)] == [CLEAR, CLEAR, SNAPSHOT, SNAPSHOT, TRADE]
+    assert found.notes[0] == (f"the last line is left out: {path}: line 3: bad JSON: its end is "
+                              "missing, the file is cut off")
+
+
 @pytest.mark.parametrize(("content", "why"), [
     (b"hello\n", "line 1: does not begin with a receive time"), (b"\n\n", "holds no message"),
     (b'5 {"strange": 1}\n', "line 1: is no message of Binance, Kraken, Hyperliquid or Poly"),

@@ -104,7 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_guardian(commands)
     _add_halts(commands)
     cli_live.add(commands, _command, _add_sources)
-    cli_files.add(commands, _command)
+    cli_files.add(commands, _command, _add_sources)
     cli_backtest.add(commands, _command, _add_sources)
     _add_reports(commands)
     _add_top(commands)

@@ -107,6 +107,12 @@ class LevelBook:
             self.sides[side].update(new)
         return rows
 
+    def forget(self) -> None:
+        """Nothing is known of the book until a whole one comes."""
+        self.known = False
+        for levels in self.sides:
+            levels.clear()
+
     def put(self, side: int, price: float, size: float) -> tuple[int, int, float, float]:
         """The row of one level that changed."""
         if size:

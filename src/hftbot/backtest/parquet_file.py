@@ -31,6 +31,11 @@ def _arrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
+def require() -> None:
+    """Raises ConfigError if pyarrow is missing."""
+    _arrow()
+
+
 def read(path: Path) -> tuple[Rows, dict[str, Any]]:
     """The rows of a file, and what ``write`` noted in it (empty for a file of others).
 
