@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hftbot.backtest.dialect_kraken import KrakenDialect
 from hftbot.backtest.dialect_polymarket import PolymarketDialect
 from hftbot.backtest.event_file import refuse
 from hftbot.backtest.event_rows import RowList, Rows, RowStore
+from hftbot.backtest.grid import step_of
 
 NOTE_KEY = "hftbot"
 LOST, UNREADABLE = "lost", "unreadable"
@@ -62,13 +63,9 @@ class CaptureReader:
     def given(self) -> tuple[Decimal | None, Decimal | None]:
         """Tick and lot if the venue's own messages told them."""
         dialect = self.dialect
-        if dialect is None or not dialect.tick_text:
+        if dialect is None:
             return None, None
-        try:
-            tick, lot = Decimal(dialect.tick_text), Decimal(dialect.lot_text)
-        except InvalidOperation:
-            return None, None
-        return (tick, lot) if tick > 0 and lot > 0 else (None, None)
+        return step_of(dialect.tick_text), step_of(dialect.lot_text)
 
     def notes(self) -> list[str]:
         """What is missing or was compared, in sentences."""

@@ -6,7 +6,6 @@ Needs pyarrow (the extra ``parquet``), which is imported here and nowhere else.
 from __future__ import annotations
 
 import json
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +64,6 @@ def read(path: Path) -> tuple[Rows, dict[str, Any]]:
     except ValueError:
         told = {}
     return store.finished(), told if isinstance(told, dict) else {}
-
-
-def step_in(told: dict[str, Any], name: str) -> Decimal | None:
-    """A step that the file's words give, or None."""
-    try:
-        step = Decimal(str(told[name]))
-    except (KeyError, InvalidOperation):
-        return None
-    return step if step.is_finite() and step > 0 else None
 
 
 def _check(path: Path, schema: Any) -> None:
