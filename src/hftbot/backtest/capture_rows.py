@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hftbot.backtest.capture_lines import CutLine, frames, reason
+from hftbot.backtest.capture_lines import NS_MAX, CutLine, frames, reason
 from hftbot.backtest.dialect import Dialect
 from hftbot.backtest.dialect_binance import BinanceDialect
 from hftbot.backtest.dialect_hyperliquid import HyperliquidDialect
@@ -94,6 +94,8 @@ class CaptureReader:
             try:
                 if dialect is None:
                     dialect = self.dialect = self._dialect_of(message)
+                if recv_ns >= NS_MAX:
+                    raise ValueError(f"{recv_ns} is not a time in nanoseconds")
                 gaps, unequal = dialect.gaps, dialect.unequal
                 dialect.recv_ns = recv_ns
                 dialect.take(message)
