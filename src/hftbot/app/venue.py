@@ -100,7 +100,7 @@ async def open_venue(settings: Settings, options: RunOptions, state: StateDir) -
     if options.replay is not None:
         # Refuse a file that is none here, where its error is the user's answer.
         from hftbot.backtest.data import open_events
-        open_events(options.replay)
+        open_events(options.replay, symbol=settings.symbols[0])
     found = await find(state.exchange)
     if found is not None:
         facts = await status(found.rest_url)
@@ -205,7 +205,7 @@ def exchange_settings(settings: Settings, options: ExchangeOptions,
     listings: tuple[Any, ...] = ()
     if options.replay is not None:
         from hftbot.backtest.data import open_events
-        file = open_events(options.replay)
+        file = open_events(options.replay, symbol=settings.symbols[0])
         listings = (replay_listing(settings.symbols[0], file.tick_size, file.lot_size),)
         events = file.events()
     told = ExchangeSettings(

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from hftbot.backtest.capture_lines import NS_MAX, CutLine, frames, reason
-from hftbot.backtest.dialect import Dialect
+from hftbot.backtest.dialect import Dialect, SeveralMarkets
 from hftbot.backtest.dialect_binance import BinanceDialect
 from hftbot.backtest.dialect_hyperliquid import HyperliquidDialect
 from hftbot.backtest.dialect_kraken import KrakenDialect
 from hftbot.backtest.dialect_polymarket import PolymarketDialect
-from hftbot.backtest.event_file import refuse
+from hftbot.backtest.event_file import ManyMarkets, refuse
 from hftbot.backtest.event_rows import RowList, Rows, RowStore
 from hftbot.backtest.grid import step_of
 
@@ -99,6 +99,8 @@ class CaptureReader:
                 gaps, unequal = dialect.gaps, dialect.unequal
                 dialect.recv_ns = recv_ns
                 dialect.take(message)
+            except SeveralMarkets as error:
+                raise ManyMarkets(f"{path}: line {line_number}: {error}") from error
             except _SENSELESS as error:
                 raise refuse(path, f"line {line_number}", reason(error)) from error
             if dialect.gaps > gaps and not self.gap_at:
