@@ -101,7 +101,7 @@ class RowStore:
         file, self._file = self._file, None
         file.flush()
         try:
-            return np.memmap(file, EVENT, mode="c", shape=(self.rows,))
+            return np.asarray(np.memmap(file, EVENT, mode="c", shape=(self.rows,)))
         finally:
             file.close()
 
