@@ -38,9 +38,9 @@ class EventRows:
     """Events ready for a replay.
 
     ``buffer`` holds ``rows`` rows of 64 bytes (EVENT) as plain bytes; where the file allows it, it
-    is the file itself, mapped and not to be written. ``first_ns`` is the exchange's time of the first
-    event, ``last_ns`` the receiver's of the last. ``notes`` say what had to be assumed, corrected
-    or is missing, one sentence each.
+    is the file itself, mapped and not to be written. ``first_ns`` is the exchange's time of the
+    first event, ``last_ns`` the receiver's of the last. ``notes`` say what had to be assumed,
+    corrected or is missing, one sentence each.
     """
 
     buffer: memoryview
