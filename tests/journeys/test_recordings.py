@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from hftbot.app.cli import main
 from journeys.bot import clean_up, run, start, wait_condition
 
 
@@ -17,7 +18,7 @@ def _clean():
     clean_up()
 
 
-def test_a_recording_of_the_embedded_exchange_is_read_by_replay_and_convert(tmp_path):
+def test_a_recording_is_read_by_replay_convert_and_backtest(tmp_path, capsys, monkeypatch):
     done = run(tmp_path, "record", "recordings", "--duration", "1", "--symbols",
                    "BTC/USD,ETH/USD", "--json", "--set", "SIM_PACE=5")
     assert done.returncode == 0, done.stderr
@@ -28,17 +29,20 @@ def test_a_recording_of_the_embedded_exchange_is_read_by_replay_and_convert(tmp_
     file = tmp_path / content["files"][0]["file"]
     assert [path.name for path in file.parent.iterdir()] == [file.name]
     assert file.suffix == ".gz"
-    refused = run(tmp_path, "replay", str(file))
-    assert refused.returncode == 2
-    assert "holds more than one market, BTC/USD and ETH/USD: say which" in refused.stderr
-    shown = run(tmp_path, "replay", str(file), "--symbol", "ETH/USD", "--json")
-    assert shown.returncode == 0, shown.stderr
-    seen = json.loads(shown.stdout)
+    monkeypatch.chdir(tmp_path)
+    assert main(["replay", str(file)]) == 2
+    assert "holds more than one market, BTC/USD and ETH/USD: say which" in capsys.readouterr().err
+    assert main(["replay", str(file), "--symbol", "ETH/USD", "--json"]) == 0
+    seen = json.loads(capsys.readouterr().out)
     assert (seen["symbol"], seen["tick_size"], seen["crossed"]) == ("ETH/USD", "0.01", 0)
     assert seen["rows"] > 10
     assert "all equal" in seen["notes"][-1]
-    written = run(tmp_path, "convert", str(file), "btc.npz", "--symbol", "BTC/USD", "--strict")
-    assert written.returncode == 0, written.stderr
+    assert main(["convert", str(file), "btc.npz", "--symbol", "BTC/USD", "--strict"]) == 0
+    capsys.readouterr()
+    assert main(["backtest", "--data", "btc.npz", "--data", str(file), "--symbols",
+                 "BTC/USD,ETH/USD", "--fees", "free", "--single", "--json", "--profile",
+                 "hft"]) == 0
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 0
 
 
 def test_ctrl_c_finishes_the_file_and_a_kill_leaves_what_was_written(tmp_path):
