@@ -143,6 +143,23 @@ def test_two_markets_need_a_choice(tmp_path):
     assert [row[2] for row in plainly(found)[2:]] == [50.0, 51.0]
     with pytest.raises(DataError, match=r"no book .* for XRP/USD \(markets seen: BTC/USD, ETH/US"):
         open_rows(path, symbol="XRP/USD")
+    assert open_rows(path, if_several="ETH/USD").symbol == "ETH/USD"
+    alone = capture(tmp_path, GOOD_BOOK, name="alone.gz")
+    assert open_rows(alone, if_several="ETH/USD").symbol == "BTC/USD"
+
+
+def test_the_exchange_replays_any_capture_in_whole_steps(tmp_path):
+    path = capture(
+        tmp_path, INSTRUMENT, kraken_book("snapshot", [(100.0, 1.0)], [(100.2, 0.5)], 0),
+        kraken_trade(1, 5), kraken_book("update", [(100.0, 0.0)], [], 2), ETH_BOOK)
+    with pytest.raises(DataError, match="holds more than one market"):
+        open_events(path)
+    found = open_events(path, symbol="BTC/USD")
+    assert [row[1:] for row in found.events()] == [
+        (CLEAR, 0, 0, 0), (CLEAR, 1, 0, 0), (SNAPSHOT, 0, 1_000, 10_000),
+        (SNAPSHOT, 1, 1_002, 5_000), (TRADE, 0, 1_002, 5_000), (DEPTH, 0, 1_000, 0)]
+    assert found.span_ns == 3_500_000
+    assert [row[3] for row in open_events(path, symbol="ETH/USD").events()][2:] == [50, 51]
 
 
 def test_the_exchange_replays_any_capture_in_whole_steps(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -70,8 +71,10 @@ def plan_of(options: argparse.Namespace, settings: Settings, notes: tuple[str, .
     from hftbot.backtest.data import open_rows
     models.queue_choice(options.queue)
     models.fee_choice(options.fee_model, "BTC/USD")
-    opened = [open_rows([part for part in path.split(",") if part]) for path in options.data]
-    names = list(settings.symbols) if options.symbols else [rows.symbol for rows in opened]
+    wanted = list(settings.symbols) if options.symbols else []
+    opened = [open_rows([part for part in path.split(",") if part], if_several=name)
+              for path, name in itertools.zip_longest(options.data, wanted[:len(options.data)])]
+    names = wanted or [rows.symbol for rows in opened]
     if len(names) != len(opened):
         raise ConfigError(f"--symbols names {len(names)} and there are {len(opened)} --data: name "
                           "one market for each, in their order")
