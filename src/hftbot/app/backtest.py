@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -36,8 +37,12 @@ def command(options: argparse.Namespace) -> int:
     for path in filter(None, (options.report, options.fills)):
         _writable(Path(path))
     bar = ProgressBar(sys.stderr, len(queues))
+    runs = []
     try:
-        runs = [run(plan, name, queue, bar.show) for name, queue in queues.items()]
+        for name, queue in queues.items():
+            runs.append(run(plan, name, queue, bar.show))
+            # The rooms of a run know each other: only a collection frees their books.
+            gc.collect()
     finally:
         bar.close()
     return tell(options, runs)
