@@ -16,6 +16,7 @@ from hftbot.app.backtest_run import Market, Plan, adjusted, run
 from hftbot.backtest.fill_file import fills_text
 from hftbot.backtest.market import instrument_of
 from hftbot.backtest.result import BacktestResult
+from hftbot.backtest.world import NO_MARKET
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError, StoreError
 
@@ -129,11 +130,11 @@ def tell(options: argparse.Namespace, runs: Sequence[BacktestResult],
 
 
 def exit_code(runs: Sequence[BacktestResult]) -> int:
-    """0, unless the run that counts was halted or ended because its strategy failed."""
+    """0, unless the run that counts was halted, or there was nothing to trade or to trade with."""
     ended = runs[0].ended
     if ended.startswith("halted"):
         return EXIT_HALTED
-    return EXIT_FAILED if ended.startswith("every strategy") else 0
+    return EXIT_FAILED if ended == NO_MARKET or ended.startswith("every strategy") else 0
 
 
 def _writable(path: Path) -> None:
