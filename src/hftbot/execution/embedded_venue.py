@@ -6,6 +6,7 @@ The same session, engine, guard and journal as ``hftbot run`` has; only the stra
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import random
 import tempfile
@@ -104,6 +105,9 @@ class EmbeddedVenue:
         journal = JournalFile(state, run, JOURNAL_BYTES, self._header(run, instruments, exchange),
                               keep=self._settings.journal_keep)
         ends.callback(journal.close)
+        # Without a close its copy in shared memory would stay.
+        atexit.register(journal.close)
+        ends.callback(atexit.unregister, journal.close)
         http = HttpClient(exchange.access.tls)
         ends.push_async_callback(http.close)
         nonces = NonceFile(state.path, exchange.endpoint.api_key)
@@ -171,7 +175,7 @@ class EmbeddedVenue:
         private = Link(endpoint.ws_auth_url, rng, on_open=session.private_up,
                        on_frame=session.private_frame, on_close=session.private_down,
                        prepare=session.private_prepare, budget=budget)
-        self._links = [(link, asyncio.ensure_future(_keep(link, session)))
+        self._links = [(link, asyncio.ensure_future(self._keep(link, session)))
                        for link in (public, private)]
         self._running = asyncio.ensure_future(session.run(None))
         engine = session.engine
@@ -181,6 +185,20 @@ class EmbeddedVenue:
             if self._running.done():
                 self._running.result()
             raise HftbotError(f"the exchange is not ready: {session.missing()}")
+
+    async def _keep(self, link: Link, session: Session) -> None:
+        """Run one link; what no reconnect mends stops the session, a defect of ours included."""
+        try:
+            await link.run()
+        except HftbotError as error:
+            session.fail(str(error))
+        except asyncio.CancelledError:
+            # An event loop that ends under us takes the links along: nothing can be waited for.
+            session.venue_gone = self._notes.quiet = True
+            raise
+        except Exception as error:
+            session.fail(f"a frame could not be handled: {type(error).__name__}: {error}")
+            raise
 
     async def close(self) -> None:
         """Cancel what is open, verify it, hang up, stop the exchange if it is ours."""
@@ -232,14 +250,3 @@ def give_up(future: asyncio.Future[bool]) -> None:
     """A wait is over without its event."""
     if not future.done():
         future.set_result(False)
-
-
-async def _keep(link: Link, session: Session) -> None:
-    """Run one link; what no reconnect mends stops the session, a defect of ours included."""
-    try:
-        await link.run()
-    except HftbotError as error:
-        session.fail(str(error))
-    except Exception as error:
-        session.fail(f"a frame could not be handled: {type(error).__name__}: {error}")
-        raise
