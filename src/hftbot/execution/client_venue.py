@@ -147,7 +147,8 @@ class ClientVenue:
 
     # --- markets -------------------------------------------------------------------------------
 
-    def market(self, symbol: str) -> tuple[Market, str]:
+    def market(self, symbol: str, order_book: Mapping[str, Any] | None = None
+               ) -> tuple[Market, str]:
         """The market that is meant, with a remark if it is another currency's."""
         found, remark = resolve(symbol, self._markets)
         return self._markets[found], remark

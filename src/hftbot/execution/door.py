@@ -86,12 +86,15 @@ class HFTExecutionEngine:
                                         symbols, settings or {}, data, state_dir)
         self._opening: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- life ----------------------------------------------------------------------------------
 
     async def open(self) -> HFTExecutionEngine:
         """Connect to the venue; the first order does it, too. Raises HftbotError."""
+        if self._closed:
+            raise HftbotError("this engine is closed: make a new one")
         loop = asyncio.get_running_loop()
         if self._opening is None:
             self._loop = loop
@@ -108,6 +111,7 @@ class HFTExecutionEngine:
         for runner in tuple(self._runners):
             runner.strategy.running = False
             await self.unsubscribe(runner.strategy)
+        self._closed = True
         opening, self._opening = self._opening, None
         if opening is not None:
             await asyncio.gather(opening, return_exceptions=True)
@@ -155,7 +159,7 @@ class HFTExecutionEngine:
                 or self._loop is not asyncio.get_running_loop():
             await self.open()
         started_ns = mono_ns()
-        market = self._market(symbol)
+        market = self._market(symbol, order_book)
         await self._venue.freshen(market, order_book)
         working = self._prepared(symbol, side, order_type, price, quantity, market, started_ns)
         self._estimate(working, order_book)
@@ -166,10 +170,10 @@ class HFTExecutionEngine:
             working.execution.execution_time_ns = mono_ns() - started_ns
         return working.execution
 
-    def _market(self, symbol: str) -> Market:
+    def _market(self, symbol: str, order_book: Mapping[str, Any] | None = None) -> Market:
         market = self._markets.get(symbol)
         if market is None:
-            market, remark = self._venue.market(symbol)
+            market, remark = self._venue.market(symbol, order_book)
             self._markets[symbol] = market
             if remark:
                 self.say(remark)
@@ -280,7 +284,9 @@ class HFTExecutionEngine:
         working.lots += fill.lots
         working.tick_lots += fill.ticks * fill.lots
         execution.executed_quantity = working.filled_quantity = grid.qty(working.lots)
-        execution.executed_price = grid.price(1) * working.tick_lots / working.lots
+        # One division of whole numbers, so that a single price stays what it is.
+        execution.executed_price = (working.tick_lots * grid.tick_units
+                                    / (working.lots * 10**grid.price_precision))
         if working.touch:
             sign = 1 if execution.side == "buy" else -1
             execution.slippage = sign * (execution.executed_price - working.touch)
@@ -433,7 +439,8 @@ class HFTExecutionEngine:
     async def feed_order_book(self, symbol: str, order_book: Mapping[str, Any],
                               timestamp_ns: int = 0) -> None:
         """Backtest: the whole book is this one now, or at a moment of the simulation."""
-        await self._simulated().feed_book(self._market(symbol), order_book, timestamp_ns)
+        await self._simulated().feed_book(self._market(symbol, order_book), order_book,
+                                          timestamp_ns)
 
     async def feed_trade(self, symbol: str, trade: Mapping[str, Any],
                          timestamp_ns: int = 0) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from hftbot import __version__
 from hftbot.app import venue as venues
+from hftbot.app.children import ExchangeChild
 from hftbot.app.fees import ask_fees
 from hftbot.app.ledger import grid_text
 from hftbot.app.options import RunOptions, check_run
@@ -77,6 +78,7 @@ class EmbeddedVenue:
         self._clock = SystemClock()
         self._session: Session | None = None
         self._running: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._links: list[tuple[Link, asyncio.Task[None]]] = []
         self._ends = contextlib.AsyncExitStack()
 
@@ -177,6 +179,8 @@ class EmbeddedVenue:
                        prepare=session.private_prepare, budget=budget)
         self._links = [(link, asyncio.ensure_future(self._keep(link, session)))
                        for link in (public, private)]
+        if exchange.child is not None:
+            self._watching = asyncio.ensure_future(self._watch_child(exchange.child, session))
         self._running = asyncio.ensure_future(session.run(None))
         engine = session.engine
         await session.wait_condition(
@@ -185,6 +189,11 @@ class EmbeddedVenue:
             if self._running.done():
                 self._running.result()
             raise HftbotError(f"the exchange is not ready: {session.missing()}")
+
+    async def _watch_child(self, child: ExchangeChild, session: Session) -> None:
+        """An exchange that died under us will not answer again."""
+        how = await child.wait()
+        session.lose_venue(f"the embedded exchange ended by itself: {how}")
 
     async def _keep(self, link: Link, session: Session) -> None:
         """Run one link; what no reconnect mends stops the session, a defect of ours included."""
@@ -207,6 +216,8 @@ class EmbeddedVenue:
             self._session.stop("the engine is closed")
         if self._running is not None:
             await asyncio.gather(self._running, return_exceptions=True)
+        if self._watching is not None:
+            self._watching.cancel()
         for link, task in self._links:
             link.stop()
             task.cancel()
@@ -216,7 +227,8 @@ class EmbeddedVenue:
 
     # --- markets -------------------------------------------------------------------------------
 
-    def market(self, symbol: str) -> tuple[Market, str]:
+    def market(self, symbol: str, order_book: Mapping[str, Any] | None = None
+               ) -> tuple[Market, str]:
         """The market that is meant, with a remark if it is another currency's."""
         found, remark = resolve(symbol, self._markets)
         return self._markets[found], remark
