@@ -228,8 +228,8 @@ class TestHFTExecutionEngine:
     def test_a_price_between_two_steps_is_never_made_worse(self) -> None:
         execution = run(buy(backtest(), 50000.009))
         assert execution.price == 50000.0
-        assert execution.notes == ["price 50000.009 is sent as 50000.0: the venue's steps of "
-                                   "BTCUSDT"]
+        assert execution.notes == (
+            "price 50000.009 is sent as 50000.0: the venue's steps of BTCUSDT",)
 
     def test_latency_is_measured_and_follows_no_preset(self) -> None:
         """Three hundred orders under one constant latency: the measured ones differ."""
@@ -250,13 +250,11 @@ class TestHFTExecutionEngine:
     def test_the_history_is_bounded_and_assignable(self) -> None:
         async def work() -> None:
             engine = backtest(history_max=5)
-            for _ in range(8):
-                await buy(engine, 50001, 0.01)
-            assert [each.order_id for each in engine.get_execution_history(limit=2)] \
-                == ["HFT_7", "HFT_8"]
-            assert len(engine.execution_history) == 5
+            made = [await buy(engine, 50001, 0.01) for _ in range(8)]
+            assert engine.get_execution_history(limit=2) == made[-2:]
+            assert engine.execution_history == made[-5:]
             engine.execution_history = engine.execution_history[-2:]
-            assert [each.order_id for each in engine.execution_history] == ["HFT_7", "HFT_8"]
+            assert engine.execution_history == made[-2:]
         run(work())
 
     def test_a_low_fill_rate_prints_the_handbooks_advice_once(

@@ -138,6 +138,8 @@ def test_every_form_agrees_with_the_dict(steps):
                     for h in table.handles()} == {
                 key: (row["state"], row["lots"], row["filled"])
                 for key, row in naive.rows.items()}
+            assert [table.client_id(h) for h in table.held_handles()] == sorted(
+                key for key, row in naive.rows.items() if row["state"] < S.FILLED)
             assert table.used == len(naive.rows)
             assert table.open_count(0) == sum(row["state"] in OPEN for row in naive.rows.values())
     assert len({table.state_hash() for table in tables}) == 1

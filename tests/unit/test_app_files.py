@@ -162,6 +162,19 @@ def test_replay_waits_as_long_as_its_speed_asks(tmp_path, capsys, monkeypatch):
     assert waited == pytest.approx([0.2, 0.3])
 
 
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--depth", "7"], "10, 25, 100, 500, 1000 levels, not 7"),
+    (["--exchange", "http://127.0.0.1:1"], "no embedded exchange answers at http://127.0.0.1:1"),
+    (["--live", "--exchange", "http://127.0.0.1:1"], "--live and --exchange exclude each other"),
+    (["--rotate", "0"], "'0' is not a number above 0")])
+def test_record_refuses(tmp_path, capsys, arguments, message):
+    code, out, err = told(capsys, "record", tmp_path / "recordings", *arguments)
+    assert code in (1, 2)
+    assert out == ""
+    assert message in err
+    assert not (tmp_path / "recordings").exists()
+
+
 @pytest.mark.skipif(not ORACLE.exists(), reason="recorded data is not here")
 def test_replay_of_a_real_file(capsys):
     code, out, _ = told(capsys, "replay", ORACLE, "--json")

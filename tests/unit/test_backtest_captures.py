@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hftbot.backtest.data import CLEAR, DEPTH, SNAPSHOT, TRADE, open_rows
+from hftbot.backtest.data import CLEAR, DEPTH, SNAPSHOT, TRADE, open_events, open_rows
 from hftbot.backtest.dialect import LevelBook
 from hftbot.backtest.event_rows import BUY_FLAG
 from hftbot.errors import DataError
@@ -77,6 +77,7 @@ def kraken_trade(at, number, side="buy", kind="update"):
 INSTRUMENT = {"channel": "instrument", "type": "snapshot", "data": {"assets": [], "pairs": [
     {"symbol": "BTC/USD", "price_precision": 1, "qty_precision": 4, "price_increment": 0.1,
      "qty_increment": 0.0001}]}}
+ETH_BOOK = kraken_book("snapshot", [(50.0, 1.0)], [(51.0, 1.0)], 3, symbol="ETH/USD")
 ACK = {"method": "subscribe", "success": True, "time_in": "x", "time_out": "y",
        "result": {"channel": "book", "symbol": "BTC/USD", "depth": 10, "snapshot": True}}
 
@@ -142,6 +143,20 @@ def test_two_markets_need_a_choice(tmp_path):
     assert [row[2] for row in plainly(found)[2:]] == [50.0, 51.0]
     with pytest.raises(DataError, match=r"no book .* for XRP/USD \(markets seen: BTC/USD, ETH/US"):
         open_rows(path, symbol="XRP/USD")
+
+
+def test_the_exchange_replays_any_capture_in_whole_steps(tmp_path):
+    path = capture(
+        tmp_path, INSTRUMENT, kraken_book("snapshot", [(100.0, 1.0)], [(100.2, 0.5)], 0),
+        kraken_trade(1, 5), kraken_book("update", [(100.0, 0.0)], [], 2), ETH_BOOK)
+    with pytest.raises(DataError, match="holds more than one market"):
+        open_events(path)
+    found = open_events(path, symbol="BTC/USD")
+    assert [row[1:] for row in found.events()] == [
+        (CLEAR, 0, 0, 0), (CLEAR, 1, 0, 0), (SNAPSHOT, 0, 1_000, 10_000),
+        (SNAPSHOT, 1, 1_002, 5_000), (TRADE, 0, 1_002, 5_000), (DEPTH, 0, 1_000, 0)]
+    assert found.span_ns == 3_500_000
+    assert [row[3] for row in open_events(path, symbol="ETH/USD").events()][2:] == [50, 51]
 
 
 @needs_shared
@@ -280,7 +295,7 @@ def test_a_message_that_makes_no_sense_is_named_with_its_line(tmp_path, message,
 
 
 @pytest.mark.parametrize("when", ["2023-11-14 22:13:20+01:00", "soon", "2023-11-14T22:13:20.12a4Z",
-                                  "", "2023-11-14T22:13:20"])
+                                  "", "2023-11-14T22:13:20", "3023-11-14T22:13:20Z"])
 def test_times_that_are_none_are_refused(tmp_path, when):
     frame = kraken_book("snapshot", [(100.0, 1.0)], [(101.0, 1.0)], 0)
     frame["data"][0]["timestamp"] = when
@@ -293,6 +308,15 @@ def test_a_capture_cut_off_in_its_packing_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(DataError, match=r"after line \d+: the gzip stream is cut off"):
         open_rows(path)
+
+
+def test_a_last_line_that_is_not_whole_is_left_out_and_noted(tmp_path):
+    path = capture(tmp_path, GOOD_BOOK, kraken_trade(1, 3), kraken_trade(2, 4), name="cut.raw")
+    path.write_bytes(path.read_bytes()[:-30])
+    found = open_rows(path)
+    assert [row[0] for row in plainly(found)] == [CLEAR, CLEAR, SNAPSHOT, SNAPSHOT, TRADE]
+    assert found.notes[0] == (f"the last line is left out: {path}: line 3: bad JSON: its end is "
+                              "missing, the file is cut off")
 
 
 @pytest.mark.parametrize(("content", "why"), [

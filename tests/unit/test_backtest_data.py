@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -75,13 +76,23 @@ def test_other_captures_open(name, tick, lot, rows):
 @needs_shared
 @pytest.mark.parametrize(("path", "message"), [
     (CAPTURES / "spot_btcusdt_20240809.gz", "no depth snapshot"),
-    (CAPTURES / "hyperliquid_btcusd_20250126.gz", "line 1: is no Binance"),
     (SHARED / "backtest_oracle" / "lat_btcusdt.npz", "lacks ev, px, qty"),
     (SHARED / "README.md", "line 1: does not begin with a receive time")])
 def test_real_files_of_another_kind_are_refused(path, message):
     with pytest.raises(DataError, match=message) as caught:
         open_events(path)
     assert str(path) in str(caught.value)
+
+
+@needs_shared
+def test_a_capture_of_another_venue_opens_too():
+    found = open_events(CAPTURES / "hyperliquid_btcusd_20250126.gz")
+    assert (found.symbol, found.format, found.tick_size) == (
+        "BTC", "hyperliquid capture", Decimal("1"))
+    rows = list(found.events())
+    assert [row[1] for row in rows[:3]] == [CLEAR, CLEAR, SNAPSHOT]
+    assert rows[2][2:] == (0, 105_055, 303_622)
+    assert all(first[0] <= second[0] for first, second in itertools.pairwise(rows))
 
 
 # -- captures made here

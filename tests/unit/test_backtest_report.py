@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import statistics as plain_statistics
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,15 @@ from hftbot.backtest.report import (
     statistics,
     step_changes,
 )
-from hftbot.backtest.report_text import IN_CORE, duration, figures, money, report_json, report_text
+from hftbot.backtest.report_text import (
+    IN_CORE,
+    duration,
+    figures,
+    money,
+    report_json,
+    report_text,
+    spoken,
+)
 from hftbot.backtest.result import BacktestResult, Samples, SimFill
 from made_up_run import BEGIN_NS, MadeUpRun, asset, assumptions, three
 
@@ -243,6 +252,29 @@ def test_the_same_result_gives_the_same_report(runs: list[BacktestResult]) -> No
     assert first == second
     again = json.dumps(report_json([statistics(three(steps=1500)[0])], curves=True))
     assert again == first
+
+
+def test_what_the_strategy_says_is_told() -> None:
+    run = MadeUpRun(1, 40).result
+    run.figures = {"placed": 3, "moved": 0, "edge": 1.25, "hints": ["quote closer", ""],
+                   "symbols": {"BTC/USDT": {"spread": 2, "last": ""}}, "size": Decimal("1.5")}
+    report = statistics(run)
+    rows = [("placed", "3"), ("edge", "1.25"), ("hints", "quote closer"),
+            ("symbols BTC/USDT spread", "2"), ("size", "1.5")]
+    assert spoken(report.figures) == rows
+    text = report_text([report])
+    assert "what the strategy says\n  placed: 3\n" in text
+    told = json.loads(json.dumps(report_json([report])))["models"]["calibrated"]["figures"]
+    assert told["symbols"] == {"BTC/USDT": {"spread": 2, "last": ""}}
+    assert told["size"] == "1.5"
+    assert "what the strategy says" not in report_text([statistics(MadeUpRun(1, 40).result)])
+
+
+def test_a_run_without_orders_says_where_to_look() -> None:
+    run = MadeUpRun(1, 40).result
+    assert not any("no order was sent" in note for note in statistics(run).notes)
+    run.orders.sent_count = 0
+    assert any("pays for one lot (0.001 BTC)" in note for note in statistics(run).notes)
 
 
 def test_coarse_samples_are_admitted() -> None:

@@ -111,6 +111,28 @@ def test_refused_orders_say_nothing_about_the_prediction() -> None:
     assert (tally.outcomes[REJECTED], tally.outcomes[CANCELED]) == (1, 2)
 
 
+def test_a_modified_order_is_predicted_anew() -> None:
+    """Its first prediction was taken back; the second one is judged when the order ends."""
+    tally = OrderTally()
+    tally.sent(0, 1, 5, 0, 5)
+    tally.answered(0, 1, 1, 2)
+    tally.asked(0, 1, 10, 5, 400, 1)
+    assert sum(row.count for row in tally.calibration) == 1
+    assert sum(row.canceled for row in tally.calibration) == 1
+    tally.answered(0, 1, 11, 12)
+    tally.filled(fill(1, 5, 20))
+    tally.ended(0, 1, FILLED)
+    assert sum(row.count for row in tally.calibration) == 2
+    assert sum(row.filled for row in tally.calibration) == 1
+    assert tally.sent_lots == 5
+    tally.sent(0, 2, 5, 0, 5)
+    tally.answered(0, 2, 1, 2)
+    tally.asked(0, 2, 10, 5)  # to a place where it will not rest
+    tally.ended(0, 2, FILLED)
+    assert sum(row.count for row in tally.calibration) == 3
+    assert sum(row.filled for row in tally.calibration) == 1
+
+
 def test_an_unknown_order_is_left_alone() -> None:
     tally = OrderTally()
     tally.asked(0, 9, 0)

@@ -136,7 +136,7 @@ def test_rows_that_do_not_fit_go_to_a_file_without_a_name(tmp_path, monkeypatch)
     for part in parts:
         store.add(part)
     rows = store.finished()
-    assert isinstance(rows, np.memmap)
+    assert isinstance(rows.base, np.memmap)
     assert np.array_equal(rows, np.concatenate(parts))
     assert list(tmp_path.iterdir()) == []
 

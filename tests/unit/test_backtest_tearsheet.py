@@ -133,6 +133,7 @@ def test_names_cannot_write_html() -> None:
     run.strategy = evil
     run.settings = {evil: evil}
     run.notes.append(evil)
+    run.figures = {evil: {evil: evil}}
     run.denied[evil] = 1
     run.assumptions = replace(run.assumptions, name=evil, queue=evil)
     run.assets = (replace(run.assets[0], symbol=evil, base=evil, quote=evil, data=(evil,)),)

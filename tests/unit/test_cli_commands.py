@@ -115,7 +115,6 @@ def shell(*words: str, **how: Any) -> subprocess.CompletedProcess[str]:
     (("run", "--profile", "hfft"), "did you mean hft?"),
     (("run", "--config", "none.toml"), "none.toml: No such file"),
     (("run", "--set", "VENUE=live"), "needs --live on the command line too"),
-    (("run", "--set", "VENUE=paper"), "paper comes later"),
     (("run", "--live"), "--live needs KRAKEN_API_KEY"),
     (("run", "--liv"), "unknown flag --liv"),
     (("run", "--live=1"), "ignored explicit argument"),

@@ -99,7 +99,7 @@ def test_a_child_gets_everything_but_secrets() -> None:
     ("DRY_RUN", "maybe", "1 or 0"),
     ("FEES", "cheap", "one of free, kraken"),
     ("BUSY_POLL", "always", "one of off, on, adaptive"),
-    ("VENUE", "paper", "comes later"),
+    ("VENUE", "papers", "one of sim, paper, live"),
     ("SYMBOLS", "", "markets such as BTC/USD"),
     ("SYMBOLS", "BTCUSD", "'BTCUSD' is not a market"),
     ("SYMBOLS", "BTC/USD,BTC/USD", "twice"),

@@ -169,6 +169,55 @@ def test_an_amend_moves_the_order_and_loses_its_place() -> None:
     assert result.orders.modifies == 1
 
 
+def test_an_order_fills_in_parts_and_the_rest_is_taken_back() -> None:
+    rows = merged(quiet(), [at(200 * MS, TRADE, 1, MID, 1004), at(300 * MS, TRADE, 1, MID, 3)])
+    strategy = Script({50: lambda s: s.place(BUY, MID, 10), 400: lambda s: s.desk.cancel(s.ids[0])})
+    result = Run(rows, exchange="partial").go(strategy)
+    assert [fill.lots for fill in result.fills] == [fill.lots for fill in strategy.fills] == [4, 3]
+    assert strategy.kinds() == [ev.OrderAcked, ev.OrderDone]
+    assert (strategy.events[1].state, strategy.events[1].filled_lots) == (OrderState.CANCELED, 7)
+    assert result.samples.positions[0][-1] == strategy.desk.position_lots(0) == 7
+    assert result.orders.outcomes["partly"] == 1
+
+
+def test_a_taker_walks_the_book_level_by_level() -> None:
+    strategy = Script({50: lambda s: s.place(BUY, MID + 2, 1500, Tif.IOC),
+                       100: lambda s: s.place(BUY, MID + 2, 600, Tif.IOC),
+                       150: lambda s: s.place(BUY, MID + 3, 1001, Tif.FOK)})
+    result = Run(quiet(), exchange="partial").go(strategy)
+    # What an order of ours took is gone until the level's next row.
+    assert [(fill.ticks, fill.lots, fill.maker) for fill in result.fills] == [
+        (MID + 1, 1000, False), (MID + 2, 500, False), (MID + 2, 500, False)]
+    done = [(event.state, event.filled_lots) for event in strategy.events
+            if isinstance(event, ev.OrderDone)]
+    assert done == [(OrderState.FILLED, 1500), (OrderState.CANCELED, 500),
+                    (OrderState.CANCELED, 0)]
+    assert result.samples.positions[0][-1] == 2000
+
+
+def test_an_amend_of_a_partly_filled_order_counts_what_it_filled() -> None:
+    rows = merged(quiet(), [at(200 * MS, TRADE, 1, MID, 1004), at(500 * MS, TRADE, 1, MID, 2000)])
+    strategy = Script({50: lambda s: s.place(BUY, MID, 10),
+                       300: lambda s: s.desk.amend(s.ids[0], MID, 6)})
+    result = Run(rows, exchange="partial").go(strategy)
+    amended = strategy.events[1]
+    assert (type(amended), amended.ticks, amended.lots) == (ev.OrderAmended, MID, 6)
+    assert [fill.lots for fill in result.fills] == [4, 2]
+    assert strategy.events[-1].state == OrderState.FILLED
+
+
+def test_a_request_that_never_arrives_is_a_rejection() -> None:
+    strategy = Script({50: lambda s: s.place(BUY, MID, 10)})
+    result = Run(quiet(), entry_ns=-30 * MS).go(strategy)
+    [refused] = strategy.events
+    assert (type(refused), refused.client_id) == (ev.OrderRejected, strategy.ids[0])
+    assert "never reached" in refused.code
+    sent_ns = next(ns for ns in strategy.seen_ns if ns >= START_NS + 50 * MS)
+    assert refused.ts_us * 1000 == sent_ns + 30 * MS
+    assert result.orders.outcomes["rejected"] == 1
+    assert result.fills == []
+
+
 def test_a_gtd_order_is_taken_back_when_its_time_is_over() -> None:
     strategy = Script({50: lambda s: s.place(BUY, MID - 2, tif=Tif.GTD, ttl_us=1_200_000)})
     result = Run(quiet(4.0)).go(strategy)
@@ -325,10 +374,10 @@ class Maker(Strategy):
         self.acts.append((self.desk.mono_ns(), 7, event.client_id, event.ts_us))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_ledger_replay_and_result_agree(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "exchange"), [(1, "no-partial"), (2, "partial"), (3, "partial")])
+def test_ledger_replay_and_result_agree(seed: int, exchange: str) -> None:
     strategy = Maker(seed)
-    result = Run(random_market(seed)).go(strategy)
+    result = Run(random_market(seed), exchange=exchange).go(strategy)
     assert len(result.fills) > 50
     assert strategy.filled_lots == result.samples.positions[0][-1]
     assert strategy.filled_lots == sum(fill.lots * (1 - 2 * fill.side) for fill in result.fills)

@@ -114,3 +114,7 @@ cdef class OrderTable:
     cdef void _remember(self, int64_t handle, int64_t client_id) noexcept nogil
     @cython.locals(slot=int64_t, empty=int64_t, handle=int64_t, wanted=int64_t)
     cdef void _forget(self, int64_t client_id) noexcept nogil
+
+    # last, so that rooms compiled earlier still find the others
+    @cython.locals(handle=int64_t, at=int64_t, seen=int64_t)
+    cpdef list held_handles(self)

@@ -318,6 +318,21 @@ class OrderTable:
         found.sort(key=self.client_id)
         return found
 
+    def held_handles(self) -> list[int]:
+        """Handles of the orders that are not done, DOUBT included, oldest ClientId first."""
+        found = []
+        seen = 0
+        for handle in range(self.capacity):
+            if seen == self.used:
+                break
+            at = handle << ROW_BITS
+            if self.rows[at + STATE] != FREE:
+                seen += 1
+                if self.rows[at + STATE] < FULL:
+                    found.append(handle)
+        found.sort(key=self.client_id)
+        return found
+
     def open_count(self, instrument: int) -> int:
         """Orders of one instrument that are not done; -1 counts all instruments."""
         count = 0

@@ -30,8 +30,10 @@ from hftbot.words.ports import Strategy
 
 RUN = 1
 NOTES_MAX = 200
-EXCHANGES = {"no-partial": codes.NO_PARTIAL_FILL}
-EXCHANGE_TEXTS = {"no-partial": "no partial fills: an order that is reached fills whole"}
+EXCHANGES = {"no-partial": codes.NO_PARTIAL_FILL, "partial": codes.PARTIAL_FILL}
+EXCHANGE_TEXTS = {
+    "no-partial": "no partial fills: an order that is reached fills whole",
+    "partial": "partial fills: an order fills by what trades at its price; takers walk the book"}
 CONTRACTS = {"linear": kinds.LINEAR, "inverse": kinds.INVERSE, "binary": kinds.BINARY}
 Progress = Callable[[str, float], None]
 
@@ -121,6 +123,7 @@ def run(plan: Plan, name: str, queue: QueueChoice, progress: Progress,
     finally:
         journal.close()
     progress(name, 1.0)
+    result.figures = strategy.statistics()
     result.notes += notes.kept
     if notes.said > len(notes.kept) and len(notes.kept) == NOTES_MAX:
         result.notes.append(f"only the first {NOTES_MAX} warnings are kept")

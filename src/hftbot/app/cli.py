@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 EXIT_FAILED, EXIT_USAGE, EXIT_UNEXPECTED, EXIT_INTERRUPTED, EXIT_PIPE = 1, 2, 70, 130, 141
 DURATION_S_MAX = 366 * 86_400.0
 # Flags that are settings under another name.
-SETTING_FLAGS = {"symbols": "SYMBOLS", "strategy": "STRATEGY", "state": "STATE_DIR", "fees": "FEES",
-                 "seed": "SEED", "busy_poll": "BUSY_POLL", "log_format": "LOG_FORMAT",
-                 "linger": "LINGER_S"}
+SETTING_FLAGS = {"symbols": "SYMBOLS", "venue": "VENUE", "strategy": "STRATEGY",
+                 "state": "STATE_DIR", "fees": "FEES", "seed": "SEED", "busy_poll": "BUSY_POLL",
+                 "log_format": "LOG_FORMAT", "linger": "LINGER_S"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -104,7 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_guardian(commands)
     _add_halts(commands)
     cli_live.add(commands, _command, _add_sources)
-    cli_files.add(commands, _command)
+    cli_files.add(commands, _command, _add_sources)
     cli_backtest.add(commands, _command, _add_sources)
     cli_parity.add(commands, _command, _add_sources, _run_number)
     _add_reports(commands)
@@ -131,6 +131,9 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
     what.add_argument("--strategy", metavar="NAME",
                       help="micro_scalper, or your own: path/to/file.py:Class")
     where = parser.add_argument_group("where")
+    where.add_argument("--venue", metavar="sim|paper", choices=("sim", "paper"),
+                       help="sim: the embedded exchange (default); paper: the real market of "
+                            "KRAKEN_WS_URL, orders filled here")
     where.add_argument("--replay", metavar="FILE",
                        help="play recorded market data instead of the synthetic market")
     where.add_argument("--record", metavar="FILE",

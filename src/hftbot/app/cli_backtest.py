@@ -33,8 +33,8 @@ def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None]) -> 
                         help="of orders (default venue): a venue's name, ENTRY/RESPONSE such as "
                              "5ms/5ms, feed[:FACTOR], a file of rows, or realistic, optimistic, "
                              "pessimistic (inside one core)")
-    parser.add_argument("--exchange", choices=("no-partial",), default="no-partial",
-                        help="an order that is reached fills whole")
+    parser.add_argument("--exchange", choices=("no-partial", "partial"), default="no-partial",
+                        help="whether an order can fill in parts (default no-partial)")
     parser.add_argument("--contract", choices=("linear", "inverse", "binary"), default="linear",
                         help="what a lot is worth (default linear)")
     parser.add_argument("--contract-size", metavar="N", type=_size, default=1.0,

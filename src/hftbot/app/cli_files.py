@@ -1,4 +1,4 @@
-"""The commands about recorded market data: convert, replay."""
+"""The commands about recorded market data: convert, replay, record."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ Command = Callable[[argparse.Namespace], int]
 Declare = Callable[[Any, str, tuple[str, str, str], Command], argparse.ArgumentParser]
 
 
-def add(commands: Any, declare: Declare) -> None:
-    """Declare them. ``declare`` makes one parser."""
+def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None]) -> None:
+    """Declare them. ``declare`` makes one parser, ``add_sources`` the flags of settings."""
+    _add_record(commands, declare, add_sources)
     convert = declare(commands, "convert", texts_files.CONVERT, command_convert)
     convert.add_argument("inputs", metavar="IN", nargs="+", help="one file, or several in order")
     convert.add_argument("output", metavar="OUT", help="name.npy, name.npz or name.parquet")
@@ -44,6 +45,37 @@ def add(commands: Any, declare: Declare) -> None:
                             help="where the clocks of sender and receiver disagree, the fastest "
                                  "message took so long (default 1)")
         parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _add_record(commands: Any, declare: Declare, add_sources: Callable[[Any], None]) -> None:
+    record = declare(commands, "record", texts_files.RECORD, command_record)
+    record.add_argument("folder", metavar="DIR", help="where the files go; made if it is not there")
+    record.add_argument("--symbols", metavar="LIST", help="markets, such as BTC/USD,ETH/USD")
+    record.add_argument("--live", action="store_true",
+                        help="the real venue's public stream: no key, nothing is traded")
+    record.add_argument("--exchange", metavar="URL",
+                        help="an `hftbot exchange` that you started yourself")
+    record.add_argument("--depth", metavar="N", type=int, default=100,
+                        help="levels of the book: 10, 25, 100 (default), 500 or 1000")
+    record.add_argument("--duration", metavar="S", type=_positive,
+                        help="stop after S seconds (default: at Ctrl-C)")
+    record.add_argument("--rotate", metavar="S", type=_positive, default=3_600.0,
+                        help="a new file each S seconds (default 3600), and each GiB")
+    record.add_argument("--parquet", action="store_true",
+                        help="each finished file as Parquet too, one for each market")
+    record.add_argument("--seed", metavar="N", help="seed of the synthetic market")
+    record.add_argument("--json", action="store_true", help="one JSON object at the end")
+    add_sources(record)
+
+
+def command_record(options: argparse.Namespace) -> int:
+    """``hftbot record``"""
+    from hftbot.app import recording
+    from hftbot.app.cli import load_settings
+    return recording.record(load_settings(options).settings, recording.RecordOptions(
+        folder=options.folder, exchange_url=options.exchange, live=options.live,
+        depth=options.depth, duration_s=options.duration, rotate_s=options.rotate,
+        parquet=options.parquet, json=options.json))
 
 
 def command_convert(options: argparse.Namespace) -> int:

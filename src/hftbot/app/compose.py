@@ -24,8 +24,8 @@ from hftbot.app.children import Endpoint, ExchangeChild
 from hftbot.app.fees import ask_fees, base_text
 from hftbot.app.guarding import Guarding
 from hftbot.app.jobs import job_of
+from hftbot.app.market_tape import MarketTape
 from hftbot.app.options import FLATTEN, TRADE, ExchangeOptions, RunOptions
-from hftbot.app.recording import Recording
 from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
 from hftbot.app.screening import Screening
@@ -287,11 +287,11 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     session.world.limits.connects = lambda: (
         budget.used(asyncio.get_running_loop().time()), budget.limit)
     poll = BusyPoll(settings.busy_poll)
-    recording = Recording(options.record, session.notes, screen.say)
+    tape = MarketTape(options.record, session.notes, screen.say)
 
     def public_frame(view: memoryview, padding: int, recv_ns: int) -> None:
         session.public_frame(view, padding, recv_ns)
-        recording.take(view, recv_ns)
+        tape.take(view, recv_ns)
         poll.touch(recv_ns)
 
     public = Link(endpoint.ws_url, rng, on_open=session.public_up, on_frame=public_frame,
@@ -322,7 +322,7 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     finally:
         await screen.close()
         poll.stop()
-        recording.close()
+        tape.close()
         public.stop()
         private.stop()
         for task in links:
@@ -493,5 +493,9 @@ def exchange(settings: Settings, options: ExchangeOptions) -> int:
     folder = Path(settings.state_dir).expanduser().absolute() / "exchange"
     told, events = venues.exchange_settings(settings, options, folder)
     tls = serving_context(options.tls_cert, options.tls_key)
+    if told.mode == "paper":
+        from hftbot.app import following
+        return run_loop(lambda: following.serve(settings.kraken_ws_url, settings.kraken_ca_file,
+                                                told, tls=tls, duration_s=options.duration_s))
     return run_loop(lambda: server.serve(told, events, tls=tls,
                                          duration_s=options.duration_s))

@@ -72,6 +72,11 @@ def check_run(settings: Settings, options: RunOptions) -> None:
         _check_live(settings, options)
     elif options.live:
         raise ConfigError("--live needs VENUE=live")
+    if settings.venue == "paper":
+        for flag, given in (("--replay", options.replay), ("--exchange", options.exchange_url)):
+            if given is not None:
+                raise ConfigError(f"--venue paper and {flag} exclude each other: paper has its "
+                                  "prices from KRAKEN_WS_URL")
     if options.replay is not None and len(settings.symbols) != 1:
         raise ConfigError(f"--replay plays one market, but SYMBOLS={','.join(settings.symbols)}")
     if options.faults_seed is not None and options.exchange_url is not None:

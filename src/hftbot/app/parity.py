@@ -51,7 +51,8 @@ def command(options: argparse.Namespace, state: Path) -> int:
     if not session.orders:
         raise DataError(f"{state}: run {session.run} sent no order: there is nothing to compare")
     grid = _instrument(session, options.symbol)
-    rows = open_rows(options.market, symbol=grid.symbol, tick_size=Decimal(grid.price_text(1)),
+    files = [part for part in options.market.split(",") if part]
+    rows = open_rows(files, symbol=grid.symbol, tick_size=Decimal(grid.price_text(1)),
                      lot_size=Decimal(grid.qty_text(1)))
     orders = session.of(grid.index)
     _same_time(rows, orders, options.market)

@@ -15,5 +15,5 @@ examples:
   hftbot backtest --data btcusdt.npz --fees maker=-0.5,taker=7 --report out.html
   hftbot backtest --data btcusdt.npz --fees kraken --strategy my_strategy.py:MyStrategy --json
   hftbot backtest --data day1.npz,day2.npz --fees 250k --latency 20ms/20ms
-  hftbot backtest --data btc.npz --data eth.npz --fees free --fills fills.csv""",
+  hftbot backtest --data btc.npz --data eth.npz --fees free --exchange partial --fills fills.csv""",
 )

@@ -33,3 +33,20 @@ examples:
   hftbot replay btcusdt_20240808.gz --every 60 --json
   hftbot replay kraken.gz --symbol BTC/USD --speed 1""",
 )
+
+RECORD = (
+    "market data into files, until Ctrl-C",
+    """\
+Subscribes book and trades of Kraken's public stream and writes every frame with the moment of its
+receipt: from the real venue (--live: no key, nothing is traded), an exchange that you started, or
+without either from the synthetic market of an embedded one. Every checksum and trade number is
+compared while it records; a book that differs is asked for afresh. Files are packed when they are
+finished, stand alone, and are read by `replay`, `convert` and `backtest`. Exit code 1 if anything
+is missing in them.""",
+    """\
+examples:
+  hftbot record recordings --live --symbols BTC/USD,ETH/USD
+  hftbot record recordings --duration 60 --seed 7
+  hftbot record recordings --exchange http://127.0.0.1:8080 --parquet --json
+  hftbot replay recordings/kraken-20261121T101500Z-0001.gz --symbol BTC/USD""",
+)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from hftbot.app import halting
 from hftbot.app.access import Access
@@ -23,7 +24,13 @@ from hftbot.app.children import (
 from hftbot.app.options import ExchangeOptions, RunOptions
 from hftbot.config.schema import Settings
 from hftbot.errors import HftbotError, StoreError, TransportError
-from hftbot.exchange.settings import ExchangeSettings, Latency, replay_listing, switched
+from hftbot.exchange.settings import (
+    ExchangeSettings,
+    Latency,
+    Mode,
+    replay_listing,
+    switched,
+)
 from hftbot.live.clock import SystemClock
 from hftbot.store.halt_file import HaltFile
 from hftbot.store.state_dir import StateDir
@@ -93,7 +100,7 @@ async def open_venue(settings: Settings, options: RunOptions, state: StateDir) -
     if options.replay is not None:
         # Refuse a file that is none here, where its error is the user's answer.
         from hftbot.backtest.data import open_events
-        open_events(options.replay)
+        open_events(options.replay, symbol=settings.symbols[0])
     found = await find(state.exchange)
     if found is not None:
         facts = await status(found.rest_url)
@@ -117,7 +124,9 @@ async def open_venue(settings: Settings, options: RunOptions, state: StateDir) -
 def wanted_facts(settings: Settings, replay: str | None) -> dict[str, Any]:
     """What a running exchange must say of itself to be the one that these settings describe."""
     wanted: dict[str, Any] = {"fees": settings.fees, "symbols": list(settings.symbols)}
-    if replay is None:
+    if settings.venue == "paper":
+        wanted.update(mode="paper", source=_host(settings.kraken_ws_url))
+    elif replay is None:
         wanted.update(mode="synthetic", seed=settings.seed)
     else:
         # A replay starts at the beginning of its data.
@@ -126,10 +135,13 @@ def wanted_facts(settings: Settings, replay: str | None) -> dict[str, Any]:
 
 
 def _described(endpoint: Endpoint, facts: dict[str, Any]) -> OpenVenue:
-    replay = facts.get("mode") == "replay"
-    market = "recorded market data, our orders queued in it" if replay else (
-        f"synthetic order flow, seed {facts.get('seed')}: not a real market")
-    venue = OpenVenue(endpoint, report.MODE_REPLAY if replay else report.MODE_SIMULATED, market,
+    modes = {"replay": (report.MODE_REPLAY, "recorded market data, our orders queued in it"),
+             "paper": (report.MODE_PAPER, f"{facts.get('source')} as it happens, our orders queued "
+                                          "in it; none leaves this machine")}
+    mode, market = modes.get(str(facts.get("mode")), (
+        report.MODE_SIMULATED,
+        f"synthetic order flow, seed {facts.get('seed')}: not a real market"))
+    venue = OpenVenue(endpoint, mode, market,
                       str(facts.get("latency", "not told")), str(facts.get("fees", "free")))
     if facts.get("faults") is not None:
         venue.notes.append(f"the venue is faulty on purpose: seed:{facts['faults']}; exchange.log "
@@ -174,6 +186,18 @@ def _rate_tier(tier: str) -> Any:
     return "intermediate" if tier == "auto" else tier
 
 
+def _host(url: str) -> str:
+    """Whose market paper follows."""
+    return urlsplit(url).netloc
+
+
+def _mode(settings: Settings, options: ExchangeOptions) -> Mode:
+    """Where the exchange's prices come from."""
+    if settings.venue == "paper":
+        return "paper"
+    return "replay" if options.replay else "synthetic"
+
+
 def exchange_settings(settings: Settings, options: ExchangeOptions,
                       folder: Path) -> tuple[ExchangeSettings, Iterable[Any] | None]:
     """What the embedded exchange is told, and the events that it replays."""
@@ -181,11 +205,11 @@ def exchange_settings(settings: Settings, options: ExchangeOptions,
     listings: tuple[Any, ...] = ()
     if options.replay is not None:
         from hftbot.backtest.data import open_events
-        file = open_events(options.replay)
+        file = open_events(options.replay, symbol=settings.symbols[0])
         listings = (replay_listing(settings.symbols[0], file.tick_size, file.lot_size),)
         events = file.events()
     told = ExchangeSettings(
-        state_dir=folder, port=options.port, mode="replay" if options.replay else "synthetic",
+        state_dir=folder, port=options.port, mode=_mode(settings, options),
         seed=settings.seed, symbols=settings.symbols, listings=listings,
         fees=settings.fees,
         rate_tier=_rate_tier(settings.kraken_tier),
@@ -196,5 +220,6 @@ def exchange_settings(settings: Settings, options: ExchangeOptions,
         pace=settings.sim_pace_e6 / 1e6,
         linger_s=settings.linger_us / 1e6, watch_stdin=options.with_bot,
         json_output=options.json, faults_seed=options.faults_seed,
+        source=_host(settings.kraken_ws_url) if settings.venue == "paper" else "",
         switches=switched(options.switches))
     return told.check(), events

@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from hftbot.backtest.event_file import refuse
+from hftbot.errors import DataError
 
 LINE_BYTES_MAX = 16 << 20
 NS_MAX = 1 << 62
 _GZIP = b"\x1f\x8b"
+
+
+class CutLine(DataError):
+    """The last line of a capture is not whole, as a recorder leaves it that was killed."""
 
 
 def lines(path: Path) -> Iterator[bytes]:
@@ -55,6 +60,9 @@ def frames(path: Path, unwanted: bytes | None = None) -> Iterator[tuple[int, int
         try:
             yield line_number, int(stamp[:20]), decode(text.decode())
         except (ValueError, RecursionError) as error:
+            if not line.endswith(b"\n"):
+                raise CutLine(f"{path}: line {line_number}: bad JSON: its end is missing, the file "
+                              "is cut off") from error
             raise refuse(path, f"line {line_number}", f"bad JSON: {reason(error)}") from error
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hftbot.backtest.capture_lines import frames, reason
-from hftbot.backtest.dialect import Dialect
+from hftbot.backtest.capture_lines import NS_MAX, CutLine, frames, reason
+from hftbot.backtest.dialect import Dialect, SeveralMarkets
 from hftbot.backtest.dialect_binance import BinanceDialect
 from hftbot.backtest.dialect_hyperliquid import HyperliquidDialect
 from hftbot.backtest.dialect_kraken import KrakenDialect
 from hftbot.backtest.dialect_polymarket import PolymarketDialect
-from hftbot.backtest.event_file import refuse
+from hftbot.backtest.event_file import ManyMarkets, refuse
 from hftbot.backtest.event_rows import RowList, Rows, RowStore
+from hftbot.backtest.grid import step_of
 
+NOTE_KEY = "hftbot"
+LOST, UNREADABLE = "lost", "unreadable"
+"""A frame with this key is the recorder's; its value is what the frame is about."""
 DIALECTS = (BinanceDialect, KrakenDialect, HyperliquidDialect, PolymarketDialect)
 _SENSELESS = (KeyError, TypeError, ValueError, IndexError, AttributeError)
 
@@ -31,13 +35,18 @@ class CaptureReader:
         self.paths = tuple(paths)
         self.symbol = symbol
         self.dialect: Dialect | None = None
-        self.gap_at = self.unequal_at = ""
+        self.gap_at = self.unequal_at = self.break_at = ""
+        self.breaks = 0
+        self.cuts: list[str] = []
         self._list = RowList(RowStore())
 
     def rows(self) -> Rows:
         """All rows. Raises DataError naming file and line."""
         for path in self.paths:
-            self._file(path)
+            try:
+                self._file(path)
+            except CutLine as cut:
+                self.cuts.append(f"the last line is left out: {cut}")
         self._list.flush()
         rows = self._list.store.finished()
         if self.dialect is None:
@@ -54,20 +63,19 @@ class CaptureReader:
     def given(self) -> tuple[Decimal | None, Decimal | None]:
         """Tick and lot if the venue's own messages told them."""
         dialect = self.dialect
-        if dialect is None or not dialect.tick_text:
+        if dialect is None:
             return None, None
-        try:
-            tick, lot = Decimal(dialect.tick_text), Decimal(dialect.lot_text)
-        except InvalidOperation:
-            return None, None
-        return (tick, lot) if tick > 0 and lot > 0 else (None, None)
+        return step_of(dialect.tick_text), step_of(dialect.lot_text)
 
     def notes(self) -> list[str]:
         """What is missing or was compared, in sentences."""
         dialect = self.dialect
         if dialect is None:
             return []
-        told = []
+        told = list(self.cuts)
+        if self.breaks:
+            told.append(f"{self.breaks} times the recorder lost the connection or could not read a "
+                        f"frame (first at {self.break_at})")
         if dialect.gaps:
             told.append(f"{dialect.gaps} gaps: messages are missing (first at {self.gap_at})")
         if dialect.unequal:
@@ -79,19 +87,32 @@ class CaptureReader:
 
     def _file(self, path: Path) -> None:
         for line_number, recv_ns, message in frames(path, b'@bookTicker"'):
+            if isinstance(message, dict) and NOTE_KEY in message:
+                self._noted(f"{path}: line {line_number}", message)
+                continue
             dialect = self.dialect
             try:
                 if dialect is None:
                     dialect = self.dialect = self._dialect_of(message)
+                if recv_ns >= NS_MAX:
+                    raise ValueError(f"{recv_ns} is not a time in nanoseconds")
                 gaps, unequal = dialect.gaps, dialect.unequal
                 dialect.recv_ns = recv_ns
                 dialect.take(message)
+            except SeveralMarkets as error:
+                raise ManyMarkets(f"{path}: line {line_number}: {error}") from error
             except _SENSELESS as error:
                 raise refuse(path, f"line {line_number}", reason(error)) from error
             if dialect.gaps > gaps and not self.gap_at:
                 self.gap_at = f"{path}: line {line_number}"
             if dialect.unequal > unequal and not self.unequal_at:
                 self.unequal_at = f"{path}: line {line_number}"
+
+    def _noted(self, place: str, message: dict[str, Any]) -> None:
+        """What the recorder itself has to say: the connection was lost, a frame made no sense."""
+        if message[NOTE_KEY] in (LOST, UNREADABLE):
+            self.breaks += 1
+            self.break_at = self.break_at or place
 
     def _dialect_of(self, message: Any) -> Dialect:
         for known in DIALECTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections.abc import Iterable
@@ -9,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hftbot.backtest.capture_lines import frames, lines
+from hftbot.backtest.depth_chain import is_message
 from hftbot.backtest.event_file import (
     CLEAR,
     DEPTH,
@@ -16,10 +19,12 @@ from hftbot.backtest.event_file import (
     SNAPSHOT,
     TRADE,
     EventFile,
+    ManyMarkets,
     Row,
     refuse,
 )
 from hftbot.backtest.raw_capture import CaptureEvents
+from hftbot.errors import DataError
 
 if TYPE_CHECKING:
     from hftbot.backtest.event_rows import EventRows
@@ -32,15 +37,18 @@ BASE_LATENCY_NS = 1_000_000
 
 _ZIP = b"PK\x03\x04"
 _NUMPY = b"\x93NUMPY"
+_PARQUET = b"PAR1"
+_TARDIS = b"exchange,symbol,"
 
 
-def open_events(path: str | os.PathLike[str], *, tick_size: Decimal | None = None,
-                lot_size: Decimal | None = None) -> EventFile:
-    """Open recorded events: hftbacktest .npz/.npy, or a raw Binance capture, gzip or plain.
+def open_events(path: str | os.PathLike[str], *, symbol: str | None = None,
+                tick_size: Decimal | None = None, lot_size: Decimal | None = None) -> EventFile:
+    """Open recorded events in the exchange's order, of any format that ``open_rows`` reads.
 
-    The format is told by the first bytes, not by the name. The grid is found in the data unless
-    given. Raises DataError, naming file and line or row, for anything else. A capture is read only
-    up to its book snapshot here; a fault further on shows when its rows are read.
+    The format is told by the content, not by the name. The grid is found in the data unless given.
+    ``symbol`` is the market to take if there are several. Raises DataError, naming file and line or
+    row, for anything else. A Binance capture is read only up to its book snapshot here; a fault
+    further on shows when its rows are read.
     """
     where = Path(path)
     head = _head(where)
@@ -48,7 +56,27 @@ def open_events(path: str | os.PathLike[str], *, tick_size: Decimal | None = Non
         # NumPy takes a tenth of a second to load, and a capture does not need it.
         from hftbot.backtest.npz import ArrayEvents
         return ArrayEvents(where, tick_size, lot_size)
+    if head.startswith(_PARQUET) or _is_other(where):
+        from hftbot.backtest.row_events import RowEvents
+        try:
+            return RowEvents(open_rows(where, tick_size=tick_size, lot_size=lot_size))
+        except ManyMarkets:
+            if symbol is None:
+                raise
+        return RowEvents(open_rows(where, symbol=symbol, tick_size=tick_size, lot_size=lot_size))
     return CaptureEvents(where, tick_size, lot_size)
+
+
+def _is_other(path: Path) -> bool:
+    """True for Tardis' columns, and for a capture of another venue than Binance."""
+    first = next(iter(lines(path)), b"")
+    if first.startswith(_TARDIS):
+        return True
+    try:
+        return any(isinstance(frame, dict | list) and not is_message(frame)
+                   for _, _, frame in itertools.islice(frames(path), 1))
+    except DataError:
+        return False
 
 
 def open_rows(path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *,

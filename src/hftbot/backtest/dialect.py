@@ -16,6 +16,10 @@ Single = tuple[int, int, int, float, float]
 MARKETS_MAX = 10_000
 
 
+class SeveralMarkets(ValueError):
+    """It is not clear which market to read."""
+
+
 class Dialect(ABC):
     """Reads the frames of one venue and gives the rows of one market.
 
@@ -62,8 +66,8 @@ class Dialect(ABC):
         if not self.symbol:
             self.symbol = name
         elif name != self.symbol:
-            raise ValueError(f"holds more than one market, {self.symbol} and {name}: say which to "
-                             "read (--symbol)")
+            raise SeveralMarkets(f"holds more than one market, {self.symbol} and {name}: say which "
+                                 "to read (--symbol)")
         return True
 
     def keep(self, exch_ns: int, rows: Iterable[tuple[int, int, float, float]]) -> None:
@@ -106,6 +110,12 @@ class LevelBook:
             self.sides[side].clear()
             self.sides[side].update(new)
         return rows
+
+    def forget(self) -> None:
+        """Nothing is known of the book until a whole one comes."""
+        self.known = False
+        for levels in self.sides:
+            levels.clear()
 
     def put(self, side: int, price: float, size: float) -> tuple[int, int, float, float]:
         """The row of one level that changed."""

@@ -8,12 +8,15 @@ from decimal import Decimal, InvalidOperation
 from heapq import nlargest, nsmallest
 from typing import Any
 
+from hftbot.backtest.capture_lines import NS_MAX
 from hftbot.backtest.dialect import Dialect, LevelBook
 
 DEPTHS = (10, 25, 100, 500, 1000)
 CHECKED_LEVELS = 10
+PLACES_MAX = 18
 CHANNELS = frozenset({"book", "trade", "instrument", "status", "heartbeat", "ticker", "ohlc",
                       "level3", "executions", "balances"})
+SECONDS_MAX = NS_MAX // 1_000_000_000
 _STAMPS_MAX = 1_000
 
 
@@ -110,7 +113,10 @@ class KrakenDialect(Dialect):
                        row["qty"])
 
     def _instrument(self, pair: dict[str, Any]) -> None:
-        self._places = int(pair["price_precision"]), int(pair["qty_precision"])
+        places = int(pair["price_precision"]), int(pair["qty_precision"])
+        if not all(0 <= each <= PLACES_MAX for each in places):
+            raise ValueError(f"precisions {str(places)[:60]} are out of range")
+        self._places = places
         tick = pair.get("price_increment")
         self.tick_text = str(pair["tick_size"] if tick is None else tick)
         self.lot_text = str(pair["qty_increment"])
@@ -145,6 +151,8 @@ class KrakenDialect(Dialect):
         if stamp[-1:] != "Z" or stamp[19:20] not in ("", ".", "Z") or (
                 fraction and not (fraction.isascii() and fraction.isdigit())):
             raise ValueError(f"{stamp[:40]!r} is not a time in UTC")
+        if not 0 < second < SECONDS_MAX:
+            raise ValueError(f"{stamp[:40]!r} is not a time of this age")
         return second * 1_000_000_000 + int(fraction[:9].ljust(9, "0"))
 
 

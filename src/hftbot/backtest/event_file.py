@@ -53,6 +53,10 @@ class EventFile(ABC):
         """
 
 
+class ManyMarkets(DataError):
+    """A file holds more than one market, and nobody said which to read."""
+
+
 def refuse(path: Path, where: str, why: str) -> DataError:
     """A DataError that names the file and the place in it."""
     place = f"{path}: {where}: " if where else f"{path}: "

@@ -26,7 +26,7 @@ SIDE_FLAGS = (BUY_FLAG, SELL_FLAG)
 """The flag of side 0 (bid, or a trade whose taker buys) and of side 1."""
 
 CHUNK_ROWS = 1 << 16
-SPILL_BYTES = 64 << 20
+SPILL_BYTES = 16 << 20
 """Rows beyond this wait in an unnamed file of the temporary directory, not in memory."""
 
 Rows = npt.NDArray[Any]
@@ -101,7 +101,7 @@ class RowStore:
         file, self._file = self._file, None
         file.flush()
         try:
-            return np.memmap(file, EVENT, mode="c", shape=(self.rows,))
+            return np.asarray(np.memmap(file, EVENT, mode="c", shape=(self.rows,)))
         finally:
             file.close()
 

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import math
 
-LEARNING_RATE = 0.02
+from fastcore.sim.queue import fill_probability
+
+RATE_LEAST = 0.02
+"""An order moves what is learned by the share it has of the orders so far, and at least by this."""
 THROUGH_FIRST, THROUGH_MAX = 0.1, 0.99
 LOG_MEAN_MAX = 60.0
 DISTANCES = (-1, 0, 1, 2, 4, 8, 16)
@@ -21,11 +24,12 @@ DISTANCES = (-1, 0, 1, 2, 4, 8, 16)
 class FillChance:
     """Predicts and learns. One for each asset and fill model."""
 
-    __slots__ = ("_log_means", "_through")
+    __slots__ = ("_log_means", "_seen", "_through")
 
     def __init__(self) -> None:
         self._log_means: list[float | None] = [None] * (len(DISTANCES) + 1)
         self._through = [THROUGH_FIRST] * (len(DISTANCES) + 1)
+        self._seen = [0] * (len(DISTANCES) + 1)
 
     def predict(self, place: int, reach_lots: float) -> float:
         """Probability that an order fills whole, 0 to 1.
@@ -38,18 +42,19 @@ class FillChance:
 
     def learn(self, place: int, reach_lots: float, predicted: float, filled: bool) -> None:
         """An order that was predicted so has ended."""
-        missed = filled - predicted
+        self._seen[place] += 1
+        moved = max(1.0 / (1 + self._seen[place]), RATE_LEAST) * (filled - predicted)
         reached = self._reached(place, reach_lots)
-        through = self._through[place] + LEARNING_RATE * missed * (1.0 - reached)
+        through = self._through[place] + moved * (1.0 - reached)
         self._through[place] = min(max(through, 0.0), THROUGH_MAX)
-        log_mean = (self._log_means[place] or 0.0) + LEARNING_RATE * missed
+        log_mean = (self._log_means[place] or 0.0) + moved
         self._log_means[place] = min(max(log_mean, -LOG_MEAN_MAX), LOG_MEAN_MAX)
 
     def _reached(self, place: int, reach_lots: float) -> float:
         log_mean = self._log_means[place]
         if log_mean is None:
             log_mean = self._log_means[place] = math.log(max(reach_lots, 1.0))
-        return math.exp(-reach_lots / math.exp(log_mean))
+        return float(fill_probability(0.0, reach_lots, math.exp(log_mean)))
 
 
 def place_of(distance_ticks: int) -> int:

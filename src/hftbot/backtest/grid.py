@@ -61,6 +61,15 @@ def step_decimal(step: int, places: int = PLACES) -> Decimal:
     return Decimal(step).scaleb(-places).normalize()
 
 
+def step_of(text: str) -> Decimal | None:
+    """The step that a file's own words give; None if they give none that could be one."""
+    try:
+        units = exact_units(text)
+    except ValueError:
+        return None
+    return step_decimal(units) if 0 < units < 10**24 else None
+
+
 class Grid:
     """Decimal texts to whole steps of ``size``; texts seen before cost one dictionary look-up.
 

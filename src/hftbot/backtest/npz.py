@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ _PLACES = 8
 _STEPS_MAX = 1 << 62
 _NS_MAX = 1 << 62
 _UNREADABLE = (ValueError, OSError, EOFError, KeyError, MemoryError, OverflowError, SyntaxError,
-               RuntimeError, zipfile.BadZipFile, zlib.error)
+               RuntimeError, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,7 +18,8 @@ KEY = "data"
 ZIP_MAGIC = b"PK\x03\x04"
 NUMPY_MAGIC = b"\x93NUMPY"
 _UNREADABLE = (ValueError, OSError, EOFError, KeyError, MemoryError, OverflowError, SyntaxError,
-               RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+               RuntimeError, NotImplementedError, tokenize.TokenError, zipfile.BadZipFile,
+               zlib.error)
 
 
 def read(path: Path) -> Rows:
@@ -40,7 +42,7 @@ def _mapped(path: Path) -> Rows:
                                                f"rows and {there} are there")
         if not count:
             raise refuse(path, "", "it holds no rows")
-        return np.memmap(file, EVENT, mode="c", offset=begin, shape=(count,))
+        return np.asarray(np.memmap(file, EVENT, mode="c", offset=begin, shape=(count,)))
 
 
 def _unpacked(path: Path) -> Rows:

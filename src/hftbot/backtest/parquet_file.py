@@ -6,7 +6,6 @@ Needs pyarrow (the extra ``parquet``), which is imported here and nowhere else.
 from __future__ import annotations
 
 import json
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,11 @@ def _arrow() -> tuple[Any, Any]:
         raise ConfigError("Parquet needs the package pyarrow: pip install 'hftbot[parquet]'"
                           ) from None
     return pyarrow, pyarrow.parquet
+
+
+def require() -> None:
+    """Raises ConfigError if pyarrow is missing."""
+    _arrow()
 
 
 def read(path: Path) -> tuple[Rows, dict[str, Any]]:
@@ -60,15 +64,6 @@ def read(path: Path) -> tuple[Rows, dict[str, Any]]:
     except ValueError:
         told = {}
     return store.finished(), told if isinstance(told, dict) else {}
-
-
-def step_in(told: dict[str, Any], name: str) -> Decimal | None:
-    """A step that the file's words give, or None."""
-    try:
-        step = Decimal(str(told[name]))
-    except (KeyError, InvalidOperation):
-        return None
-    return step if step.is_finite() and step > 0 else None
 
 
 def _check(path: Path, schema: Any) -> None:

@@ -46,7 +46,7 @@ class Answer(NamedTuple):
     exec_ticks: int
     exec_lots: int
     leaves_lots: int
-    maker: bool
+    maker: int
     exch_ns: int
     seen_ns: int
 
@@ -99,9 +99,10 @@ class ReplayGateway:
             self.result.orders.asked(index, client_id, now_ns)
         else:
             lots = self._table.word(handle, WISH_LOTS) - self._table.filled_lots(handle)
-            code = self._replay.modify(asset, client_id, self._table.word(handle, WISH_TICKS),
-                                       lots)
-            self.result.orders.asked(index, client_id, now_ns, lots)
+            ticks = self._table.word(handle, WISH_TICKS)
+            front = self._front(asset, self._table.side(handle), ticks)
+            code = self._replay.modify(asset, client_id, ticks, lots)
+            self.result.orders.asked(index, client_id, now_ns, lots, *front)
         if code == 0:
             self._asked[client_id] = (what, request)
         else:
@@ -116,15 +117,17 @@ class ReplayGateway:
             if end_us > 0:
                 heapq.heappush(self._ends, (-(-end_us // SECOND_US) * SECOND_US, client_id))
         side, ticks, lots = table.side(handle), table.ticks(handle), table.lots(handle)
+        front = self._front(asset, side, ticks) if tif in (GTC, GTX) else (-1, 0)
+        self.result.orders.sent(index, client_id, lots, now_ns, *front)
+        return int(self._replay.submit(asset, client_id, side, ticks, lots, tif))
+
+    def _front(self, asset: int, side: int, ticks: int) -> tuple[int, int]:
+        """Lots seen at a price, and its ticks behind the best; -1 and 0 if it would not rest."""
         replay = self._replay
-        behind = (replay.best(asset, side) - ticks) * (1 - 2 * side)
-        rests = (ticks - replay.best(asset, 1 - side)) * (1 - 2 * side) < 0
-        if rests and tif in (GTC, GTX):
-            self.result.orders.sent(index, client_id, lots, now_ns,
-                                    replay.lots_at(asset, side, ticks), behind)
-        else:
-            self.result.orders.sent(index, client_id, lots, now_ns)
-        return int(replay.submit(asset, client_id, side, ticks, lots, tif))
+        if (ticks - replay.best(asset, 1 - side)) * (1 - 2 * side) >= 0:
+            return -1, 0
+        return (replay.lots_at(asset, side, ticks),
+                (replay.best(asset, side) - ticks) * (1 - 2 * side))
 
     def next_end_ns(self) -> int:
         """When the next GTD order ends; 0 if none waits for its end."""
@@ -215,13 +218,14 @@ class ReplayGateway:
     def _fill(self, answer: Answer, handle: int, index: int) -> None:
         self._fills += 1
         side = self._table.side(handle)
-        fee_e10 = self._fee_e10(index, answer.exec_ticks, answer.exec_lots, answer.maker)
+        maker = bool(answer.maker)
+        fee_e10 = self._fee_e10(index, answer.exec_ticks, answer.exec_lots, maker)
         self.result.add_fill(SimFill(
-            index, answer.client_id, side, answer.exec_ticks, answer.exec_lots, answer.maker,
+            index, answer.client_id, side, answer.exec_ticks, answer.exec_lots, maker,
             fee_e10 / E10, answer.exch_ns, answer.seen_ns))
         self._events.append(ev.OrderFilled(
             answer.client_id, str(answer.client_id), f"B{self._fills}", index, side,
-            answer.exec_ticks, answer.exec_lots, fee_e10, answer.maker, answer.exch_ns // 1000))
+            answer.exec_ticks, answer.exec_lots, fee_e10, maker, answer.exch_ns // 1000))
 
     def _refuse(self, index: int, client_id: int, what: str, code: str, ts_us: int) -> None:
         self._count_refusal(code)

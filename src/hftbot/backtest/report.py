@@ -152,6 +152,7 @@ class Report:
     denied: dict[str, int]
     refused: dict[str, int]
     notes: tuple[str, ...]
+    figures: dict[str, Any]
     prices: tuple[Series, ...]
     positions: tuple[Series, ...]
     fills_shown: tuple[tuple[tuple[float, float, int], ...], ...]
@@ -188,6 +189,7 @@ def statistics(result: BacktestResult) -> Report:
         feed_latency=durations(result.feed_latency),
         inventory=tuple(inventory(result, index) for index in range(len(result.assets))),
         denied=dict(result.denied), refused=dict(result.refused), notes=tuple(_notes(result)),
+        figures=dict(result.figures),
         prices=tuple(thinned(samples.times_ns, column, begin_ns) for column in mids),
         positions=tuple(thinned(samples.times_ns, [lots * size for lots in column], begin_ns)
                         for column, size in zip(samples.positions, sizes, strict=True)),
@@ -362,6 +364,10 @@ def _notes(result: BacktestResult) -> list[str]:
     if result.samples.interval_ns > 1_000_000_000:
         notes.append(f"the account was sampled every {result.samples.interval_ns / 1e9:.3g} s: "
                      "drawdown is no finer")
+    if not result.orders.sent_count and result.end_ns > result.begin_ns:
+        lots = ", ".join(f"{asset.lot_size:g} {asset.base}" for asset in result.assets)
+        notes.append("no order was sent: look at the strategy's own figures, at what the guard "
+                     f"denied, and whether ORDER_SIZE_USD pays for one lot ({lots})")
     if 0 < span_s < 86_400:
         notes.append(f"{span_s:.0f} s of data: annualised figures say little")
     return notes
@@ -377,5 +383,5 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     fields = getattr(value, "__dataclass_fields__", None)
     if fields is None:
-        return value
+        return value if value is None or isinstance(value, int | str) else str(value)
     return {name: plain(getattr(value, name)) for name in fields}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hftbot.backtest.report import ADVICE, Account, Durations, Report, plain
@@ -92,6 +92,21 @@ def _account_figures(account: Account, in_core: bool, of: str) -> list[tuple[str
     return rows
 
 
+def spoken(told: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """What a strategy says of itself as (name, text) rows; zeros and empty texts are left out."""
+    rows: list[tuple[str, str]] = []
+    for name, value in told.items():
+        if isinstance(value, Mapping):
+            rows += spoken(value, f"{before}{name} ")
+        elif isinstance(value, list | tuple):
+            rows += [(f"{before}{name}", str(item)) for item in value if item]
+        elif isinstance(value, float):
+            rows += [(f"{before}{name}", f"{value:.8g}")] if value else []
+        elif value:
+            rows.append((f"{before}{name}", str(value)))
+    return rows
+
+
 def heading(report: Report) -> str:
     """One line: what ran on what."""
     symbols = ", ".join(asset.symbol for asset in report.assets)
@@ -121,6 +136,9 @@ def report_text(reports: Sequence[Report]) -> str:
         if counts:
             lines.append(f"{name}: " + ", ".join(f"{what} {number:,}"
                                                  for what, number in sorted(counts.items())))
+    told = spoken(main.figures)
+    if told:
+        lines += ["", "what the strategy says", *(f"  {name}: {text}" for name, text in told), ""]
     lines += [f"note: {note}" for note in main.notes]
     if main.low_fill_rate:
         lines.append(f"fill rate below 80 %: {ADVICE}")

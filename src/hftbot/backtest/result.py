@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastcore.probe.histogram import Histogram
+from fastcore.sim import model_codes
+from fastcore.sim.fees import equity, traded_value
 from hftbot.backtest.fill_chance import FillChance, place_of
 from hftbot.backtest.markouts import Markouts
 
 LINEAR, INVERSE, BINARY = "linear", "inverse", "binary"
 """Contracts, as an asset says which one it is."""
+KINDS = {LINEAR: model_codes.LINEAR, INVERSE: model_codes.INVERSE, BINARY: model_codes.BINARY}
 
 SAMPLE_INTERVAL_NS = 10_000_000
 SAMPLES_MAX = 1 << 15
@@ -62,19 +65,14 @@ class SimAsset:
 
         Without a position the mid does not matter and may be NaN.
         """
-        if position_lots == 0:
-            held = 0.0
-        elif self.contract == INVERSE:
-            held = position_lots * self.lot_size * self.contract_size / mid
-        else:
-            held = position_lots * self.lot_size * self.contract_size * mid
-        return -balance - held - fee if self.contract == INVERSE else balance + held - fee
+        price = mid if position_lots else 1.0
+        return float(equity(KINDS[self.contract], self.contract_size,
+                            position_lots * self.lot_size, balance, fee, price))
 
     def amount(self, ticks: int, lots: int) -> float:
         """Traded value of ``lots`` at ``ticks``, unsigned: quote units, base units if inverse."""
-        size = lots * self.lot_size * self.contract_size
-        price = ticks * self.tick_size
-        return size / price if self.contract == INVERSE else size * price
+        return float(traded_value(KINDS[self.contract], self.contract_size,
+                                  ticks * self.tick_size, lots * self.lot_size))
 
     @property
     def money(self) -> str:
@@ -198,13 +196,15 @@ class OrderTally:
         self.sent_count += 1
         self.sent_lots += lots
         order = self.live[asset, order_id] = LiveOrder(lots, now_ns)
-        if front_lots >= 0:
-            order.place = place_of(distance_ticks)
-            order.reach_lots = front_lots + lots
-            order.probability = self._chance(asset).predict(order.place, order.reach_lots)
+        self._predict(asset, order, lots, front_lots, distance_ticks)
 
-    def asked(self, asset: int, order_id: int, now_ns: int, lots: int = 0) -> None:
-        """A cancel leaves, or with ``lots``, which shall be open afterwards, a modify."""
+    def asked(self, asset: int, order_id: int, now_ns: int, lots: int = 0,
+              front_lots: int = -1, distance_ticks: int = 0) -> None:
+        """A cancel leaves, or with ``lots``, which shall be open afterwards, a modify.
+
+        The prediction of a modified order ends here, taken back; what stands before its new place
+        makes a new one, see ``sent``.
+        """
         order = self.live.get((asset, order_id))
         if lots:
             self.modifies += 1
@@ -215,6 +215,8 @@ class OrderTally:
             if lots:
                 self.sent_lots += lots - (order.lots - order.filled_lots)
                 order.lots = order.filled_lots + lots
+                self._judge(asset, order, PARTLY if order.filled_lots else CANCELED)
+                self._predict(asset, order, lots, front_lots, distance_ticks)
 
     def answered(self, asset: int, order_id: int, exch_ns: int, seen_ns: int) -> None:
         """The answer to the order's last request is seen; the first one is its acceptance."""
@@ -252,6 +254,18 @@ class OrderTally:
         if order.filled_lots and outcome != FILLED:
             outcome = PARTLY
         self.outcomes[outcome] += 1
+        self._judge(asset, order, outcome)
+
+    def _predict(self, asset: int, order: LiveOrder, lots: int, front_lots: int,
+                 distance_ticks: int) -> None:
+        order.place = -1
+        if front_lots >= 0:
+            order.place = place_of(distance_ticks)
+            order.reach_lots = front_lots + lots
+            order.probability = self._chance(asset).predict(order.place, order.reach_lots)
+
+    def _judge(self, asset: int, order: LiveOrder, outcome: str) -> None:
+        """Compare the order's prediction with what came, and learn from it."""
         if order.place >= 0 and order.acked_ns >= 0 and outcome != REJECTED:
             self._calibrate(order.probability, outcome)
             self._chance(asset).learn(order.place, order.reach_lots, order.probability,
@@ -383,6 +397,7 @@ class BacktestResult:
 
     ``begin_ns`` and ``end_ns`` of the simulated clock; ``wakes`` how often the strategy was woken;
     ``cpu_s`` and ``wall_s`` what the run cost, 0 if nobody measured; ``ended`` why it stopped.
+    ``figures`` is what the strategy says of itself, by its ``statistics``.
     ``feed_latency`` is of the data, see ``record_feed_latency``; empty if nobody looked.
     ``denied`` counts refusals of the guard by name, ``refused`` those of the exchange.
     """
@@ -404,6 +419,7 @@ class BacktestResult:
     denied: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
     def add_fill(self, fill: SimFill) -> None:
         """One execution, in the order in which they are seen."""

@@ -13,6 +13,7 @@ from hftbot.backtest.capture_rows import CaptureReader
 from hftbot.backtest.event_file import refuse
 from hftbot.backtest.event_order import correct_event_order, correct_local_timestamp, unfolded
 from hftbot.backtest.event_rows import CHUNK_ROWS, EventRows, Rows, RowStore, bytes_of
+from hftbot.backtest.grid import step_of
 from hftbot.backtest.row_checks import RowChecks
 
 ARRAY = "hftbacktest"
@@ -109,9 +110,9 @@ def _tables(paths: Sequence[Path], wishes: Wishes) -> Found:
     parts = [unfolded(rows) if wishes.repair else rows for rows, _ in read]
     symbol = wishes.symbol or str(told.get("symbol") or paths[0].name.split(".")[0].upper())
     notes = told.get("notes", [])
-    return Found(parts, symbol, "parquet", not wishes.repair, parquet_file.step_in(
-        told, "tick_size"), parquet_file.step_in(told, "lot_size"),
-        [str(note) for note in notes] if isinstance(notes, list) else [])
+    return Found(parts, symbol, "parquet", not wishes.repair,
+                 step_of(str(told.get("tick_size"))), step_of(str(told.get("lot_size"))),
+                 [str(note) for note in notes] if isinstance(notes, list) else [])
 
 
 def _columns(paths: Sequence[Path], wishes: Wishes) -> Found:

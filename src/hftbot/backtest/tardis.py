@@ -112,10 +112,13 @@ def _header(path: Path) -> list[str]:
 
 def _cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     texts = (line.decode("utf-8", "replace") for line in lines(path))
-    reader = csv.reader(texts)
-    for line_number, cells in enumerate(reader, 1):
-        if line_number > 1 and cells:
-            yield line_number, cells
+    line_number = 0
+    try:
+        for line_number, cells in enumerate(csv.reader(texts), 1):
+            if line_number > 1 and cells:
+                yield line_number, cells
+    except csv.Error as error:
+        raise refuse(path, f"line {line_number + 1}", f"no CSV: {error}") from error
 
 
 def _ns(text: str) -> int:

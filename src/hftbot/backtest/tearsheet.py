@@ -27,6 +27,7 @@ from hftbot.backtest.report_text import (
     in_order,
     money,
     share,
+    spoken,
 )
 from hftbot.backtest.tearsheet_style import STYLE
 
@@ -120,12 +121,18 @@ def _figure(title: str, drawing: str, words: str = "",
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "") -> str:
     cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    lines = "".join("<tr><th>" + escape(row[0]) + "</th>"
-                    + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
-                    for row in rows)
+    lines = "".join("<tr><th>" + escape(row[0]) + "</th>" + _cells(row[1:], len(head) - 1)
+                    + "</tr>" for row in rows)
     top = f"<thead><tr>{cells}</tr></thead>" if head else ""
     return (f'<div class="scroll"><table{f" class={style}" if style else ""}>{top}'
             f"<tbody>{lines}</tbody></table></div>")
+
+
+def _cells(cells: Sequence[str], columns: int) -> str:
+    """The cells of a row; a single one spans all columns."""
+    if len(cells) == 1 and columns > 1:
+        return f'<td colspan="{columns}">{escape(cells[0])}</td>'
+    return "".join(f"<td>{escape(cell)}</td>" for cell in cells)
 
 
 def _money_part(reports: Sequence[Report], styles: dict[str, str], main: Report,
@@ -261,8 +268,9 @@ def _assumed(reports: Sequence[Report]) -> str:
     names = list(dict.fromkeys(name for report in reports for name, _ in report.assumptions))
     rows = []
     for name in names:
-        rows.append([name, *("; ".join(text for known, text in report.assumptions if known == name)
-                             or NOTHING for report in reports)])
+        texts = ["; ".join(text for known, text in report.assumptions if known == name) or NOTHING
+                 for report in reports]
+        rows.append([name, *(texts if len(set(texts)) > 1 else texts[:1])])
     return ("<section><h2>What was assumed</h2>"
             + _table(["", *(report.name for report in reports)], rows, "words")
             + "<p>Our orders do not move the recorded market: they consume no quantity, and nobody "
@@ -285,7 +293,11 @@ def _run(main: Report) -> str:
     settings = ("<details><summary>Settings of the strategy</summary>"
                 + _table([], sorted(main.settings.items()), "words") + "</details>"
                 if main.settings else "")
-    return f"<section><h2>The run</h2>{_table([], rows, 'words')}{settings}</section>"
+    told = spoken(main.figures)
+    figures_told = ("<details open><summary>What the strategy says</summary>"
+                    + _table([], told, "words") + "</details>" if told else "")
+    return (f"<section><h2>The run</h2>{_table([], rows, 'words')}{figures_told}{settings}"
+            "</section>")
 
 
 def _span(main: Report) -> str:

@@ -85,6 +85,7 @@ class BacktestWorld:
         self.on_timer: Callable[[int], None] = lambda now_ns: None
         self._indexes = {asset: index for index, asset in enumerate(self.assets)}
         self._interval_ns = rooms.settings.loop_interval_us * 1000
+        self._timer_ns = 0
         self._mask = WAKE_RESPONSE
         self._woken_by_book = self._hears_trades = False
         self.gateway = ReplayGateway(replay, rooms.table, rooms.desks, assets, fee_e10, result)
@@ -126,7 +127,9 @@ class BacktestWorld:
                 self._mask |= WAKE_TRADE
 
     def _warm_up(self, until_ns: int) -> bool:
-        """Let the books fill; True once each has both sides."""
+        """Let the books fill; True once each has both sides. Timers count from the first event."""
+        self.replay.goto(0)
+        self._timer_ns = self.replay.now_ns
         while not all(book.has_bid() and book.has_ask() for book in self.engine.books):
             bits = self.replay.step(until_ns, WAKE_TOP)
             if bits & END or self.replay.now_ns >= until_ns:
@@ -151,7 +154,8 @@ class BacktestWorld:
     def _trade(self, until_ns: int) -> str:
         """Replay to the end of the data, to ``until_ns`` or to a halt; why it ended."""
         replay, mask, samples = self.replay, self._mask, self.result.samples
-        timer_ns = replay.now_ns + self._interval_ns
+        passed_ns = replay.now_ns - self._timer_ns
+        timer_ns = self._timer_ns + (passed_ns // self._interval_ns + 1) * self._interval_ns
         while True:
             target_ns = min(timer_ns, until_ns)
             end_ns = self.gateway.next_end_ns()

@@ -54,8 +54,9 @@ class Settings(StrategySettings):
     """
 
     venue: str = _key(
-        "VENUE", Choice(("sim", "live"), {"paper": "is not here yet: paper comes later"}),
-        "sim", "run", "sim is the embedded exchange: no key, no network")
+        "VENUE", Choice(("sim", "paper", "live")),
+        "sim", "run", "sim is the embedded exchange: no key, no network; paper: it follows the "
+        "real market of KRAKEN_WS_URL, and no order leaves this machine")
     strategy: str = _key(
         "STRATEGY", Text("a name such as micro_scalper, or path/to/file.py:Class"),
         "micro_scalper", "run", "who speaks: a built-in name or a class in your own file")

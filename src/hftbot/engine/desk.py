@@ -13,12 +13,13 @@ from hftbot.words import crash_points
 from hftbot.words.instrument import Instrument
 from hftbot.words.intent import Intent
 from hftbot.words.market import Candle, Ticker
-from hftbot.words.order import OpenOrder, OrderState, Tif, client_id_parts
+from hftbot.words.order import COUNTER_BITS, RUN_BITS, OpenOrder, OrderState, Tif
 from hftbot.words.ports import Book, Clock, Views
 from hftbot.words.verdict import Verdict
 
 EXPIRED = -int(Verdict.DENY_EXPIRED_INTENT)
 GRACE_US = 30_000_000
+_STATES, _TIFS = tuple(OrderState), tuple(Tif)
 
 
 class OrderBookkeeping:
@@ -74,8 +75,8 @@ class OrderBookkeeping:
 
     def held_handles(self) -> list[int]:
         """Rows whose order is not done, DOUBT and other people's (strategy 0) included."""
-        state = self.table.state
-        return [handle for handle in self.table.handles() if state(handle) < OrderState.FILLED]
+        handles: list[int] = self.table.held_handles()
+        return handles
 
     def open_handles(self) -> list[int]:
         """Rows of our own orders that are not done, DOUBT included."""
@@ -231,8 +232,8 @@ class StrategyDesk:
 
     def _is_own(self, handle: int) -> bool:
         """An order of an earlier run is nobody's, even if its strategy had this number."""
-        parts = client_id_parts(self._table.client_id(handle))
-        return parts.strategy == self.strategy and parts.run == self._table.run
+        maker = (self.strategy << RUN_BITS) + self._table.run
+        return bool(self._table.client_id(handle) >> COUNTER_BITS == maker)
 
 
 def open_order(table: Any, handle: int) -> OpenOrder:
@@ -240,5 +241,5 @@ def open_order(table: Any, handle: int) -> OpenOrder:
     return OpenOrder(
         client_id=table.client_id(handle), instrument=table.instrument(handle),
         side=table.side(handle), ticks=table.ticks(handle), lots=table.lots(handle),
-        filled_lots=table.filled_lots(handle), state=OrderState(table.state(handle)),
-        tif=Tif(table.tif(handle)), created_us=table.created_us(handle))
+        filled_lots=table.filled_lots(handle), state=_STATES[table.state(handle)],
+        tif=_TIFS[table.tif(handle)], created_us=table.created_us(handle))

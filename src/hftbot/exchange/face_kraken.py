@@ -6,7 +6,7 @@ No sockets and no sleeping here: the server (or a test in virtual time) calls ``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
@@ -40,12 +40,14 @@ class KrakenFace:
     """The whole venue: markets, one account, connections, REST.
 
     ``secrets`` makes keys and tokens (a server passes the system's randomness); ``rng`` makes
-    everything else, so that a seed repeats a run. ``saved`` is what ``saved()`` returned before.
+    everything else, so that a seed repeats a run. ``markets`` are those of a follower, one for
+    each listing. ``saved`` is what ``saved()`` returned before.
     """
 
     def __init__(self, settings: ExchangeSettings, clock: Clock, rng: Rng,
                  saved: Mapping[str, Any] | None = None,
-                 events: Iterable[Event] | None = None, secrets: Rng | None = None) -> None:
+                 events: Iterable[Event] | None = None, secrets: Rng | None = None,
+                 markets: Sequence[Market] = ()) -> None:
         self.settings = settings
         self.clock = clock
         self.now_us = clock.now_us()
@@ -53,7 +55,7 @@ class KrakenFace:
         self.delays = SplitMix(rng.getrandbits(63))
         self.listings = {listing.symbol: listing for listing in settings.listed()}
         self.runs = int(saved["runs"]) + 1 if saved else 1
-        self.markets = self.make_markets(saved or {}, events)
+        self.markets = list(markets) or self.make_markets(saved or {}, events)
         self.texts = [ListingText(market.listing) for market in self.markets]
         self.feed = PublicFeed(self.texts, self.stamps, [
             OrdersView(text, market.matcher, partial(self.name_of, i))
@@ -117,7 +119,7 @@ class KrakenFace:
             batch.changes[:0] = kept
             self.feed.open(i, market.mid_ticks())
             self.publish(i, batch, self.now_us)
-        if saved and self.settings.mode == "replay":
+        if saved and self.settings.mode != "synthetic":
             self.desk.restore(saved["desk"], self.now_us)
         self.desk.drain()
         for order in self.desk.orders.values():
@@ -313,7 +315,8 @@ class KrakenFace:
 
     def status(self) -> dict[str, Any]:
         """For GET /sim/status."""
-        return {"mode": self.settings.mode, "finished": self.finished, "system": self.system,
+        return {"mode": self.settings.mode, "source": self.settings.source,
+                "finished": self.finished, "system": self.system,
                 "market_time_us": max(market.market_time_us(self.now_us)
                                       for market in self.markets),
                 "now_us": self.now_us, "symbols": list(self.listings),

@@ -25,6 +25,7 @@ from hftbot.errors import ConfigError, HftbotError, StoreError
 from hftbot.exchange.connection import Connection
 from hftbot.exchange.face_kraken import Kind, KrakenFace
 from hftbot.exchange.faults import MINUTES, FaultInjector, plan_of
+from hftbot.exchange.followed_market import Follower
 from hftbot.exchange.replay_market import Event
 from hftbot.exchange.settings import ExchangeSettings
 from hftbot.exchange.state_file import StateFolder
@@ -121,16 +122,19 @@ class ExchangeServer:
     """
 
     def __init__(self, settings: ExchangeSettings, events: Iterable[Event] | None = None,
-                 tls: Any = None) -> None:
+                 tls: Any = None, follower: Follower | None = None) -> None:
         self.settings = settings.check()
         self.tls = tls
+        self.follower = follower
         self.folder = StateFolder(self.settings.state_dir)
         self.saved: dict[str, Any] | None = None
         try:
             self.saved = self.folder.load()
             self.clock = WallClock()
+            self.refuse_other_market()
             self.face = KrakenFace(self.settings, self.clock, random.Random(settings.seed),
-                                   self.saved, events, random.SystemRandom())
+                                   self.saved, events, random.SystemRandom(),
+                                   follower.markets if follower else ())
             if self.saved is not None:
                 self.face.remember(self.saved, self.folder.history(self.saved))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -155,6 +159,13 @@ class ExchangeServer:
         self.port = 0
         self.closed = False
         self.asked_s = 0.0
+
+    def refuse_other_market(self) -> None:
+        """An account of our own market is worth nothing on a real one, nor the reverse."""
+        before, mode = (self.saved or {}).get("mode", ""), self.settings.mode
+        if before and before != mode and "paper" in (before, mode):
+            raise StoreError(f"the account in {self.folder.path} traded in mode {before}, at other "
+                             f"prices than mode {mode} has; use another --state, or --fresh")
 
     # Life.
 
@@ -184,6 +195,8 @@ class ExchangeServer:
         self.face.skip(self.clock.now_us())
         self.turn()
         self.spawn(self.keep_saving())
+        if self.follower is not None:
+            self.spawn(self.follower.follow(self.told))
         return document
 
     def endpoint(self) -> dict[str, Any]:
@@ -266,6 +279,11 @@ class ExchangeServer:
             # A timer's exception would only be logged, and the market would stand still.
             self.failure = error
             self.stopped.set()
+
+    def told(self) -> None:
+        """A follower told its markets something: it is due now."""
+        self.face.market_ahead = None
+        self.turn()
 
     def hand_out(self) -> None:
         """Give each client what has arrived for it."""
@@ -440,13 +458,14 @@ def keep_house() -> None:
 
 async def serve(settings: ExchangeSettings, events: Iterable[Event] | None = None,
                 out: TextIO | None = None, tls: Any = None,
-                duration_s: float | None = None) -> int:
+                duration_s: float | None = None, follower: Follower | None = None) -> int:
     """Run the exchange until SIGTERM, SIGINT, or (with watch_stdin) linger_s after stdin ends.
 
-    ``tls``: an SSL context to serve https and wss with; ``duration_s``: not longer than this.
+    ``tls``: an SSL context to serve https and wss with; ``duration_s``: not longer than this;
+    ``follower``: whose markets are served instead of our own.
     Returns the exit code. Raises ConfigError or StoreError before it listens.
     """
-    server = ExchangeServer(settings, events, tls)
+    server = ExchangeServer(settings, events, tls, follower)
     document = await server.start()
     keep_house()
     loop = asyncio.get_running_loop()

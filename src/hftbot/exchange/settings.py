@@ -20,7 +20,7 @@ PUBLIC_ANSWER_US = 50
 DEEP_MAX = 3_000
 TOKEN_CHECK_US = 2_000
 
-Mode = Literal["synthetic", "replay"]
+Mode = Literal["synthetic", "replay", "paper"]
 
 # Trading-engine counter per account and pair: threshold, decay per second, open orders per pair.
 RATE_TIERS: dict[str, tuple[int, float, int]] = {
@@ -175,8 +175,10 @@ class ExchangeSettings:
     mode: Mode = "synthetic"
     seed: int = 1
     symbols: tuple[str, ...] = ("BTC/USD",)
-    # Replaces LISTINGS; needed for replay, where it has exactly one row.
+    # Replaces LISTINGS; needed for replay, where it has exactly one row, and for paper.
     listings: tuple[Listing, ...] = ()
+    # Whose market a paper exchange follows.
+    source: str = ""
     # A name of config/fee_schedules.py.
     fees: str = "free"
     balances: dict[str, Decimal] = field(
@@ -202,6 +204,9 @@ class ExchangeSettings:
         if self.listings:
             return self.listings
         unknown = [symbol for symbol in self.symbols if symbol not in LISTINGS]
+        if self.mode == "paper":
+            # The followed venue says what it lists.
+            return ()
         if unknown:
             raise ConfigError(f"SYMBOLS: the embedded exchange lists {', '.join(LISTINGS)}, "
                               f"not {', '.join(unknown)}")
@@ -221,7 +226,7 @@ class ExchangeSettings:
             raise ConfigError(f"pace {self.pace} must be above 0, linger {self.linger_s} not below")
         if self.mode == "replay" and len(self.listings) != 1:
             raise ConfigError("replay needs exactly one listing with the data's tick and lot")
-        if not self.listed():
+        if self.mode != "paper" and not self.listed():
             raise ConfigError("SYMBOLS: at least one symbol is needed")
         negative = [asset for asset, amount in self.balances.items() if not amount >= 0]
         if negative:

@@ -37,26 +37,32 @@ HISTORY_MAX = 10_000
 # How far beyond the opposite touch a market order may trade.
 MARKET_ALLOWANCE = 0.01
 NEARLY = 1e-6
+NAMED = "HFT_"
 SIDES, TYPES = ("buy", "sell"), ("limit", "market")
 logger = logging.getLogger("hftbot.execution")
 
 
-class Working:
-    """An order of the door that the venue may still act on."""
+class Working(HFTOrder):
+    """An order that the venue may still act on. One object: there may be many of them."""
 
-    __slots__ = ("ack_ns", "began_ns", "client_id", "execution", "lots", "market", "order",
-                 "started_ns", "tick_lots", "touch", "waiters")
+    __slots__ = ("ack_ns", "began_ns", "execution", "lots", "market", "started_ns", "tick_lots",
+                 "touch", "waiters")
 
-    def __init__(self, order: HFTOrder, execution: HFTExecution, market: Market,
-                 started_ns: int, began_ns: int) -> None:
-        self.order = order
+    def __init__(self, execution: HFTExecution, order_type: str, price: float, quantity: float,
+                 market: Market, started_ns: int) -> None:
+        super().__init__(execution.order_id, execution.symbol, execution.side, order_type, price,
+                         quantity, market.world.clock.now_us() / 1e6)
         self.execution = execution
         self.market = market
-        self.started_ns = started_ns
-        self.began_ns = began_ns
-        self.client_id = self.lots = self.tick_lots = self.ack_ns = 0
+        self.started_ns = self.began_ns = started_ns
+        self.lots = self.tick_lots = self.ack_ns = 0
         self.touch = 0.0
-        self.waiters: list[asyncio.Future[bool]] = []
+        self.waiters: tuple[asyncio.Future[bool], ...] = ()
+
+    @property
+    def accepted_ns(self) -> int:
+        """When the venue's first word came, on the market's clock."""
+        return self.ack_ns or self.started_ns + (self.latency_ns or 0)
 
 
 class HFTExecutionEngine:
@@ -82,14 +88,12 @@ class HFTExecutionEngine:
         self.order_timeout_s = _seconds(order_timeout_s)
         self.history_max = history_max
         self.total_orders = self.total_executions = 0
-        self.active_orders: dict[str, HFTOrder] = {}
+        self.active_orders: dict[str, Working] = {}
         self.notes: list[str] = []
         self._history: list[HFTExecution] = []
         self._latency, self._execution = LatencyFigures(), LatencyFigures()
         self._calibration = Calibration()
         self._flow = TradeFlow()
-        self._working: dict[int, Working] = {}
-        self._client_ids: dict[str, int] = {}
         self._markets: dict[str, Market] = {}
         self._realised: dict[int, int] = {}
         self._runners: list[Runner] = []
@@ -179,85 +183,82 @@ class HFTExecutionEngine:
     def _prepared(self, symbol: str, side: str, order_type: str, price: float | None,
                   quantity: float, market: Market, started_ns: int) -> Working:
         self.total_orders += 1
-        order_id = f"HFT_{self.total_orders}"
-        order = HFTOrder(order_id, symbol, side, order_type, price or 0.0, quantity,
-                         market.world.clock.now_us() / 1e6)
-        execution = HFTExecution(order_id, symbol, side)
-        working = Working(order, execution, market, started_ns, self._venue.now_ns())
+        execution = HFTExecution("", symbol, side)
+        order = Working(execution, order_type, price or 0.0, quantity, market, started_ns)
+        if self.enable_backtesting:
+            order.began_ns = self._venue.now_ns()
         buys = side == "buy"
-        working.touch = market.touch(1 if buys else 0)
+        order.touch = market.touch(1 if buys else 0)
         if order_type == "market":
-            order.price = working.touch * (1 + MARKET_ALLOWANCE * (1 if buys else -1))
-        return working
+            order.price = order.touch * (1 + MARKET_ALLOWANCE * (1 if buys else -1))
+        return order
 
     def _estimate(self, working: Working, order_book: Mapping[str, Any] | None) -> None:
         """Put the order on the grid, and ask the queue model where it would stand."""
-        order, market = working.order, working.market
-        ticks, lots = _on_grid(order, market.grid)
+        market = working.market
+        ticks, lots = _on_grid(working, market.grid)
         grid = market.grid
-        for name, asked, sent in (("price", order.price, grid.price(ticks)),
-                                  ("quantity", order.quantity, grid.qty(lots))):
-            if order.order_type == "limit" and not math.isclose(asked, sent, rel_tol=1e-12):
-                working.execution.notes.append(f"{name} {asked!r} is sent as {sent!r}: the "
-                                               f"venue's steps of {grid.symbol}")
-        order.price, order.quantity = grid.price(ticks), grid.qty(lots)
-        working.execution.price, working.execution.quantity = order.price, order.quantity
-        if order.order_type == "limit":
+        for name, asked, sent in (("price", working.price, grid.price(ticks)),
+                                  ("quantity", working.quantity, grid.qty(lots))):
+            if working.order_type == "limit" and not math.isclose(asked, sent, rel_tol=1e-12):
+                working.execution.notes += (f"{name} {asked!r} is sent as {sent!r}: the venue's "
+                                            f"steps of {grid.symbol}",)
+        working.price, working.quantity = grid.price(ticks), grid.qty(lots)
+        working.execution.price, working.execution.quantity = working.price, working.quantity
+        if working.order_type == "limit":
             shown = market.order_book() if order_book is None else order_book
-            order.queue_position = self.queue_manager.estimate_queue_position(order, shown)
-            order.fill_probability = self.queue_manager.estimate_fill_probability(
-                order, shown, self._flow.expected(market, order, shown, self.order_timeout_s))
-            working.execution.fill_probability = order.fill_probability
+            working.queue_position = self.queue_manager.estimate_queue_position(working, shown)
+            working.fill_probability = self.queue_manager.estimate_fill_probability(
+                working, shown, self._flow.expected(market, working, shown, self.order_timeout_s))
+            working.execution.fill_probability = working.fill_probability
 
     def _place(self, working: Working) -> bool:
         """Hand the order to the desk. False if the guard denies it."""
-        order, market = working.order, working.market
-        ticks, lots = _on_grid(order, market.grid)
-        tif = Tif.GTC if order.order_type == "limit" else Tif.IOC
-        found = market.desk.place(market.index, SIDES.index(order.side), ticks, lots, tif)
+        market = working.market
+        ticks, lots = _on_grid(working, market.grid)
+        tif = Tif.GTC if working.order_type == "limit" else Tif.IOC
+        found = market.desk.place(market.index, SIDES.index(working.side), ticks, lots, tif)
         if found < 0:
+            working.order_id = working.execution.order_id = f"DENIED_{self.total_orders}"
             self._finish(working, words.DENIED, explain(found))
             return False
-        working.client_id = found
-        self._working[found] = working
-        self._client_ids[order.order_id] = found
-        self.active_orders[order.order_id] = order
+        working.order_id = working.execution.order_id = name = order_name(found)
+        self.active_orders[name] = working
         return True
 
     async def _ended(self, working: Working, timeout_s: float) -> bool:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        working.waiters.append(future)
+        working.waiters = (*working.waiters, future)
         try:
             return await self._venue.wait(future, timeout_s)
         finally:
-            if future in working.waiters:
-                working.waiters.remove(future)
+            working.waiters = tuple(each for each in working.waiters if each is not future)
 
     async def cancel_order(self, order_id: str) -> bool:
         """Cancel one order. True once the venue says that it is cancelled."""
-        working = self._working.get(self._client_ids.get(order_id, -1))
-        if working is None or working.market.desk.cancel(working.client_id) < 0:
+        working = self.active_orders.get(order_id)
+        if working is None or working.market.desk.cancel(client_id_of(order_id)) < 0:
             return False
         ended = await self._ended(working, self.order_timeout_s)
-        return ended and working.order.status in (words.CANCELLED, words.PARTLY_FILLED)
+        return ended and working.status in (words.CANCELLED, words.PARTLY_FILLED)
 
     async def cancel_all_orders(self, symbol: str | None = None) -> int:
         """Cancel every active order, or those of one symbol. Returns how many were cancelled."""
         wanted = None if symbol is None else self._market(symbol)
-        asked = [order_id for order_id, client_id in tuple(self._client_ids.items())
-                 if wanted is None or self._working[client_id].market is wanted]
+        asked = [order.order_id for order in self.active_orders.values()
+                 if wanted is None or order.market is wanted]
         return sum(await asyncio.gather(*map(self.cancel_order, asked)))
 
     # --- what the venue says -------------------------------------------------------------------
 
     def on_order(self, event: Any) -> None:
         """An order of ours got further."""
-        working = self._working.get(event.client_id)
+        working = self.active_orders.get(order_name(event.client_id))
         if working is None:
             return
         if isinstance(event, OrderAcked):
             self._answered(working)
-            working.order.status = words.OPEN
+            working.status = words.OPEN
             working.execution.status = words.OPEN
         elif isinstance(event, OrderRejected):
             self._answered(working)
@@ -267,23 +268,23 @@ class HFTExecutionEngine:
             reason = "" if event.reason == "filled" else event.reason
             self._finish(working, words.status_of(event.state, working.lots > 0), reason)
         elif isinstance(event, OrderDoubt):
-            working.order.status = working.execution.status = words.DOUBT
+            working.status = working.execution.status = words.DOUBT
             working.execution.reason = event.reason
 
     def on_fill(self, fill: OrderFilled) -> None:
         """An order of ours traded."""
-        working = self._working.get(fill.client_id)
+        working = self.active_orders.get(order_name(fill.client_id))
         if working is None:
             return
         self._answered(working)
         execution, grid = working.execution, working.market.grid
         if not working.lots:
             self.total_executions += 1
-            execution.queue_wait_time_ns = max(0, self._venue.now_ns() - working.ack_ns)
+            execution.queue_wait_time_ns = max(0, self._venue.now_ns() - working.accepted_ns)
             self._remember(execution)
         working.lots += fill.lots
         working.tick_lots += fill.ticks * fill.lots
-        execution.executed_quantity = working.order.filled_quantity = grid.qty(working.lots)
+        execution.executed_quantity = working.filled_quantity = grid.qty(working.lots)
         execution.executed_price = grid.price(1) * working.tick_lots / working.lots
         if working.touch:
             sign = 1 if execution.side == "buy" else -1
@@ -313,8 +314,8 @@ class HFTExecutionEngine:
 
     def front_of(self, client_id: int) -> float | None:
         """The quantity before an order at its decision; None if it is not known."""
-        working = self._working.get(client_id)
-        return None if working is None else working.order.queue_position
+        working = self.active_orders.get(order_name(client_id))
+        return None if working is None else working.queue_position
 
     def _gain(self, market: Market) -> float:
         """What the position realised since the last fill, in quote units."""
@@ -325,27 +326,25 @@ class HFTExecutionEngine:
 
     def _answered(self, working: Working) -> None:
         """The venue's first word about it."""
-        if not working.ack_ns:
-            working.ack_ns = self._venue.now_ns()
+        if working.latency_ns is None:
+            if self.enable_backtesting:
+                working.ack_ns = self._venue.now_ns()
             took_ns = mono_ns() - working.started_ns
-            working.order.latency_ns = took_ns
+            working.latency_ns = took_ns
             self._latency.add(took_ns)
 
     def _finish(self, working: Working, status: str, reason: str) -> None:
-        order, execution = working.order, working.execution
-        order.status = execution.status = status
+        execution = working.execution
+        working.status = execution.status = status
         execution.reason = reason
         execution.execution_time_ns = mono_ns() - working.started_ns
         if self.enable_backtesting:
             execution.simulated_time_ns = self._venue.now_ns() - working.began_ns
         self._judged += 1
         self._filled += working.lots > 0
-        if working.client_id:
-            del self._working[working.client_id]
-            del self._client_ids[order.order_id]
-            del self.active_orders[order.order_id]
+        if self.active_orders.pop(working.order_id, None) is not None:
             self._execution.add(execution.execution_time_ns)
-            guessed = order.fill_probability
+            guessed = working.fill_probability
             if guessed is not None and guessed < 1.0 and status != words.REJECTED:
                 self._calibration.add(guessed, status == words.FILLED)
         for future in working.waiters:
@@ -455,6 +454,16 @@ class HFTExecutionEngine:
             raise ConfigError("a live market feeds itself: only an engine with "
                               "enable_backtesting=True is fed")
         return self._venue
+
+
+def order_name(client_id: int) -> str:
+    """An order's id at the door: the name under which the venue knows it, and who gave it."""
+    return f"{NAMED}{client_id}"
+
+
+def client_id_of(order_id: str) -> int:
+    """The venue's name in an order id of ours."""
+    return int(order_id.removeprefix(NAMED))
 
 
 def _seconds(timeout_s: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hftbot.words.order import OrderState
 
@@ -67,7 +67,7 @@ class HFTExecution:
     quantity: float = 0.0
     fill_probability: float | None = None
     simulated_time_ns: int = 0
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     @property
     def resting(self) -> bool:

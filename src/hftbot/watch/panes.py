@@ -46,8 +46,8 @@ Pane = list[Text]
 
 WIDE = 120
 GAP = 3
-MODES = {"sim": "SIMULATED", "replay": "SIMULATED, recorded data", "live-dry": "LIVE, DRY RUN",
-         "live": "LIVE: REAL MONEY"}
+MODES = {"sim": "SIMULATED", "replay": "SIMULATED, recorded data",
+         "paper": "PAPER: simulated fills", "live-dry": "LIVE, DRY RUN", "live": "LIVE: REAL MONEY"}
 
 
 @dataclass(slots=True)

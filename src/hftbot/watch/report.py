@@ -18,9 +18,11 @@ from hftbot.watch.logs import stamp
 from hftbot.watch.markouts import Markout
 
 MODE_SIMULATED, MODE_REPLAY, MODE_DRY, MODE_LIVE = "sim", "replay", "live-dry", "live"
+MODE_PAPER = "paper"
 _BANNERS = {
     MODE_SIMULATED: "SIMULATED: no key, no network, no real money",
     MODE_REPLAY: "SIMULATED on recorded data: no key, no network, no real money",
+    MODE_PAPER: "PAPER: a real market, our orders filled by a model, no real money",
     MODE_DRY: "LIVE MARKET, DRY RUN: orders are printed and journaled, none is sent",
     MODE_LIVE: "LIVE: REAL MONEY",
 }
@@ -243,7 +245,7 @@ def _profit(totals: Totals, markouts: Sequence[Markout]) -> list[str]:
     kind = ", synthetic: our own market made it, not a real one" if totals.synthetic else ""
     if totals.mode == MODE_DRY:
         kind = ": nothing was traded"
-    if totals.mode == MODE_REPLAY:
+    if totals.mode in (MODE_REPLAY, MODE_PAPER):
         kind = ", synthetic: real prices, simulated fills"
     lines = [f"Profit     {_money(totals.pnl_usd)} USD net of fees{kind}",
              f"           realised {_money(totals.realised_usd)}, unrealised at mid "

@@ -56,17 +56,21 @@ class Call:
 
 
 class Calls:
-    """All requests that wait, by (method, req_id)."""
+    """All requests that wait, by (method, req_id), and by the orders that they are about."""
 
     def __init__(self) -> None:
         self._calls: dict[tuple[str, int], Call] = {}
+        self._about: dict[int, list[Call]] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
 
     def note(self, req_id: int, call: Call) -> None:
         """A request left."""
+        self.close(call.what, req_id)
         self._calls[call.what, req_id] = call
+        for client_id in call.client_ids:
+            self._about.setdefault(client_id, []).append(call)
 
     def find(self, method: str, req_id: object) -> Call | None:
         """The request that an answer belongs to."""
@@ -74,8 +78,17 @@ class Calls:
 
     def close(self, method: str, req_id: object) -> None:
         """All its answers are in."""
-        if isinstance(req_id, int):
-            self._calls.pop((method, req_id), None)
+        if isinstance(req_id, int) and (method, req_id) in self._calls:
+            self._drop((method, req_id))
+
+    def _drop(self, key: tuple[str, int]) -> None:
+        call = self._calls.pop(key)
+        for client_id in call.client_ids:
+            others = [other for other in self._about.get(client_id, ()) if other is not call]
+            if others:
+                self._about[client_id] = others
+            else:
+                self._about.pop(client_id, None)
 
     def lost(self, reason: str, now_us: int) -> list[Event]:
         """The connection is gone: what waits is in doubt."""
@@ -87,6 +100,7 @@ class Calls:
                 elif call.what == AMEND or call.what in MAKERS:
                     found.append(OrderDoubt(client_id, reason, now_us))
         self._calls.clear()
+        self._about.clear()
         return found
 
     def overdue(self, now_ns: int, now_us: int, found: list[Event]) -> list[int]:
@@ -104,14 +118,20 @@ class Calls:
                     else:
                         doubtful.append(client_id)
             if age_ns > KEEP_NS:
-                del self._calls[key]
+                self._drop(key)
         return doubtful
 
-    def settle(self, told: Iterable[Event], reported: Callable[[int], bool]) -> None:
-        """A report about an order answers the question whether the request arrived."""
+    def settle(self, told: Iterable[Event], reported: Callable[[int], bool],
+               touched: Iterable[int] | None = None) -> None:
+        """A report about an order answers the question whether the request arrived.
+
+        ``touched`` are the orders that the reports were about; None: any.
+        """
         over = {event.client_id for event in told if isinstance(event, OrderDone)}
         amended = over | {event.client_id for event in told if isinstance(event, OrderAmended)}
-        for call in self._calls.values():
+        calls = self._calls.values() if touched is None else [
+            call for client_id in touched for call in self._about.get(client_id, ())]
+        for call in calls:
             if call.validate:
                 continue
             for client_id in call.waiting():

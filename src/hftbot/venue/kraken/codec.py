@@ -30,6 +30,11 @@ E10_PRECISION = 10
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"(-?)(\d{1,40})(?:\.(\d{1,40}))?(?:[eE]([+-]?\d{1,3}))?")
 _STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
+_SECONDS = re.compile(r"([0-5]\d)(?:\.(\d{1,9}))?Z", re.ASCII)
+MINUTE_CHARACTERS = len("2026-01-31T23:59:")
+_MINUTE: dict[str, int] = {}
+DIGITS_PLAIN = 40
+TENS = tuple(10**power for power in range(DIGITS_PLAIN))
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _DAYS_TO_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
@@ -46,13 +51,16 @@ def _constant(token: str) -> NoReturn:
     raise ValueError(f"{token} is not a number")
 
 
+_DECODER = json.JSONDecoder(parse_float=Number, parse_constant=_constant)
+
+
 def parse(frame: bytes | bytearray | memoryview,
           bytes_max: int = FRAME_BYTES_MAX) -> dict[str, Any]:
     """One text frame as an object, numbers exact. Raises BadFrame."""
     if len(frame) > bytes_max:
         raise BadFrame(f"frame of {len(frame)} bytes, the limit is {bytes_max}")
     try:
-        message = json.loads(str(frame, "utf-8"), parse_float=Number, parse_constant=_constant)
+        message = _DECODER.decode(str(frame, "utf-8"))
     except (ValueError, RecursionError) as error:
         raise BadFrame(f"not JSON: {error}") from None
     if not isinstance(message, dict):
@@ -63,8 +71,8 @@ def parse(frame: bytes | bytearray | memoryview,
 def text(row: Row, key: str) -> str:
     """A required short printable string. Raises BadFrame."""
     value = row.get(key)
-    if isinstance(value, Number) or not isinstance(value, str) or len(value) > TEXT_MAX \
-            or not value.isprintable():
+    # A Number is a text of another type.
+    if type(value) is not str or len(value) > TEXT_MAX or not value.isprintable():
         raise BadFrame(f"{key} is not a short text")
     return value
 
@@ -119,6 +127,16 @@ def units(value: object, precision: int, limit: int = INT64_MAX) -> int:
 
 
 def _scaled(token: str, precision: int) -> int:
+    whole, _, fraction = token.partition(".")
+    if len(token) <= DIGITS_PLAIN and len(fraction) <= precision < DIGITS_PLAIN \
+            and whole.isdecimal() and fraction.isdecimal():
+        scale: int = TENS[precision - len(fraction)]
+        return int(whole + fraction) * scale
+    return _scaled_slowly(token, precision)
+
+
+def _scaled_slowly(token: str, precision: int) -> int:
+    """Signs, exponents, zeros beyond the precision, and what is no number."""
     match = _NUMBER.fullmatch(token)
     if match is None:
         raise BadFrame(f"number {token:.40} has too many digits")
@@ -182,6 +200,20 @@ def time_us(stamp: str) -> int:
 
 def time_ns(stamp: str) -> int:
     """The same in nanoseconds, as level 3 orders its queues. Raises BadFrame."""
+    prefix = stamp[:MINUTE_CHARACTERS]
+    minute_ns = _MINUTE.get(prefix)
+    match = _SECONDS.fullmatch(stamp, MINUTE_CHARACTERS) if minute_ns is not None else None
+    if minute_ns is not None and match is not None:
+        seconds_ns = int(match.group(1)) * 1_000_000_000
+        return minute_ns + seconds_ns + int((match.group(2) or "").ljust(9, "0"))
+    found = _time_ns(stamp)
+    # Stamps of a minute come one after the other: the next ones need only their seconds.
+    _MINUTE.clear()
+    _MINUTE[prefix] = _time_ns(prefix + "00Z")
+    return found
+
+
+def _time_ns(stamp: str) -> int:
     match = _STAMP.fullmatch(stamp)
     if match is None:
         raise BadFrame(f"{stamp!r:.40} is not a UTC time")

@@ -236,7 +236,8 @@ class Gateway:
         else:
             self.reports.update(message, ts_us, found)
         if channel == "executions":
-            self._calls.settle(found, self.reports.reported)
+            self._calls.settle(found, self.reports.reported,
+                               None if snapshot else self.reports.touched)
         if snapshot:
             self._snapshot_in[channel] = True
             if not self.ready and all(self._snapshot_in.values()):

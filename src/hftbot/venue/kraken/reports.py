@@ -33,6 +33,7 @@ ENDS = {"filled": OrderState.FILLED, "canceled": OrderState.CANCELED,
 class Known:
     """What reports have told of one order; later reports do not repeat symbol and side."""
 
+    venue_id: str = ""
     client_id: int = 0
     instrument: Instrument | None = None
     foreign: bool = False
@@ -60,6 +61,8 @@ class Reports:
         self._expected: dict[int, None] = {}
         self._done: deque[str] = deque()
         self._adopted: dict[str, int] = {}
+        # Orders of ours that the last frame was about.
+        self.touched: set[int] = set()
 
     def expect(self, client_id: int) -> None:
         """An order of ours may be working: its fills are told even from a snapshot."""
@@ -73,7 +76,8 @@ class Reports:
 
     def named(self, venue_id: str, client_id: int) -> None:
         """The answer to a request gave the venue's id of an order."""
-        self._orders.setdefault(venue_id, Known()).client_id = client_id
+        known = self._orders.setdefault(venue_id, Known())
+        known.client_id, known.venue_id = client_id, known.venue_id or venue_id
 
     def adopt(self, venue_id: str, client_id: int) -> None:
         """An order that is not ours by name has this ClientId here."""
@@ -100,6 +104,7 @@ class Reports:
     def update(self, message: codec.Row, ts_us: int, found: list[Event]) -> None:
         """All reports of one frame; an unreadable one raises BadFrame after the others."""
         trouble: BadFrame | None = None
+        self.touched.clear()
         for row in codec.rows(message):
             try:
                 self._told(row, ts_us, found)
@@ -170,7 +175,9 @@ class Reports:
         known.client_id = (known.client_id or codec.client_id_parse(name)
                            or self._adopted.get(venue_id, 0))
         if known.client_id:
-            self._reported[known.client_id] = venue_id
+            known.venue_id = known.venue_id or venue_id
+            self._reported[known.client_id] = known.venue_id
+            self.touched.add(known.client_id)
         if known.instrument is None and row.get("symbol") is not None:
             known.instrument = self._instruments.get(codec.text(row, "symbol"))
             known.foreign = known.instrument is None
