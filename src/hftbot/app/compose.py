@@ -191,7 +191,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         reporter.finish([str(state.database), str(state.log), str(state.latency_log),
                          str(journal.path)], options.json and options.job == TRADE)
         if session.world.guard.sticky:
-            say(_halt_text(keeper.kept, state))
+            say(halting.told_text(keeper.kept, state.path))
         return job.finish(session, _exit_code(session), options.json, say)
     finally:
         if control is not None:
@@ -270,12 +270,6 @@ async def _instruments(settings: Settings, exchange: venues.OpenVenue, state: St
                 for grid in grids]
     except TransportError as error:
         raise exchange.explained(error) from None
-
-
-def _halt_text(kept: bool, state: StateDir) -> str:
-    """What a halt means for the next start."""
-    return (f"The halt stays until {halting.remedy(state.path)}" if kept else
-            f"The halt could NOT be kept in {state.path}: the next start is not refused")
 
 
 async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
