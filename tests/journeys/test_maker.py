@@ -19,7 +19,7 @@ def _no_process_stays(tmp_path):
 
 def test_a_run_makes_a_market_and_the_backtest_explains_it(tmp_path: pathlib.Path) -> None:
     """On real sockets: quotes rest and are taken back; its recording gives its fills again."""
-    done = run(tmp_path, "run", "--strategy", "spread_maker", "--duration", "5", "--json",
+    done = run(tmp_path, "run", "--strategy", "spread_maker", "--duration", "3", "--json",
                "--set", "MAKER_EDGE_BPS=0.1", "--record", "market.raw")
     assert done.returncode == 0, done.stderr
     assert "frames of the market in market.raw" in done.stderr
