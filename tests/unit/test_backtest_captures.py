@@ -162,20 +162,6 @@ def test_the_exchange_replays_any_capture_in_whole_steps(tmp_path):
     assert [row[3] for row in open_events(path, symbol="ETH/USD").events()][2:] == [50, 51]
 
 
-def test_the_exchange_replays_any_capture_in_whole_steps(tmp_path):
-    path = capture(
-        tmp_path, INSTRUMENT, kraken_book("snapshot", [(100.0, 1.0)], [(100.2, 0.5)], 0),
-        kraken_trade(1, 5), kraken_book("update", [(100.0, 0.0)], [], 2), ETH_BOOK)
-    with pytest.raises(DataError, match="holds more than one market"):
-        open_events(path)
-    found = open_events(path, symbol="BTC/USD")
-    assert [row[1:] for row in found.events()] == [
-        (CLEAR, 0, 0, 0), (CLEAR, 1, 0, 0), (SNAPSHOT, 0, 1_000, 10_000),
-        (SNAPSHOT, 1, 1_002, 5_000), (TRADE, 0, 1_002, 5_000), (DEPTH, 0, 1_000, 0)]
-    assert found.span_ns == 3_500_000
-    assert [row[3] for row in open_events(path, symbol="ETH/USD").events()][2:] == [50, 51]
-
-
 @needs_shared
 def test_a_real_kraken_stream_agrees_with_all_its_checksums(tmp_path):
     stream = (FIXTURES / "kraken" / "book_stream" / "btcusd_20230830_from_v1_pp5.ndjson")
