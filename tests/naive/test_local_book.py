@@ -16,11 +16,11 @@ CHANGES = st.lists(st.tuples(
 
 @given(CHANGES)
 def test_the_best_levels_are_those_of_a_plain_book(changes):
-    """Bids lie below 7 and asks above 6, so that nothing crosses."""
+    """Bids lie below 8 and asks above 7, so that nothing crosses."""
     sides, now_ns, rows, expected = ({}, {}), 0, [], {}
     for kind, side, price, size, step in changes:
         now_ns += step
-        price = 6 + (price + 1) // 2 if side else price // 2 + 1
+        price = 7 + (price + 1) // 2 if side else price // 2 + 1
         rows.append((BOTH_FLAGS | SIDE_FLAGS[side] | kind, now_ns, now_ns, float(price),
                      float(size)))
         if kind == CLEAR:

@@ -117,7 +117,7 @@ def test_convert_refuses(tmp_path, capsys, monkeypatch, arguments, message):
 
 @pytest.mark.parametrize(("content", "message"), [
     (b"", "the file is empty"), (b"\x00\x01strange", "line 1: does not begin with"),
-    (b"PK\x03\x04rubbish", "cannot be read as a NumPy file"),
+    (b"PK\x03\x04rubbish", "row 0: the file is cut off"),
     (b"PAR1rubbish", "Parquet"), (b"5 {\n", "line 1: bad JSON")])
 def test_replay_refuses_files_that_are_none(tmp_path, capsys, content, message):
     path = tmp_path / "strange"

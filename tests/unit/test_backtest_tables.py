@@ -106,8 +106,10 @@ def test_parquet_keeps_rows_market_and_grid(tmp_path):
     again = open_rows(path)
     assert bytes(again.buffer) == bytes(found.buffer)
     assert (again.symbol, again.tick_size, again.lot_size, again.format) == (
-        "XBTUSD", Decimal("0.5"), Decimal("0.25"), "parquet")
+        "XBTUSD", Decimal("0.5"), Decimal("0.25"), "tardis csv, parquet")
     assert again.notes == found.notes
+    parquet_file.write(path, again)
+    assert open_rows(path).format == "tardis csv, parquet"
 
 
 def test_bad_parquet_is_named(tmp_path):

@@ -56,7 +56,9 @@ def frames(path: Path, unwanted: bytes | None = None) -> Iterator[tuple[int, int
             if not line.strip():
                 continue
             raise refuse(path, f"line {line_number}", "does not begin with a receive time in "
-                         f"nanoseconds and a space: {line[:40]!r}")
+                         f"nanoseconds and a space: {line[:40]!r}"
+                         + (" (no array, Parquet or Tardis CSV either: unknown format)"
+                            if line_number == 1 else ""))
         try:
             yield line_number, int(stamp[:20]), decode(text.decode())
         except (ValueError, RecursionError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import tokenize
 import zipfile
 import zlib
@@ -15,6 +16,10 @@ from hftbot.backtest.event_file import refuse
 from hftbot.backtest.event_rows import CHUNK_ROWS, EVENT, ROW_BYTES, Rows, RowStore, bytes_of
 
 KEY = "data"
+# Of a zip's member: signature, method, length of its name and of what follows the name.
+_MEMBER = struct.Struct("<4s4xH16xHH")
+# What numpy writes before the rows of this dtype: its magic, and the header padded to 64 bytes.
+_HEAD_BYTES = 256
 ZIP_MAGIC = b"PK\x03\x04"
 NUMPY_MAGIC = b"\x93NUMPY"
 _UNREADABLE = (ValueError, OSError, EOFError, KeyError, MemoryError, OverflowError, SyntaxError,
@@ -47,7 +52,13 @@ def _mapped(path: Path) -> Rows:
 
 def _unpacked(path: Path) -> Rows:
     store = RowStore()
-    with zipfile.ZipFile(path) as archive:
+    try:
+        opened = zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise refuse(path, f"row {_rows_left(path)}", "the file is cut off: the rows from there on "
+                                                      "and its table of contents are missing"
+                     ) from error
+    with opened as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if KEY not in names:
             raise refuse(path, "", f"no array named {KEY!r} in it (its arrays: "
@@ -68,6 +79,23 @@ def _unpacked(path: Path) -> Rows:
     if not count:
         raise refuse(path, "", "it holds no rows")
     return store.finished()
+
+
+def _rows_left(path: Path) -> int:
+    """How many whole rows the first array of a cut .npz still holds; 0 if that cannot be said."""
+    try:
+        with open(path, "rb") as file:
+            signature, method, named, extra = _MEMBER.unpack(file.read(_MEMBER.size))
+            file.seek(named + extra, os.SEEK_CUR)
+            if signature != ZIP_MAGIC or method != zipfile.ZIP_DEFLATED:
+                return max(0, (os.fstat(file.fileno()).st_size - file.tell() - _HEAD_BYTES)
+                           // ROW_BYTES)
+            unpack, there = zlib.decompressobj(-zlib.MAX_WBITS), 0
+            while block := file.read(1 << 20):
+                there += len(unpack.decompress(block))
+            return max(0, there - _HEAD_BYTES) // ROW_BYTES
+    except (OSError, zlib.error, struct.error):
+        return 0
 
 
 def _header(path: Path, file: IO[bytes]) -> int:

@@ -18,6 +18,8 @@ from hftbot.errors import ConfigError
 MAGIC = b"PAR1"
 WORDS = b"hftbot"
 GROUP_ROWS = 1 << 20
+SUFFIX = ", parquet"
+"""Behind the format that the rows had before."""
 
 
 def _arrow() -> tuple[Any, Any]:
@@ -81,8 +83,9 @@ def write(path: Path, found: EventRows) -> None:
     """Write rows, with the market, the grid and the notes. Raises OSError, ConfigError."""
     arrow, parquet = _arrow()
     rows = found.array
-    told = {"symbol": found.symbol, "tick_size": f"{found.tick_size:f}",
-            "lot_size": f"{found.lot_size:f}", "notes": list(found.notes)}
+    told = {"symbol": found.symbol, "format": found.format.removesuffix(SUFFIX),
+            "tick_size": f"{found.tick_size:f}", "lot_size": f"{found.lot_size:f}",
+            "notes": list(found.notes)}
     names = EVENT.names or ()
     schema = arrow.schema([(name, arrow.from_numpy_dtype(EVENT[name])) for name in names],
                           metadata={WORDS: json.dumps(told).encode()})

@@ -110,7 +110,8 @@ def _tables(paths: Sequence[Path], wishes: Wishes) -> Found:
     parts = [unfolded(rows) if wishes.repair else rows for rows, _ in read]
     symbol = wishes.symbol or str(told.get("symbol") or paths[0].name.split(".")[0].upper())
     notes = told.get("notes", [])
-    return Found(parts, symbol, "parquet", not wishes.repair,
+    before = str(told.get("format", "unknown"))[:40]
+    return Found(parts, symbol, before + parquet_file.SUFFIX, not wishes.repair,
                  step_of(str(told.get("tick_size"))), step_of(str(told.get("lot_size"))),
                  [str(note) for note in notes] if isinstance(notes, list) else [])
 
