@@ -159,6 +159,11 @@ def test_the_end_leaves_the_clock():
     assert replay.elapse(1000) == 1
     assert replay.now_ns == 100
     assert replay.step(1 << 60, codes.WAKE_FEED) == codes.END
+    for never in (codes.NEVER, codes.NEVER - 1):
+        assert replay.goto(never) == replay.elapse(never) == 1
+        assert replay.step(never, 31) == codes.END
+    assert replay.elapse(-5) == replay.goto(0) == 1
+    assert replay.now_ns == 100
 
 
 @pytest.mark.parametrize("room", rooms, ids=BOTH)

@@ -23,6 +23,23 @@ else:
         return v.bit_length() or 1
 
 
+def rows_of(events):
+    """The words and the doubles of a buffer of event rows, without a copy.
+
+    Raises ValueError if it is not a whole number of rows.
+    """
+    if hasattr(events, "dtype"):
+        # A structured array; as bytes its buffer may be looked at in any way.
+        events = events.view("u1")
+    rows = memoryview(events).cast("B")
+    if len(rows) % 64:
+        raise ValueError(f"event rows are 64 bytes each; {len(rows)} bytes are "
+                         f"{len(rows) // 64} rows and {len(rows) % 64} bytes")
+    if len(rows) == 0:
+        return array("q"), array("d")
+    return rows.cast("q"), rows.cast("d")
+
+
 class Depth:
     """One of the two books of a replayed instrument; ``stamp`` and ``flag`` say which."""
 
