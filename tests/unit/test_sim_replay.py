@@ -159,6 +159,11 @@ def test_the_end_leaves_the_clock():
     assert replay.elapse(1000) == 1
     assert replay.now_ns == 100
     assert replay.step(1 << 60, codes.WAKE_FEED) == codes.END
+    for never in (codes.NEVER, codes.NEVER - 1):
+        assert replay.goto(never) == replay.elapse(never) == 1
+        assert replay.step(never, 31) == codes.END
+    assert replay.elapse(-5) == replay.goto(0) == 1
+    assert replay.now_ns == 100
 
 
 @pytest.mark.parametrize("room", rooms, ids=BOTH)
@@ -352,3 +357,42 @@ def test_rows_are_not_copied():
     struct.pack_into("<d", events, 64 + 32, 3 * LOT)
     replay.elapse(1000)
     assert replay.lots_at(0, BUY, 98) == 3
+
+
+@pytest.mark.parametrize("room", rooms, ids=BOTH)
+def test_answers_that_wait_are_all_kept(room):
+    """More executions under way than the bus first has room for, and than a log has."""
+    trades = [row(TRADE, SELL, 99, 1, 1000 + i) for i in range(1200)]
+    replay = opened(row(DEPTH, BUY, 99, 0, 110), *trades, row(DEPTH, BUY, 90, 1, 1 << 40),
+                    room=room, response_ns=1 << 30, exchange=codes.PARTIAL_FILL, orders=4)
+    replay.submit(0, 1, BUY, 99, 1199, codes.GTC)
+    replay.goto(1 << 29)
+    assert replay.fills() == []
+    replay.goto(1 << 32)
+    fills = replay.fills()
+    assert [fill[4] for fill in fills] == [1] * 1199
+    assert [fill[7] for fill in fills] == [1000 + i + (1 << 30) for i in range(1199)]
+    assert len(replay.responses()) == 1200
+    assert replay.order(0, 1)["status"] == codes.FILLED
+
+
+@pytest.mark.parametrize("room", rooms, ids=BOTH)
+def test_a_book_wider_than_its_window(room):
+    """Thousands of levels outside the window, the best among them, then there and back."""
+    levels = [row(DEPTH, SELL, 200 + 3 * i, 1 + i % 7, 200) for i in range(3000)]
+    gone = [row(DEPTH, SELL, 200 + 3 * i, 0, 300) for i in range(2990)]
+    back = [row(DEPTH, SELL, 500, 5, 400), row(DEPTH, SELL, 101, 2, 500)]
+    replay = opened(row(DEPTH, SELL, 101, 0, 150), *levels, *gone, *back,
+                    row(DEPTH, BUY, 1, 1, 1 << 40), room=room, window=64)
+    replay.goto(250)
+    assert replay.levels(0, SELL, 60) == [
+        (200 + 3 * i, pytest.approx((1 + i % 7) * LOT)) for i in range(60)]
+    replay.goto(350)
+    assert [ticks for ticks, _ in replay.levels(0, SELL, 99)] == [
+        200 + 3 * i for i in range(2990, 3000)]
+    replay.submit(0, 1, BUY, 9170, 3, codes.IOC)
+    replay.goto(450)
+    assert (replay.best(0, SELL), replay.lots_at(0, SELL, 9197)) == (500, 1 + 2999 % 7)
+    assert replay.fills()[0][3] == 9170
+    replay.goto(550)
+    assert [ticks for ticks, _ in replay.levels(0, SELL, 3)] == [101, 500, 9170]

@@ -31,6 +31,7 @@ cdef class Replay:
     cpdef int64_t step(self, int64_t until_ns, int64_t wake) except -1
     @cython.locals(i=int64_t)
     cdef int64_t tell(self) noexcept
+    cdef int64_t ahead(self, int64_t until_ns) noexcept
     @cython.locals(i=int64_t, first=int64_t, first_ns=int64_t, second_ns=int64_t, t=int64_t,
                    exchange=ExchangeSide)
     cdef int run_exchanges(self, int64_t limit_ns, int stops) except -1

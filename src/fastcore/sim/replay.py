@@ -30,23 +30,6 @@ else:
 NO_TIME = -(1 << 63)
 
 
-def rows_of(events):
-    """The words and the doubles of a buffer of event rows, without a copy.
-
-    Raises ValueError if it is not a whole number of rows.
-    """
-    if hasattr(events, "dtype"):
-        # A structured array; as bytes its buffer may be looked at in any way.
-        events = events.view("u1")
-    rows = memoryview(events).cast("B")
-    if len(rows) % 64:
-        raise ValueError(f"event rows are 64 bytes each; {len(rows)} bytes are "
-                         f"{len(rows) // 64} rows and {len(rows) % 64} bytes")
-    if len(rows) == 0:
-        return array("q"), array("d")
-    return rows.cast("q"), rows.cast("d")
-
-
 class Replay:
     """Add the assets, then let time pass by ``elapse``, ``goto`` or ``step``, and trade between.
 
@@ -87,7 +70,7 @@ class Replay:
             raise ValueError(f"orders must be 1 to {1 << 20}, not {orders}")
         if any(other is latency for other in self.latencies):
             raise ValueError("each asset needs an OrderLatency of its own: it remembers its row")
-        words, reals = rows_of(events)
+        words, reals = replay_depth.rows_of(events)
         book = replay_depth.Depth(words, reals, tick_size, lot_size, code.EXCH_NS,
                                   code.AT_EXCHANGE, window)
         seen = replay_depth.Depth(words, reals, tick_size, lot_size, code.LOCAL_NS,
@@ -129,15 +112,14 @@ class Replay:
     def elapse(self, duration_ns: int) -> int:
         """Let time pass. 1 if nothing is left to happen; the clock then stays where it was."""
         self.begin()
-        return self.goto(self.now_ns + duration_ns)
+        return self.goto(self.now_ns + min(duration_ns, code.NEVER - self.now_ns))
 
     def goto(self, until_ns: int) -> int:
         """Let time pass until then; see elapse."""
         self.begin()
         while self.waiting:
             self.tell()
-        if until_ns < self.now_ns:
-            until_ns = self.now_ns
+        until_ns = self.ahead(until_ns)
         # Without a strategy in between, nothing here can change what happens there.
         for i in range(self.count):
             self.run_exchange(i, until_ns, 0)
@@ -146,6 +128,12 @@ class Replay:
             return 1
         self.now_ns = until_ns
         return 0
+
+    def ahead(self, until_ns: int) -> int:
+        """A time that is neither past nor never."""
+        if until_ns >= code.NEVER:
+            return code.NEVER - 1
+        return until_ns if until_ns > self.now_ns else self.now_ns
 
     def ended(self) -> bool:
         """Whether nothing is left to happen."""
@@ -166,8 +154,7 @@ class Replay:
         self.begin()
         if self.waiting:
             return self.tell()
-        if until_ns < self.now_ns:
-            until_ns = self.now_ns
+        until_ns = self.ahead(until_ns)
         for i in range(self.count):
             home = self.homes[i]
             home.listen(wake)

@@ -23,6 +23,23 @@ else:
         return v.bit_length() or 1
 
 
+def rows_of(events):
+    """The words and the doubles of a buffer of event rows, without a copy.
+
+    Raises ValueError if it is not a whole number of rows.
+    """
+    if hasattr(events, "dtype"):
+        # A structured array; as bytes its buffer may be looked at in any way.
+        events = events.view("u1")
+    rows = memoryview(events).cast("B")
+    if len(rows) % 64:
+        raise ValueError(f"event rows are 64 bytes each; {len(rows)} bytes are "
+                         f"{len(rows) // 64} rows and {len(rows) % 64} bytes")
+    if len(rows) == 0:
+        return array("q"), array("d")
+    return rows.cast("q"), rows.cast("d")
+
+
 class Depth:
     """One of the two books of a replayed instrument; ``stamp`` and ``flag`` say which."""
 
@@ -86,8 +103,7 @@ class Depth:
                 # A product is quicker than the quotient that counts, and the same but near halves.
                 x = self.reals[at + 3] * self.ticks_each + 0.5
                 if not 0.0 < x < 1e12 or (ev >> 28) & 3 == 0:
-                    self.stopped = 1
-                    return i
+                    break
                 side = 1 - ((ev >> 29) & 1)
                 ticks = int(x)
                 x -= ticks
@@ -96,25 +112,31 @@ class Depth:
                 key = ticks * (1 - 2 * side)
                 slot = key - self.base[side]
                 if slot < 0 or slot >= self.width:
-                    self.stopped = 1
-                    return i
+                    break
                 slot = (key & (self.width - 1)) + side * self.width
                 quantity = self.reals[at + 4]
                 self.seen = code.WAKE_DEPTH
                 if (self.marks[slot >> 5] >> (slot & 31)) & 1:
-                    self.stopped = 1
-                    return i
-                if quantity >= self.least:
-                    if key > self.best[side] and key + self.touch[1 - side] >= 0:
-                        self.stopped = 1
-                        return i
-                    if (self.quantities[slot] != 0.0 and key <= self.best[side]
-                            and key >= self.low[side]):
-                        self.quantities[slot] = quantity
-                    else:
-                        self.store(side, key, slot, quantity)
-                else:
+                    break
+                if not quantity >= self.least:
+                    quantity = 0.0
+                if key < self.best[side]:
+                    # Whether a level comes, stays or goes is anyone's guess: no branch on it.
+                    change = (quantity != 0.0) - (self.quantities[slot] != 0.0)
+                    self.quantities[slot] = quantity
+                    self.bits[slot >> 5] ^= (change & 1) << (slot & 31)
+                    self.counts[side] += change
+                    if key < self.low[side] and quantity != 0.0:
+                        self.low[side] = key
+                    if (2 * (self.far_used[side] + self.counts[side]) > self.far_size
+                            and change > 0):
+                        self.alarms += 1
+                elif quantity == 0.0:
                     self.erase(side, key, slot)
+                elif key > self.best[side] and key + self.touch[1 - side] >= 0:
+                    break
+                else:
+                    self.store(side, key, slot, quantity)
                 if self.mirrored:
                     self.copy_level(side, key, quantity)
                     self.stamp_mirror(at)
@@ -124,9 +146,9 @@ class Depth:
             elif kind == 3 or (self.stops_at_orders and 10 <= kind <= 13) or (
                     kind == 2 and (self.stops_at_trades or self.touch[0] != code.NO_KEY
                                               or self.touch[1] != code.NO_KEY)):
-                self.stopped = 1
-                return i
+                break
             i += 1
+        self.stopped = i < self.rows
         return i
 
     def next_ns(self, i: int) -> int:
