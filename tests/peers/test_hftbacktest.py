@@ -141,8 +141,6 @@ def test_single_orders(python: str) -> None:
 def test_the_es_future(python: str) -> None:
     """An hour of a real market by order."""
     rows = es_future(SHARED)
-    if not rows:
-        pytest.skip("no recording of the ES future in ../shared, or no zstd")
     asset = SimAsset(symbol="ES", base="ES", quote="USD", tick_size=0.25, lot_size=1.0,
                      contract_size=50.0)
     last_ns = ROW.unpack_from(rows, len(rows) - ROW.size)[1]
