@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from journeys.bot import clean_up, run, stop_exchange
+from journeys.bot import clean_up, run, start, status, stop_exchange, wait_condition
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def _no_process_stays(tmp_path):
 
 def test_a_run_makes_a_market_and_the_backtest_explains_it(tmp_path: pathlib.Path) -> None:
     """On real sockets: quotes rest and are taken back; its recording gives its fills again."""
-    done = run(tmp_path, "run", "--strategy", "spread_maker", "--duration", "5", "--json",
+    done = run(tmp_path, "run", "--strategy", "spread_maker", "--duration", "3", "--json",
                "--set", "MAKER_EDGE_BPS=0.1", "--record", "market.raw")
     assert done.returncode == 0, done.stderr
     assert "frames of the market in market.raw" in done.stderr
@@ -46,3 +46,18 @@ def test_fees_that_the_widest_spread_cannot_pay_are_refused(tmp_path: pathlib.Pa
     assert done.returncode == 2, done.stdout
     assert "must stand 0.257 % away, more than the widest half spread of 20 bps" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.long
+def test_what_a_killed_run_recorded_is_compared_too(tmp_path: pathlib.Path) -> None:
+    state = tmp_path / "hftbot-state"
+    bot = start(tmp_path, "run", "--strategy", "spread_maker", "--set", "MAKER_EDGE_BPS=0.1",
+                "--record", "market.raw", "--plain")
+    wait_condition(lambda: status(state)["fills"] > 1)
+    bot.kill()
+    bot.wait()
+    compared = run(tmp_path, "parity", "--market", "market.raw", "--json")
+    assert compared.returncode == 0, compared.stderr
+    found = json.loads(compared.stdout)
+    assert found["orders"] > 1
+    assert found["rows"] > 10

@@ -396,6 +396,19 @@ def test_an_order_below_the_venue_s_minimum_is_refused_at_the_start() -> None:
         begin(bitcoin(cost_min="5"), order_usd=Decimal(4))
 
 
+def test_a_quote_below_one_lot_is_refused_at_the_start_and_told_later() -> None:
+    """At the start the price may not be known yet."""
+    coarse = bitcoin(lots_min=10**5)
+    desk = MakerDesk(coarse)
+    desk.books[0].set(BID, ASK)
+    with pytest.raises(ConfigError, match=r"ORDER_SIZE_USD: 50 USD / 60001.0 = 0.00083"):
+        desk.start(SpreadMaker(**STILL))
+    desk = begin(coarse)
+    assert desk.placed == []
+    assert "it needs at least 0.00100000 * 60001.0 = 60.001 USD" in told(desk)["refused"]
+    assert told(begin())["refused"] == ""
+
+
 def test_settings_make_the_maker() -> None:
     made = build_strategy(Settings(strategy="spread_maker", maker_levels=3, maker_short=True,
                                    order_size_usd=Decimal(20), maker_model="avellaneda"))

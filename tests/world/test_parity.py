@@ -123,7 +123,7 @@ def test_the_strategy_decides_again_on_the_recorded_market(
         capsys: pytest.CaptureFixture[str]) -> None:
     """Its first orders are the run's; later the market lacks its own steps in it."""
     monkeypatch.chdir(tmp_path)
-    told = compared(tmp_path, monkeypatch, capsys, MAKER, again=True,
+    told = compared(tmp_path, monkeypatch, capsys, MAKER, seconds=30.0, again=True,
                     set=["MAKER_EDGE_BPS=0.3"])[1]
     again = told["again"]
     assert again["ended"] == "end of data"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from hftbot.app.backtest_run import Market, Plan, adjusted, run
 from hftbot.backtest.fill_file import fills_text
 from hftbot.backtest.market import instrument_of
 from hftbot.backtest.result import BacktestResult
+from hftbot.backtest.world import NO_MARKET
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError, StoreError
 
@@ -70,8 +72,10 @@ def plan_of(options: argparse.Namespace, settings: Settings, notes: tuple[str, .
     from hftbot.backtest.data import open_rows
     models.queue_of(options.exchange, options.queue)
     models.fee_choice(options.fee_model, "BTC/USD")
-    opened = [open_rows([part for part in path.split(",") if part]) for path in options.data]
-    names = list(settings.symbols) if options.symbols else [rows.symbol for rows in opened]
+    wanted = list(settings.symbols) if options.symbols else []
+    opened = [open_rows([part for part in path.split(",") if part], if_several=name)
+              for path, name in itertools.zip_longest(options.data, wanted[:len(options.data)])]
+    names = wanted or [rows.symbol for rows in opened]
     if len(names) != len(opened):
         raise ConfigError(f"--symbols names {len(names)} and there are {len(opened)} --data: name "
                           "one market for each, in their order")
@@ -127,11 +131,11 @@ def tell(options: argparse.Namespace, runs: Sequence[BacktestResult],
 
 
 def exit_code(runs: Sequence[BacktestResult]) -> int:
-    """0, unless the run that counts was halted or ended because its strategy failed."""
+    """0, unless the run that counts was halted, or there was nothing to trade or to trade with."""
     ended = runs[0].ended
     if ended.startswith("halted"):
         return EXIT_HALTED
-    return EXIT_FAILED if ended.startswith("every strategy") else 0
+    return EXIT_FAILED if ended == NO_MARKET or ended.startswith("every strategy") else 0
 
 
 def _writable(path: Path) -> None:

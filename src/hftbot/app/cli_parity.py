@@ -33,7 +33,8 @@ def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None],
     """Declare it. ``declare`` makes the parser, ``add_sources`` the flags of settings."""
     parser = declare(commands, "parity", PARITY, command_parity)
     parser.add_argument("--market", metavar="FILE", required=True,
-                        help="the recording of the run's market")
+                        help="the recording of the run's market (files that continue each "
+                             "other: A,B)")
     parser.add_argument("--run", metavar="N", type=run_number,
                         help="this run (default: the last one)")
     parser.add_argument("--symbol", metavar="NAME", help="which market, if the run traded several")

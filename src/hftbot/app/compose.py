@@ -24,6 +24,7 @@ from hftbot.app.children import Endpoint, ExchangeChild
 from hftbot.app.fees import ask_fees, base_text
 from hftbot.app.guarding import Guarding
 from hftbot.app.jobs import job_of
+from hftbot.app.market_tape import MarketTape
 from hftbot.app.options import FLATTEN, TRADE, ExchangeOptions, RunOptions
 from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
@@ -191,7 +192,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         reporter.finish([str(state.database), str(state.log), str(state.latency_log),
                          str(journal.path)], options.json and options.job == TRADE)
         if session.world.guard.sticky:
-            say(_halt_text(keeper.kept, state))
+            say(halting.told_text(keeper.kept, state.path))
         return job.finish(session, _exit_code(session), options.json, say)
     finally:
         if control is not None:
@@ -272,12 +273,6 @@ async def _instruments(settings: Settings, exchange: venues.OpenVenue, state: St
         raise exchange.explained(error) from None
 
 
-def _halt_text(kept: bool, state: StateDir) -> str:
-    """What a halt means for the next start."""
-    return (f"The halt stays until {halting.remedy(state.path)}" if kept else
-            f"The halt could NOT be kept in {state.path}: the next start is not refused")
-
-
 async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
                       options: RunOptions, exchange: venues.OpenVenue,
                       screen: Screening) -> None:
@@ -287,11 +282,11 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     session.world.limits.connects = lambda: (
         budget.used(asyncio.get_running_loop().time()), budget.limit)
     poll = BusyPoll(settings.busy_poll)
-    recording = Recording(options.record, session.notes, screen.say)
+    tape = MarketTape(options.record, session.notes, screen.say)
 
     def public_frame(view: memoryview, padding: int, recv_ns: int) -> None:
         session.public_frame(view, padding, recv_ns)
-        recording.take(view, recv_ns)
+        tape.take(view, recv_ns)
         poll.touch(recv_ns)
 
     public = Link(endpoint.ws_url, rng, on_open=session.public_up, on_frame=public_frame,
@@ -322,7 +317,7 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     finally:
         await screen.close()
         poll.stop()
-        recording.close()
+        tape.close()
         public.stop()
         private.stop()
         for task in links:

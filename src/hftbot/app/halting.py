@@ -78,6 +78,12 @@ def refuse(folder: Path, account: str) -> None:
         raise Halted(_refusal(folder, halt))
 
 
+def told_text(kept: bool, folder: Path) -> str:
+    """What a halt means for the next start."""
+    return (f"The halt stays until {remedy(folder)}" if kept else
+            f"The halt could NOT be kept in {folder}: the next start is not refused")
+
+
 def remedy(folder: Path) -> str:
     """The command that lets the next run start."""
     usual = folder == (Path.cwd() / "hftbot-state")

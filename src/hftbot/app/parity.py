@@ -13,12 +13,12 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from fastcore.sim import model_codes as kinds
-from fastcore.sim import replay_codes as codes
 from fastcore.sim.fees import FeeModel
 from fastcore.sim.latency import OrderLatency
 from fastcore.sim.replay import Replay
 from hftbot.app import backtest_models as models
 from hftbot.app import journal
+from hftbot.app.backtest_run import EXCHANGES
 from hftbot.app.parity_again import WITHIN_E6, WITHIN_NS, Again, decide_again
 from hftbot.app.strategies import build_strategy
 from hftbot.app.strategy_file import BUILT_IN
@@ -35,7 +35,6 @@ from hftbot.words.instrument import Instrument
 if TYPE_CHECKING:
     from hftbot.backtest.event_rows import EventRows
 
-EXCHANGES = {"no-partial": codes.NO_PARTIAL_FILL, "partial": codes.PARTIAL_FILL}
 Times = tuple[list[int], list[int], list[int]]
 SHOWN = 40
 
@@ -51,7 +50,8 @@ def command(options: argparse.Namespace, state: Path) -> int:
     if not session.orders:
         raise DataError(f"{state}: run {session.run} sent no order: there is nothing to compare")
     grid = _instrument(session, options.symbol)
-    rows = open_rows(options.market, symbol=grid.symbol, tick_size=Decimal(grid.price_text(1)),
+    files = [part for part in options.market.split(",") if part]
+    rows = open_rows(files, symbol=grid.symbol, tick_size=Decimal(grid.price_text(1)),
                      lot_size=Decimal(grid.qty_text(1)))
     orders = session.of(grid.index)
     _same_time(rows, orders, options.market)
@@ -70,7 +70,8 @@ def command(options: argparse.Namespace, state: Path) -> int:
     if options.again:
         settings, remark = _settings(options, session)
         facts["notes"] += remark
-        again = decide_again(settings, orders, rows, grid, latency, queue, market.last_mid2)
+        again = decide_again(settings, orders, rows, grid, latency, queue, options.fills,
+                             market.last_mid2)
     if options.json:
         print(json.dumps({**as_json(found, facts), "again": again and _again_json(again)},
                          indent=2))

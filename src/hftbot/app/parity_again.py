@@ -53,11 +53,8 @@ class Again:
 
 def decide_again(settings: Settings, orders: Sequence[SessionOrder], rows: EventRows,
                  grid: Instrument, latency: Callable[[], OrderLatency],
-                 queue: models.QueueChoice, mid2: int) -> Again:
-    """Backtest the strategy of these settings on the recorded market. Raises HftbotError.
-
-    Orders fill as ``hftbot backtest`` fills them by default.
-    """
+                 queue: models.QueueChoice, exchange: str, mid2: int) -> Again:
+    """Backtest the strategy of these settings on the recorded market. Raises HftbotError."""
     fees = models.fee_choice(settings.fees, grid.symbol)
     market = backtest_run.Market(
         rows, instrument_of(0, grid.symbol, rows.tick_size, rows.lot_size, *fees.rates_e6), fees,
@@ -66,7 +63,7 @@ def decide_again(settings: Settings, orders: Sequence[SessionOrder], rows: Event
     if settings.kraken_tier == "auto" and settings.venue == "sim":
         # What the embedded exchange tells an account whose tier nobody named.
         told = replace(told, kraken_tier="intermediate")
-    plan = backtest_run.Plan(told, (market,))
+    plan = backtest_run.Plan(told, (market,), exchange)
     logs: list[OrderLog] = []
 
     def listened(replay: Any) -> OrderLog:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
-BUFFER_BYTES = 1 << 18
+WAITING_BYTES_MAX = 1 << 16
+WAITING_NS_MAX = 1_000_000_000
 _NEWLINES = bytes.maketrans(b"\r\n", b"  ")
 
 
 class FrameTape:
     """Writes frames to a new file; ``open_rows`` of hftbot.backtest.data reads it.
 
-    Receive stamps are wall-clock nanoseconds: the wire's monotonic ones plus ``offset_ns``. The
-    file gets what the buffer holds when it is full and at ``close``. A disk that refuses ends the
-    tape, not the run: ``failed`` says why, and ``complain`` is told once.
+    Receive stamps are wall-clock nanoseconds: the wire's monotonic ones plus ``offset_ns``. Only
+    whole lines are written, at the latest a second after their frame came (if another comes), so
+    that a killed run leaves a file that can be read. A disk that refuses ends the tape, not the
+    run: ``failed`` says why, and ``complain`` is told once.
 
     Raises FileExistsError if the file is there, OSError if it cannot be made.
     """
@@ -26,33 +28,49 @@ class FrameTape:
         self.failed = ""
         self._offset_ns = offset_ns
         self._complain = complain
-        self._file: BinaryIO | None = path.open("xb", buffering=BUFFER_BYTES)
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = self._written_ns = 0
+        self._file: FileIO | None = FileIO(str(path), "x")
 
     def take(self, view: memoryview | bytes, recv_ns: int) -> None:
         """Keep one frame."""
-        file = self._file
-        if file is None:
+        if self._file is None:
             return
         frame = bytes(view)
         if b"\n" in frame or b"\r" in frame:
             frame = frame.translate(_NEWLINES)
-        try:
-            file.write(b"%d %b\n" % (recv_ns + self._offset_ns, frame))
-            self.frames += 1
-        except OSError as error:
-            self._fail(error)
+        self._waiting.append(b"%d %b\n" % (recv_ns + self._offset_ns, frame))
+        self._waiting_bytes += len(frame)
+        self.frames += 1
+        if self._waiting_bytes > WAITING_BYTES_MAX \
+                or recv_ns - self._written_ns > WAITING_NS_MAX:
+            self._written_ns = recv_ns
+            self._write()
 
     def close(self) -> None:
         """Write what is left."""
-        file, self._file = self._file, None
-        if file is None:
+        self._write()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _write(self) -> None:
+        content = b"".join(self._waiting)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        if self._file is None or not content:
             return
         try:
-            file.close()
+            written = self._file.write(content)
         except OSError as error:
-            self._fail(error)
+            self._fail(error.strerror or str(error))
+            return
+        if written != len(content):
+            self._fail("the disk took only a part; the last line is cut")
 
-    def _fail(self, error: OSError) -> None:
+    def _fail(self, why: str) -> None:
+        if self._file is not None:
+            self._file.close()
         self._file = None
-        self.failed = f"{self.path}: recording ends: {error.strerror or error}"
+        self.failed = f"{self.path}: recording ends: {why}"
         self._complain(self.failed)

@@ -10,13 +10,14 @@ stay when the run stops; the next run takes them over.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from hftbot.errors import ConfigError
 from hftbot.signal.arrivals import Arrivals
 from hftbot.strategy.maker_market import NOTHING, MakerMarket, Quote, Wanted
-from hftbot.strategy.order_size import percent
+from hftbot.strategy.order_size import order_lots, percent
 from hftbot.strategy.quote_model import QuoteModel
 from hftbot.words.events import (
     CancelRejected,
@@ -56,7 +57,8 @@ class SpreadMaker(Strategy):
     life of what was seen. Ratios ``_e6`` are millionths, times ``_us`` microseconds.
 
     Raises ConfigError for impossible parameters, and in on_start for fees that the widest spread
-    cannot pay and for quotes below the venue's minimum.
+    cannot pay and for quotes below the venue's minimum, if the book is known by then. Later such
+    quotes are not sent: ``statistics()['refused']`` says why.
     """
 
     name = "spread_maker"
@@ -119,6 +121,8 @@ class SpreadMaker(Strategy):
             market = MakerMarket(instrument, self._model(instrument), self._new_arrivals(),
                                  self.memory_us, self.levels, self.sizes, self.short)
             market.held = desk.position_lots(instrument.index)
+            if self._look(market, desk.book(instrument.index), desk.now_us()):
+                order_lots(instrument, market.ask, order_usd)
             self._markets[instrument.index] = market
 
     def _model(self, instrument: Instrument) -> QuoteModel:
@@ -358,11 +362,21 @@ class SpreadMaker(Strategy):
         now_us = self.desk.now_us() if self._markets else 0
         told: dict[str, Any] = dict(self._counts)
         told.update(edge=round(self._edge, 10), fees=round(self._fees, 10),
-                    last_denial=self._last_denial, working=len(self._quotes))
+                    last_denial=self._last_denial, working=len(self._quotes),
+                    refused="; ".join(self._refusals()))
         told["symbols"] = {one.instrument.symbol: one.figures(now_us)
                            for one in self._markets.values()}
         told["hints"] = self._hints()
         return told
+
+    def _refusals(self) -> Iterator[str]:
+        """Why a market gets no quotes, whatever its price does."""
+        for market in self._markets.values():
+            if market.ask:
+                try:
+                    order_lots(market.instrument, market.ask, self.sizes[0])
+                except ConfigError as error:
+                    yield str(error)
 
     def _hints(self) -> list[str]:
         """What the figures suggest, each with its evidence."""
