@@ -27,6 +27,12 @@ from fastcore.sim.latency import OrderLatency
 from fastcore.sim.queue import POWER_PROB
 from fastcore.sim.replay import Replay
 from harness import Gate, Row, side_j
+from hftbot.app import backtest_models as models
+from hftbot.app import backtest_run
+from hftbot.backtest.data import open_rows
+from hftbot.backtest.market import instrument_of
+from hftbot.config.schema import Settings
+from hftbot.words.ports import Strategy
 from python_grid import PythonGrid
 
 np = pytest.importorskip("numpy", reason="the recording is a NumPy file")
@@ -186,8 +192,8 @@ def test_memory(gate: Gate, golden: dict[str, Any], recording: Path) -> None:
     assert found["peak_kib"] - mapped_kib <= MEMORY_KIB_MAX
 
 
-def test_wake_up(gate: Gate, recording: Path) -> None:
-    """One wake-up of a Python strategy that looks at touch, answers and position."""
+def test_wake_up_on_the_replay(gate: Gate, recording: Path) -> None:
+    """One wake-up of a Python class that looks at touch, answers and position."""
     rows = np.load(recording, mmap_mode="r")[:2].copy()
     rows["exch_ts"], rows["local_ts"] = (0, 1 << 60), (0, 1 << 60)
     replay = fresh(rows)
@@ -201,6 +207,61 @@ def test_wake_up(gate: Gate, recording: Path) -> None:
             best(0, 0)
             best(0, 1)
             position(0)
-    gate.in_units("wake-up of a Python strategy", ours=wake, unit=side_j,
+    gate.in_units("wake-up of a Python class on a Replay", ours=wake, unit=side_j,
                   reference="J: json.loads of 176 bytes", ops=WAKES,
                   at_most=(WAKE_BAR_J, None, None))
+
+
+class Sleeper(Strategy):
+    """Sleeps; only the engine's timer runs."""
+
+    name = "sleeper"
+    wakes = "timer"
+
+
+class Looker(Strategy):
+    """Looks at the touch whenever its book changed."""
+
+    name = "looker"
+    wakes = "feed"
+    seen = 0
+
+    def on_book(self, book: Any) -> None:
+        """One wake-up."""
+        self.seen += 1
+        book.best_bid()
+        book.best_ask()
+
+
+def test_wake_up_behind_the_engine(gate: Gate, recording: Path) -> None:
+    """Published: the same through the live engine, guard and book, the attached book included.
+
+    It is one run that looks at each change of its book, less one that sleeps.
+    """
+    rows = open_rows(recording, symbol="BTCUSDT")
+    free = models.fee_choice("free", "BTC/USDT")
+    latency = models.LatencyChoice(lambda: OrderLatency.constant(LATENCY_NS, LATENCY_NS), "5 ms")
+    grid = instrument_of(0, rows.symbol, rows.tick_size, rows.lot_size, 0, 0)
+    settings = backtest_run.adjusted(Settings(loop_interval_us=1_000_000), [grid.symbol])
+    plan = backtest_run.Plan(settings, (backtest_run.Market(rows, grid, free, latency),))
+    queue = models.queue_choice("risk-averse")
+
+    def took(strategy: Strategy) -> float:
+        return backtest_run.run(plan, "bench", queue, lambda name, part: None, strategy).cpu_s
+
+    def measure() -> Row:
+        slept, looked, unit = [], [], []
+        for _ in range(RUNS):
+            slept.append(took(Sleeper()))
+            looker = Looker()
+            looked.append(took(looker))
+            began = time.process_time()
+            for _ in range(10_000):
+                side_j()
+            unit.append((time.process_time() - began) / 10_000)
+        each = (statistics.median(looked) - statistics.median(slept)) / looker.seen
+        j = statistics.median(unit)
+        return Row("wake-up of a strategy behind the engine", "J: json.loads of 176 bytes",
+                   (1e9 * each,) * 3, (1e9 * j,) * 3, (each / j,) * 3, (1.0,) * 3,
+                   (None, None, None), "at most")
+    gate.settle(measure)

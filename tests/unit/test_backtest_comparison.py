@@ -92,6 +92,7 @@ def test_two_engines_that_agree(answering, tmp_path):
     text = comparison_text(found)
     assert "no difference in 2 fills, to the nanosecond" in text
     assert "hftbacktest 2.4.4" in text
+    assert "stopped before" not in text
     assert "3.2 CPU seconds" in text or "3.3 CPU seconds" in text
     told = comparison_json(found)
     assert told["same"] is True
@@ -107,7 +108,7 @@ def test_two_engines_that_agree(answering, tmp_path):
 
 def test_every_difference_is_named(answering):
     other = {**SAME, "fills": [[11, 1001, 200, 0.03], *([13 + n, 5, 7, 0.01] for n in range(6))],
-             "fee": 0.75}
+             "fee": 0.75, "ended": 14}
     found = compare(answering(other), setting(), [], FILLS)
     assert not found.same
     assert (found.equal, len(found.only_ours), len(found.only_theirs)) == (0, 2, 7)
@@ -115,6 +116,7 @@ def test_every_difference_is_named(answering):
     assert "0 fills are the same" in text
     assert "only ours: order 11, 3 lots at 200 ticks, exchange time 1000 ns" in text
     assert "only hftbacktest: 2 more" in text
+    assert "stopped before the data ended, by its error 14" in text
     assert len(comparison_json(found)["only_hftbacktest"]) == 5
     only_money = compare(answering({**SAME, "balance": -1.99}), setting(), [], FILLS)
     assert not only_money.same

@@ -12,6 +12,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+import pytest
+
 EXCHANGE, LOCAL, BUYER, SELLER = 1 << 31, 1 << 30, 1 << 29, 1 << 28
 TRADE, ADD, CANCEL, MODIFY, FILL = 2, 10, 11, 12, 13
 ROW = struct.Struct("<QqqddQqd")
@@ -64,10 +66,12 @@ def seeded_orders(seed: int, count: int = 3000, feed_ns: int = 2_000_000) -> byt
 
 
 def es_future(shared: Path) -> bytes:
-    """The hour of the ES future; empty without the recording or without ``zstd``."""
+    """The hour of the ES future; the test is skipped without it or without ``zstd``."""
     path = shared / "data" / "cme_es_mbo" / "esh4-glbx-mdp3-20231225.mbo.dbn.zst"
-    if not path.exists() or shutil.which("zstd") is None:
-        return b""
+    if not path.exists():
+        pytest.skip("no recording of the ES future in ../shared")
+    if shutil.which("zstd") is None:
+        pytest.skip("the program zstd is not here, which unpacks the recording")
     raw = subprocess.run(["zstd", "-dc", str(path)], capture_output=True, check=True).stdout
     body = raw[8 + int.from_bytes(raw[4:8], "little"):]
     rows = []

@@ -225,8 +225,6 @@ def test_the_future_decides_nothing_before_it():
 def test_the_es_future_as_hftbacktest_trades_it():
     """The figures of hftbacktest 2.4.4 on the same rows; tests/peers compares fill by fill."""
     rows = es_future(SHARED)
-    if not rows:
-        pytest.skip("no recording of the ES future in ../shared, or no zstd")
     replay = REPLAYS[0].Replay()
     replay.add(rows, 0.25, 1.0, OrderLatency.constant(5_000_000, 5_000_000),
                FeeModel(PER_QUANTITY, 0.5, 0.5), exchange=code.L3_FIFO, contract_size=50.0)

@@ -36,8 +36,8 @@ def command(options: argparse.Namespace) -> int:
     from hftbot.app.cli import load_settings
     loaded = load_settings(options)
     plan = plan_of(options, loaded.settings, tuple(loaded.notes))
-    queues = {CALIBRATED: models.queue_choice(options.queue)}
-    if not options.single:
+    queues = {CALIBRATED: models.queue_of(options.exchange, options.queue)}
+    if not options.single and options.exchange != models.L3_FIFO:
         queues[OPTIMISTIC] = models.queue_choice(models.OPTIMISTIC_QUEUE)
         queues[PESSIMISTIC] = models.queue_choice(models.PESSIMISTIC_QUEUE)
     for path in filter(None, (options.report, options.fills)):
@@ -70,7 +70,7 @@ def plan_of(options: argparse.Namespace, settings: Settings, notes: tuple[str, .
         raise ConfigError("a backtest has to know what trading costs: give --fees (one of: "
                           f"{models.FEES_FORM})")
     from hftbot.backtest.data import open_rows
-    models.queue_choice(options.queue)
+    models.queue_of(options.exchange, options.queue)
     models.fee_choice(options.fee_model, "BTC/USD")
     wanted = list(settings.symbols) if options.symbols else []
     opened = [open_rows([part for part in path.split(",") if part], if_several=name)
@@ -81,6 +81,7 @@ def plan_of(options: argparse.Namespace, settings: Settings, notes: tuple[str, .
                           "one market for each, in their order")
     markets: list[Market] = []
     for index, (rows, name) in enumerate(zip(opened, names, strict=True)):
+        models.refuse_other_rows(options.exchange, rows)
         fees = models.fee_choice(options.fee_model, instrument_of(
             index, name, rows.tick_size, rows.lot_size).symbol)
         grid = instrument_of(index, name, rows.tick_size, rows.lot_size, *fees.rates_e6)

@@ -12,6 +12,7 @@ from typing import Any
 from fastcore.sim import latency as latencies
 from fastcore.sim import model_codes as kinds
 from fastcore.sim import queue as queues
+from fastcore.sim import replay_codes as codes
 from fastcore.sim.fees import FeeModel
 from fastcore.sim.latency import OrderLatency
 from hftbot.config import fee_schedules
@@ -21,6 +22,8 @@ from hftbot.errors import ConfigError, DataError
 BPS = 10_000.0
 POWER = 3.0
 POWERED = ("power-prob", "power-prob2", "power-prob3")
+L3_FIFO = "l3-fifo"
+ROWS_LOOKED_AT = 100_000
 DEFAULT_QUEUE = "power-prob:3"
 # Between these two lies what any guess about cancellations in front of us can be.
 OPTIMISTIC_QUEUE, PESSIMISTIC_QUEUE = "power-prob3:0.25", "risk-averse"
@@ -130,6 +133,27 @@ def queue_choice(text: str) -> QueueChoice:
                               f"of {', '.join(POWERED)}")
     shown = f"{name}, n = {power:g}" if name in POWERED else name
     return QueueChoice(queues.NAMES[name], power, shown)
+
+
+def queue_of(exchange: str, text: str) -> QueueChoice:
+    """The queue model of an exchange: recorded queues need none. Raises ConfigError."""
+    if exchange != L3_FIFO:
+        return queue_choice(text)
+    if text != DEFAULT_QUEUE:
+        raise ConfigError(f"--queue {text[:60]!r}: with --exchange {L3_FIFO} the queues are in the "
+                          "data and nothing is guessed; leave --queue out")
+    return QueueChoice(kinds.RISK_AVERSE, POWER, "recorded: every order has its place")
+
+
+def refuse_other_rows(exchange: str, rows: Any) -> None:
+    """Raise ConfigError if data (EventRows) of single orders meet the wrong kind of exchange."""
+    single = bool(((rows.array["ev"][:ROWS_LOOKED_AT] & 0xFF) == codes.ADD_ROW).any())
+    if single and exchange != L3_FIFO:
+        raise ConfigError(f"{rows.paths[0]} holds single orders (market by order): give "
+                          f"--exchange {L3_FIFO}")
+    if not single and exchange == L3_FIFO:
+        raise ConfigError(f"{rows.paths[0]} holds levels, not single orders: --exchange "
+                          f"{L3_FIFO} cannot know the queues; give no-partial or partial")
 
 
 def latency_choice(text: str, settings: Settings, venue: str, data: Any) -> LatencyChoice:

@@ -24,6 +24,7 @@ from hftbot.backtest.result import BINARY, SimAsset, SimFill
 from hftbot.errors import ConfigError, HftbotError
 
 SHOWN = 5
+AT_END = 1
 MONEY_EQUAL = 1e-6
 FEE_KINDS = {kinds.PER_VALUE: "value", kinds.PER_QUANTITY: "quantity", kinds.FLAT: "flat"}
 Request = tuple[int, int, int, int, int, int, int, int]
@@ -99,7 +100,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Both engines on one asset; ``only_ours`` and ``only_theirs`` are the fills not shared."""
+    """Both engines on one asset; ``only_ours`` and ``only_theirs`` are the fills not shared.
+
+    ``ended`` is hftbacktest's last return code: 1 at the end of the data, else it stopped before.
+    """
 
     symbol: str
     requests: int
@@ -108,6 +112,7 @@ class Comparison:
     equal: int
     only_ours: tuple[Key, ...]
     only_theirs: tuple[Key, ...]
+    ended: int
     cpu_s: float
 
     @property
@@ -191,7 +196,8 @@ def _compared(asset: SimAsset, requests: Sequence[Request], fills: Sequence[SimF
                  position_lots=found["position"] / asset.lot_size, balance=found["balance"],
                  fee=found["fee"])
     return Comparison(symbol=asset.symbol, requests=len(requests), ours=mine, theirs=other,
-                      equal=sum((ours & theirs).values()), cpu_s=found["cpu_s"],
+                      equal=sum((ours & theirs).values()), ended=found["ended"],
+                      cpu_s=found["cpu_s"],
                       only_ours=tuple(sorted((ours - theirs).elements())),
                       only_theirs=tuple(sorted((theirs - ours).elements())))
 
@@ -214,6 +220,9 @@ def comparison_text(comparison: Comparison) -> str:
                              f"exchange time {exch_ns} ns")
             if len(only) > SHOWN:
                 lines.append(f"  only {name}: {len(only) - SHOWN:,} more")
+    if comparison.ended != AT_END:
+        lines.append("  hftbacktest stopped before the data ended, by its error "
+                     f"{comparison.ended}")
     lines.append(f"  hftbacktest took {comparison.cpu_s:.1f} CPU seconds, its compiler included")
     return "\n".join(lines)
 
@@ -227,4 +236,4 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
             "ours": side(comparison.ours), "hftbacktest": side(comparison.theirs),
             "only_ours": [list(key) for key in comparison.only_ours[:SHOWN]],
             "only_hftbacktest": [list(key) for key in comparison.only_theirs[:SHOWN]],
-            "cpu_s": comparison.cpu_s}
+            "ended": comparison.ended, "cpu_s": comparison.cpu_s}
