@@ -1,4 +1,4 @@
-"""Time limits of the execution door's waits, on a loop whose time moves only when nothing is due."""
+"""Time limits of the execution door's waits, on a loop whose time moves only when it must."""
 
 from __future__ import annotations
 
