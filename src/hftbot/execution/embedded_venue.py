@@ -101,6 +101,9 @@ class EmbeddedVenue:
             folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="hftbot-execution-"))
         self._settings = replace(self._settings, state_dir=str(folder))
         state = ends.enter_context(StateDir(folder))
+        if self._settings.venue == "paper":
+            self._notes.warn(f"PAPER: orders are filled on this machine, by the market of "
+                             f"{self._settings.kraken_ws_url}")
         exchange = await venues.open_venue(self._settings, self._options, state)
         ends.push_async_callback(exchange.release)
         ends.enter_context(AccountLock(exchange.account))
