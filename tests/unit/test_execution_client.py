@@ -98,6 +98,23 @@ def test_a_strategy_hears_the_market_through_ccxt(kind: str, facts: dict[str, An
     asyncio.run(work())
 
 
+def test_paper_is_filled_by_another_market(facts: dict[str, Any]) -> None:
+    """The exchange of these tests stands for the real one: it never hears of the order."""
+    async def work() -> None:
+        settings = {"KRAKEN_WS_URL": facts["ws_url"], "KRAKEN_REST_URL": facts["rest_url"]}
+        async with create_hft_engine("paper", symbols=["BTC/USD"], settings=settings) as engine:
+            execution = await engine.execute_order("BTC/USD", "buy", "market", None, 0.01,
+                                                   timeout_s=10.0)
+            assert (execution.status, execution.executed_quantity) == ("filled", 0.01)
+            assert engine.notes[0] == ("PAPER: orders are filled on this machine, by the market "
+                                       f"of {facts['ws_url']}")
+            rests = await engine.execute_order("BTC/USD", "buy", "limit", 59000, 0.01,
+                                               timeout_s=0.05)
+            assert rests.resting
+            assert await live_orders(client("ccxt", facts), "ccxt") == []
+    asyncio.run(work())
+
+
 def test_what_a_ccxt_object_does_not_list_is_refused(facts: dict[str, Any]) -> None:
     async def work(symbols: list[str]) -> None:
         ccxt = client("ccxt.async_support", facts)

@@ -56,7 +56,7 @@ def engine_on(recording: pathlib.Path, **told: Any) -> Any:
 
 
 def symbol_of(engine: Any) -> str:
-    (symbol,) = engine._venue.sides
+    (symbol,) = engine._venue.simulated
     return str(symbol)
 
 

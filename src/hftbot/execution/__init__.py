@@ -37,7 +37,8 @@ def create_hft_engine(exchange_connector: Any = None, latency_model: str = "real
     """An engine that executes orders; it connects at the first one.
 
     ``exchange_connector``: None or ``"embedded"`` for the embedded exchange (a child process, real
-    sockets), the URL of one, or a ccxt, ccxt.async_support or ccxt.pro exchange object.
+    sockets), ``"paper"`` for one that a real market fills (KRAKEN_WS_URL), the URL of one that
+    runs, or a ccxt, ccxt.async_support or ccxt.pro exchange object.
     ``latency_model`` (realistic, optimistic, pessimistic) moves the clock of a backtest and
     nothing else; ``queue_model`` is PowerProb, RiskAverse, LogProb, PowerProb2, PowerProb3 or
     LogProb2. With ``enable_backtesting`` orders trade in this process: in the order books that

@@ -21,7 +21,8 @@ from hftbot.app.recovery import SCHEMA
 from hftbot.errors import ConfigError, HftbotError, StoreError
 from hftbot.execution.client_markets import Client, explained, grids_of
 from hftbot.execution.client_orders import ClientOrders
-from hftbot.execution.embedded_venue import JOURNAL_BYTES, DoorNotes, give_up
+from hftbot.execution.deadlines import Deadlines
+from hftbot.execution.embedded_venue import JOURNAL_BYTES, DoorNotes
 from hftbot.execution.market import Market, Voice, door_settings, markets_of, resolve
 from hftbot.live.carry_over import base_rows
 from hftbot.live.clock import SystemClock
@@ -59,6 +60,7 @@ class ClientVenue:
         self._say: Callable[[str], None] = listener.say
         self._clock = SystemClock()
         self._markets: dict[str, Market] = {}
+        self._deadlines = Deadlines()
         self._world: World | None = None
         self._orders: ClientOrders | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -178,11 +180,7 @@ class ClientVenue:
 
     async def wait(self, future: asyncio.Future[bool], timeout_s: float) -> bool:
         """Wait on this machine's clock."""
-        handle = asyncio.get_running_loop().call_later(timeout_s, give_up, future)
-        try:
-            return await future
-        finally:
-            handle.cancel()
+        return await self._deadlines.wait(future, timeout_s)
 
     def now_ns(self) -> int:
         """This machine's monotonic clock."""

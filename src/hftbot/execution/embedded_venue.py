@@ -24,6 +24,7 @@ from hftbot.app.recovery import SCHEMA, carried
 from hftbot.config.fee_schedules import rates_e6
 from hftbot.config.schema import Settings
 from hftbot.errors import HftbotError, StoreError, TransportError
+from hftbot.execution.deadlines import Deadlines
 from hftbot.execution.market import Listener, Market, Voice, door_settings, markets_of, resolve
 from hftbot.live.carry_over import base_rows
 from hftbot.live.clock import SystemClock
@@ -75,6 +76,7 @@ class EmbeddedVenue:
         self._voice = Voice(listener)
         self._notes = DoorNotes(listener)
         self._markets: dict[str, Market] = {}
+        self._deadlines = Deadlines()
         self._clock = SystemClock()
         self._session: Session | None = None
         self._running: asyncio.Task[None] | None = None
@@ -99,6 +101,9 @@ class EmbeddedVenue:
             folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="hftbot-execution-"))
         self._settings = replace(self._settings, state_dir=str(folder))
         state = ends.enter_context(StateDir(folder))
+        if self._settings.venue == "paper":
+            self._notes.warn(f"PAPER: orders are filled on this machine, by the market of "
+                             f"{self._settings.kraken_ws_url}")
         exchange = await venues.open_venue(self._settings, self._options, state)
         ends.push_async_callback(exchange.release)
         ends.enter_context(AccountLock(exchange.account))
@@ -241,11 +246,7 @@ class EmbeddedVenue:
 
     async def wait(self, future: asyncio.Future[bool], timeout_s: float) -> bool:
         """Wait on this machine's clock."""
-        handle = asyncio.get_running_loop().call_later(timeout_s, give_up, future)
-        try:
-            return await future
-        finally:
-            handle.cancel()
+        return await self._deadlines.wait(future, timeout_s)
 
     def now_ns(self) -> int:
         """This machine's monotonic clock."""
@@ -256,9 +257,3 @@ class EmbeddedVenue:
 
     def start(self) -> None:
         """The feed runs anyway."""
-
-
-def give_up(future: asyncio.Future[bool]) -> None:
-    """A wait is over without its event."""
-    if not future.done():
-        future.set_result(False)

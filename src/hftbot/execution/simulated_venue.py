@@ -19,9 +19,9 @@ from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError
 from hftbot.execution.market import Listener, Market, door_settings, plain_name
 from hftbot.execution.simulated_book import Match, uncross
-from hftbot.execution.simulated_side import (
-    Side,
+from hftbot.execution.simulated_market import (
     SimulatedClock,
+    SimulatedMarket,
     SimulatedNotes,
     grid_of,
     shown_levels,
@@ -55,7 +55,7 @@ class SimulatedVenue:
         self.notes = SimulatedNotes()
         self.settings: Settings = door_settings(given, weaker, ("BTC/USD",))
         self.clock = SimulatedClock(SystemClock().now_us() * 1000)
-        self.sides: dict[str, Side] = {}
+        self.simulated: dict[str, SimulatedMarket] = {}
         self.busy: Callable[[], int] = lambda: 0
         self.running: Callable[[], bool] = lambda: False
         self.finished = asyncio.Event()
@@ -65,7 +65,7 @@ class SimulatedVenue:
         self._pump: asyncio.Task[None] | None = None
         self._rows: Iterator[Row] = iter(())
         self._row: Row | None = None
-        self._recorded: Side | None = None
+        self._recorded: SimulatedMarket | None = None
         self._seen_ns = 0
         self._timer_ns = 0
         if recording is not None:
@@ -88,8 +88,8 @@ class SimulatedVenue:
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
-        for side in self.sides.values():
-            side.close()
+        for here in self.simulated.values():
+            here.close()
         self._rows, self._row = iter(()), None
 
     def now_ns(self) -> int:
@@ -107,38 +107,38 @@ class SimulatedVenue:
         letters = plain_name(symbol)
         if not letters.isalnum():
             raise ConfigError(f"symbol {symbol[:40]!r} is no name of a market")
-        side = self.sides.get(letters) or self._add(symbol, *grid_of(order_book))
-        return side.market, ""
+        here = self.simulated.get(letters) or self._add(symbol, *grid_of(order_book))
+        return here.market, ""
 
-    def _add(self, symbol: str, tick_size: Decimal, lot_size: Decimal) -> Side:
+    def _add(self, symbol: str, tick_size: Decimal, lot_size: Decimal) -> SimulatedMarket:
         maker_e6, taker_e6 = rates_e6(self.settings.fees, symbol)
         base, _, quote = symbol.partition("/")
         price_precision, tick_units = steps_of(tick_size)
         qty_precision, lot_units = steps_of(lot_size)
         grid = Instrument(0, "simulated", symbol, base, quote or "USD", price_precision,
                           qty_precision, tick_units, lot_units, 1, Decimal(0), maker_e6, taker_e6)
-        side = Side(self, grid, len(self.sides) + 1)
-        self.sides[plain_name(symbol)] = side
-        return side
+        here = SimulatedMarket(self, grid, len(self.simulated) + 1)
+        self.simulated[plain_name(symbol)] = here
+        return here
 
     async def freshen(self, market: Market, order_book: Mapping[str, Any] | None) -> None:
         """Show the market this book; without one, play the recording until there is one.
 
         Raises ConfigError if the market is not known at all.
         """
-        side = self.sides[plain_name(market.symbol)]
+        here = self.simulated[plain_name(market.symbol)]
         if order_book is not None:
-            self.show(side, order_book)
+            self.show(here, order_book)
         elif market.book.trust != BookTrust.TRUSTED:
-            while side is self._recorded and market.book.trust != BookTrust.TRUSTED:
+            while here is self._recorded and market.book.trust != BookTrust.TRUSTED:
                 if not self._step():
                     break
             if market.book.trust != BookTrust.TRUSTED:
                 raise ConfigError(
                     f"{market.symbol}: this backtest knows no book of it yet: give order_book=, "
                     "call engine.feed_order_book, or create_hft_engine(data=...)")
-        side.world.link_seen(self.clock.ns)
-        side.world.refresh_limits()
+        here.world.link_seen(self.clock.ns)
+        here.world.refresh_limits()
 
     async def feed_book(self, market: Market, order_book: Mapping[str, Any], at_ns: int) -> None:
         """The caller's market moved."""
@@ -166,11 +166,11 @@ class SimulatedVenue:
             raise ConfigError("there is no recording: create_hft_engine(data=...) names one")
         await self.finished.wait()
 
-    def _own(self, market: Market) -> Side:
-        side = self.sides[plain_name(market.symbol)]
-        if side is self._recorded:
+    def _own(self, market: Market) -> SimulatedMarket:
+        here = self.simulated[plain_name(market.symbol)]
+        if here is self._recorded:
             raise ConfigError(f"{market.symbol} is played from a recording: nobody else feeds it")
-        return side
+        return here
 
     async def _fed(self) -> None:
         """Answers arrive, and strategies act on what they were told."""
@@ -178,24 +178,25 @@ class SimulatedVenue:
             self._step()
         await self._settle()
 
-    def show(self, side: Side, order_book: Mapping[str, Any], at_ns: int = 0) -> None:
+    def show(self, here: SimulatedMarket, order_book: Mapping[str, Any], at_ns: int = 0) -> None:
         """The exchange's book and the world's are this one now. Raises ValueError, ConfigError."""
-        shown = shown_levels(order_book, side.market.grid)
+        shown = shown_levels(order_book, here.market.grid)
         self._arrive_at(at_ns)
-        self._executed(side, side.exchange.show(self.models.queue_manager, shown))
-        book = side.market.book
-        if side is not self._recorded:
+        self._executed(here, here.exchange.show(self.models.queue_manager, shown))
+        book = here.market.book
+        if here is not self._recorded:
             book.clear()
             for number, levels in shown.items():
                 for ticks, lots in levels.items():
                     book.update(number, ticks, lots)
-            self._changed(side, EVENT_BOOK | EVENT_TOP)
+            self._changed(here, EVENT_BOOK | EVENT_TOP)
 
-    def trade(self, side: Side, taker: int, ticks: int, lots: int, at_ns: int = 0) -> None:
+    def trade(self, here: SimulatedMarket, taker: int, ticks: int, lots: int,
+              at_ns: int = 0) -> None:
         """Somebody traded in a market that is not a recording."""
         self._arrive_at(at_ns)
-        self._executed(side, side.exchange.trade(self.models.queue_manager, taker, ticks, lots))
-        self._see_trade(side, taker, ticks, lots, self.clock.ns)
+        self._executed(here, here.exchange.trade(self.models.queue_manager, taker, ticks, lots))
+        self._see_trade(here, taker, ticks, lots, self.clock.ns)
 
     def _arrive_at(self, at_ns: int) -> None:
         """Do what happens before that moment, then be there; a moment that is over is now."""
@@ -209,16 +210,17 @@ class SimulatedVenue:
             heapq.heappop(self._heap)
         return self._heap[0] if self._heap else None
 
-    def _changed(self, side: Side, bits: int) -> None:
-        book = side.market.book
+    def _changed(self, here: SimulatedMarket, bits: int) -> None:
+        book = here.market.book
         both = book.has_bid() and book.has_ask() and not book.crossed()
         book.trust = int(BookTrust.TRUSTED if both else BookTrust.SUSPECT)
-        side.market.shown = None
-        side.world.link_seen(self.clock.ns)
-        side.world.engine.on_market(0, bits, (), self.clock.ns)
+        here.market.shown = None
+        here.world.link_seen(self.clock.ns)
+        here.world.engine.on_market(0, bits, (), self.clock.ns)
 
-    def _see_trade(self, side: Side, taker: int, ticks: int, lots: int, at_ns: int) -> None:
-        side.world.engine.on_market(0, EVENT_TRADE, ((taker, ticks, lots, 0, at_ns // 1000),),
+    def _see_trade(self, here: SimulatedMarket, taker: int, ticks: int, lots: int,
+                   at_ns: int) -> None:
+        here.world.engine.on_market(0, EVENT_TRADE, ((taker, ticks, lots, 0, at_ns // 1000),),
                                     self.clock.ns)
 
     # --- time ----------------------------------------------------------------------------------
@@ -292,33 +294,33 @@ class SimulatedVenue:
             return False
         if self.clock.ns >= self._timer_ns:
             self._timer_ns = self.clock.ns + TIMER_NS
-            for side in self.sides.values():
-                side.world.engine.on_timer()
+            for here in self.simulated.values():
+                here.world.engine.on_timer()
         return True
 
     # --- the recording -------------------------------------------------------------------------
 
     def _on_row(self, row: Row) -> None:
         """A row at the exchange; the world sees it a feed latency later, in the same order."""
-        side = self._recorded
-        assert side is not None
+        here = self._recorded
+        assert here is not None
         at_ns, kind, number, ticks, lots = row
         model = self.models.queue_manager
         if kind in (DEPTH, SNAPSHOT):
-            self._executed(side, side.exchange.depth(model, number, ticks, lots))
+            self._executed(here, here.exchange.depth(model, number, ticks, lots))
         elif kind == TRADE:
-            self._executed(side, side.exchange.trade(model, number, ticks, lots))
+            self._executed(here, here.exchange.trade(model, number, ticks, lots))
         elif kind == CLEAR:
-            side.exchange.clear(model, number, ticks)
+            here.exchange.clear(model, number, ticks)
         self._seen_ns = max(self._seen_ns, at_ns + self.models.latency_sim.get_feed_latency_ns())
-        self.at(self._seen_ns, lambda: self._see(side, row))
+        self.at(self._seen_ns, lambda: self._see(here, row))
 
-    def _see(self, side: Side, row: Row) -> None:
+    def _see(self, here: SimulatedMarket, row: Row) -> None:
         at_ns, kind, number, ticks, lots = row
         if kind == TRADE:
-            self._see_trade(side, number, ticks, lots, at_ns)
+            self._see_trade(here, number, ticks, lots, at_ns)
             return
-        book = side.market.book
+        book = here.market.book
         before = book.best_bid(), book.best_ask()
         if kind == CLEAR:
             for level, _ in book.levels(number, 1 << 20):
@@ -330,63 +332,63 @@ class SimulatedVenue:
             if lots:
                 uncross(book, number, ticks)
         moved = before != (book.best_bid(), book.best_ask())
-        self._changed(side, EVENT_BOOK | EVENT_TOP if moved else EVENT_BOOK)
+        self._changed(here, EVENT_BOOK | EVENT_TOP if moved else EVENT_BOOK)
 
     # --- orders --------------------------------------------------------------------------------
 
-    def leave(self, side: Side, client_id: int, what: str) -> None:
+    def leave(self, here: SimulatedMarket, client_id: int, what: str) -> None:
         """Something left for the exchange; it arrives after the order's latency."""
         if what == "add_order":
-            self._arrives(lambda: self._place(side, client_id))
+            self._arrives(lambda: self._place(here, client_id))
         elif what == "cancel_order":
-            self._arrives(lambda: self._cancel(side, client_id))
+            self._arrives(lambda: self._cancel(here, client_id))
 
     def _arrives(self, call: Callable[[], None]) -> None:
         self.at(self.clock.ns + self.models.latency_sim.get_order_latency_ns(), call)
 
-    def _place(self, side: Side, client_id: int) -> None:
-        table = side.world.table
+    def _place(self, here: SimulatedMarket, client_id: int) -> None:
+        table = here.world.table
         front = self.listener.front_of(client_id)
         handle = table.find(client_id)
         number, ticks, lots = table.side(handle), table.ticks(handle), table.lots(handle)
         if front is None:
-            front = side.market.grid.qty(side.exchange.levels.lots_at(number, ticks))
-        matches, rests = side.exchange.place(client_id, number, ticks, lots, table.tif(handle),
+            front = here.market.grid.qty(here.exchange.levels.lots_at(number, ticks))
+        matches, rests = here.exchange.place(client_id, number, ticks, lots, table.tif(handle),
                                              front)
         now_us = self.clock.now_us()
         events: list[Any] = [OrderAcked(client_id, str(client_id), now_us)]
-        events += [self._fill(side, match) for match in matches]
+        events += [self._fill(here, match) for match in matches]
         filled = sum(match.lots for match in matches)
         if not rests and filled < lots:
             events.append(OrderDone(client_id, OrderState.CANCELED, filled,
                                     "nothing more within its price", now_us))
-        self._answer(side, events)
+        self._answer(here, events)
 
-    def _cancel(self, side: Side, client_id: int) -> None:
+    def _cancel(self, here: SimulatedMarket, client_id: int) -> None:
         now_us = self.clock.now_us()
-        if side.exchange.cancel(client_id):
-            table = side.world.table
+        if here.exchange.cancel(client_id):
+            table = here.world.table
             filled = table.filled_lots(table.find(client_id))
-            self._answer(side, [OrderDone(client_id, OrderState.CANCELED, filled, "cancelled",
+            self._answer(here, [OrderDone(client_id, OrderState.CANCELED, filled, "cancelled",
                                           now_us)])
         else:
-            self._answer(side, [CancelRejected(client_id, "it is over", now_us)])
+            self._answer(here, [CancelRejected(client_id, "it is over", now_us)])
 
-    def _executed(self, side: Side, matches: Sequence[Match]) -> None:
+    def _executed(self, here: SimulatedMarket, matches: Sequence[Match]) -> None:
         """Resting orders of ours traded."""
         if matches:
-            self._answer(side, [self._fill(side, match) for match in matches])
+            self._answer(here, [self._fill(here, match) for match in matches])
 
-    def _fill(self, side: Side, match: Match) -> OrderFilled:
+    def _fill(self, here: SimulatedMarket, match: Match) -> OrderFilled:
         self._fills += 1
-        grid = side.market.grid
+        grid = here.market.grid
         rate_e6 = grid.maker_fee_e6 if match.maker else grid.taker_fee_e6
         unit = match.ticks * match.lots * grid.tick_units * grid.lot_units * E10
         fee_e10 = unit * rate_e6 // (10**grid.value_exponent * 10**6)
         return OrderFilled(match.client_id, str(match.client_id), f"S{self._fills}", 0, match.side,
                            match.ticks, match.lots, fee_e10, match.maker, self.clock.now_us())
 
-    def _answer(self, side: Side, events: Sequence[Any]) -> None:
+    def _answer(self, here: SimulatedMarket, events: Sequence[Any]) -> None:
         """What the exchange says arrives after the feed's latency."""
         latency_ns = self.models.latency_sim.get_feed_latency_ns()
-        self.at(self.clock.ns + latency_ns, lambda: side.tell(events))
+        self.at(self.clock.ns + latency_ns, lambda: here.tell(events))

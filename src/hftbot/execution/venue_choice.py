@@ -8,7 +8,10 @@ from typing import Any
 from hftbot.errors import ConfigError
 from hftbot.execution.market import DEFAULT_SYMBOLS, WIDE, DoorVenue
 
-EMBEDDED = ("embedded", "sim")
+EMBEDDED, PAPER = ("embedded", "sim"), "paper"
+# Paper keeps the product's own delays: its orders compete with a real market.
+WIDE_PAPER = {name: text for name, text in WIDE.items()
+              if not name.startswith(("SIM_NETWORK", "SIM_ENGINE"))} | {"VENUE": "paper"}
 
 
 def choose(engine: Any, connector: Any, backtesting: bool, symbols: Sequence[str] | None,
@@ -29,7 +32,8 @@ def choose(engine: Any, connector: Any, backtesting: bool, symbols: Sequence[str
     if connector is None or isinstance(connector, str):
         url = _url(connector)
         from hftbot.execution.embedded_venue import EmbeddedVenue
-        return EmbeddedVenue(engine, settings, WIDE, symbols or DEFAULT_SYMBOLS, url, state_dir)
+        return EmbeddedVenue(engine, settings, WIDE_PAPER if connector == PAPER else WIDE,
+                             symbols or DEFAULT_SYMBOLS, url, state_dir)
     if not callable(getattr(connector, "create_order", None)):
         raise ConfigError(f"exchange_connector is a {type(connector).__name__}: give None or "
                           "'embedded' for the embedded exchange, its URL, or a ccxt exchange "
@@ -40,10 +44,10 @@ def choose(engine: Any, connector: Any, backtesting: bool, symbols: Sequence[str
 
 def _url(name: str | None) -> str | None:
     """The address in a venue's name, if it is one. Raises ConfigError for venues it cannot be."""
-    if name is None or name in EMBEDDED:
+    if name is None or name == PAPER or name in EMBEDDED:
         return None
     if name.startswith(("http://", "https://")):
         return name
-    raise ConfigError(f"exchange_connector {name[:40]!r}: give 'embedded', the URL that `hftbot "
-                      "exchange` prints, or a ccxt exchange object; a real account is traded by "
-                      "`hftbot run` with VENUE=live, which has a guardian")
+    raise ConfigError(f"exchange_connector {name[:40]!r}: give 'embedded', 'paper', the URL that "
+                      "`hftbot exchange` prints, or a ccxt exchange object; a real account is "
+                      "traded by `hftbot run` with VENUE=live, which has a guardian")

@@ -76,8 +76,8 @@ class Reports:
 
     def named(self, venue_id: str, client_id: int) -> None:
         """The answer to a request gave the venue's id of an order."""
-        known = self._orders.setdefault(venue_id, Known())
-        known.client_id, known.venue_id = client_id, known.venue_id or venue_id
+        known = self._orders.setdefault(venue_id, Known(venue_id))
+        known.client_id = client_id
 
     def adopt(self, venue_id: str, client_id: int) -> None:
         """An order that is not ours by name has this ClientId here."""
@@ -107,8 +107,7 @@ class Reports:
         self.touched.clear()
         for row in codec.rows(message):
             try:
-                self._told(row, ts_us, found)
-                self._count(row)
+                self._count(row, self._told(row, ts_us, found))
             except BadFrame as error:
                 trouble = error
         if trouble is not None:
@@ -140,7 +139,7 @@ class Reports:
         return {"foreign_reports": self.foreign, "external_reports": self.external,
                 "odd_fees": self.odd_fees}
 
-    def _told(self, row: codec.Row, ts_us: int, found: list[Event]) -> None:
+    def _told(self, row: codec.Row, ts_us: int, found: list[Event]) -> Known:
         known = self._known(row)
         kind = codec.text(row, "exec_type")
         stamp_us = codec.stamp_us(row, default_us=ts_us)
@@ -151,7 +150,7 @@ class Reports:
         elif not known.client_id:
             self.external += 1
         elif kind in ("pending_new", "new"):
-            found.append(OrderAcked(known.client_id, codec.text(row, "order_id"), stamp_us,
+            found.append(OrderAcked(known.client_id, known.venue_id, stamp_us,
                                     live=kind == "new"))
         elif kind in ("amended", "restated"):
             if known.instrument is not None and known.ticks and known.lots:
@@ -159,23 +158,24 @@ class Reports:
         elif kind in ENDS:
             found.append(_done(row, known, ENDS[kind], stamp_us))
         if kind in ENDS and not known.done:
-            self._ended(codec.text(row, "order_id"), known)
+            self._ended(known.venue_id, known)
+        return known
 
-    def _count(self, row: codec.Row) -> None:
+    def _count(self, row: codec.Row, known: Known) -> None:
         """The venue's own counter of the pair may stand in any report of it."""
         points = points_told(row)
-        known = self._orders.get(codec.text(row, "order_id"))
-        if points >= 0 and known is not None and known.instrument is not None:
+        if points >= 0 and known.instrument is not None:
             self.on_count(known.instrument.index, points)
 
     def _known(self, row: codec.Row) -> Known:
         venue_id = codec.text(row, "order_id")
-        known = self._orders.setdefault(venue_id, Known())
+        known = self._orders.get(venue_id)
+        if known is None:
+            known = self._orders[venue_id] = Known(venue_id)
         name = codec.text_or(row, "cl_ord_id")
         known.client_id = (known.client_id or codec.client_id_parse(name)
                            or self._adopted.get(venue_id, 0))
         if known.client_id:
-            known.venue_id = known.venue_id or venue_id
             self._reported[known.client_id] = known.venue_id
             self.touched.add(known.client_id)
         if known.instrument is None and row.get("symbol") is not None:
@@ -212,7 +212,7 @@ class Reports:
         if row.get("cum_qty") is None:
             known.filled += lots
         return OrderFilled(
-            known.client_id, codec.text(row, "order_id"), exec_id, grid.index, int(known.side),
+            known.client_id, known.venue_id, exec_id, grid.index, int(known.side),
             ticks, lots, self._fee_e10(row, grid, ticks),
             codec.text_or(row, "liquidity_ind") == "m", ts_us)
 

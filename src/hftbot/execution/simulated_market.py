@@ -58,7 +58,7 @@ class SimulatedNotes:
     warn = error = info
 
 
-class Side:
+class SimulatedMarket:
     """One market's two halves: the exchange's book, and the world that sees it later."""
 
     def __init__(self, venue: SimulatedVenue, grid: Instrument, run: int) -> None:
