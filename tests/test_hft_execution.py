@@ -225,6 +225,22 @@ class TestHFTExecutionEngine:
         with pytest.raises(ConfigError, match=said):
             run(buy(backtest(), order_book=book))
 
+    def test_a_market_of_small_prices_has_finer_steps(self) -> None:
+        book = {"bids": [[0.15231, 5000.0]], "asks": [[0.15234, 900.0], [0.1524, 9000.0]]}
+        execution = run(backtest().execute_order("DOGEUSDT", "buy", "limit", 0.15236, 1000.5,
+                                                 order_book=book, timeout_s=1.0))
+        assert (execution.price, execution.quantity, execution.notes) == (0.15236, 1000.5, ())
+        assert (execution.executed_price, execution.executed_quantity) == (0.15234, 900.0)
+
+    def test_a_closed_engine_stays_closed(self) -> None:
+        async def work() -> None:
+            engine = backtest()
+            await buy(engine)
+            await engine.close()
+            await buy(engine)
+        with pytest.raises(HftbotError, match="closed: make a new one"):
+            run(work())
+
     def test_a_price_between_two_steps_is_never_made_worse(self) -> None:
         execution = run(buy(backtest(), 50000.009))
         assert execution.price == 50000.0

@@ -8,7 +8,10 @@ import signal
 
 import pytest
 
-from journeys.bot import clean_up, run, start, wait_condition
+from hftbot.app.cli import main
+from hftbot.backtest.data import open_rows
+from journeys.bot import clean_up, finish, run, start, wait_condition
+from journeys.tls_venue import TlsVenue
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +20,7 @@ def _clean():
     clean_up()
 
 
-def test_a_recording_of_the_embedded_exchange_is_read_by_replay_and_convert(tmp_path):
+def test_a_recording_is_read_by_replay_convert_and_backtest(tmp_path, capsys, monkeypatch):
     done = run(tmp_path, "record", "recordings", "--duration", "1", "--symbols",
                    "BTC/USD,ETH/USD", "--json", "--set", "SIM_PACE=5")
     assert done.returncode == 0, done.stderr
@@ -28,39 +31,53 @@ def test_a_recording_of_the_embedded_exchange_is_read_by_replay_and_convert(tmp_
     file = tmp_path / content["files"][0]["file"]
     assert [path.name for path in file.parent.iterdir()] == [file.name]
     assert file.suffix == ".gz"
-    refused = run(tmp_path, "replay", str(file))
-    assert refused.returncode == 2
-    assert "holds more than one market, BTC/USD and ETH/USD: say which" in refused.stderr
-    shown = run(tmp_path, "replay", str(file), "--symbol", "ETH/USD", "--json")
-    assert shown.returncode == 0, shown.stderr
-    seen = json.loads(shown.stdout)
+    monkeypatch.chdir(tmp_path)
+    assert main(["replay", str(file)]) == 2
+    assert "holds more than one market, BTC/USD and ETH/USD: say which" in capsys.readouterr().err
+    assert main(["replay", str(file), "--symbol", "ETH/USD", "--json"]) == 0
+    seen = json.loads(capsys.readouterr().out)
     assert (seen["symbol"], seen["tick_size"], seen["crossed"]) == ("ETH/USD", "0.01", 0)
     assert seen["rows"] > 10
     assert "all equal" in seen["notes"][-1]
-    written = run(tmp_path, "convert", str(file), "btc.npz", "--symbol", "BTC/USD", "--strict")
-    assert written.returncode == 0, written.stderr
+    assert main(["convert", str(file), "btc.npz", "--symbol", "BTC/USD", "--strict"]) == 0
+    capsys.readouterr()
+    assert main(["backtest", "--data", "btc.npz", "--data", str(file), "--symbols",
+                 "BTC/USD,ETH/USD", "--fees", "free", "--single", "--json", "--profile",
+                 "hft"]) == 0
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 0
 
 
-def test_ctrl_c_finishes_the_file_and_a_kill_leaves_what_was_written(tmp_path):
-    exchange = start(tmp_path, "exchange", "--json", "--duration", "60")
-    url = json.loads(exchange.stdout.readline())["rest_url"]
-    recorder = start(tmp_path, "record", "first", "--exchange", url)
-    assert "recording" in recorder.stderr.readline()
-    wait_condition(lambda: _bytes(tmp_path / "first") > 5_000)
+def test_ctrl_c_finishes_a_recording_of_the_real_venue_which_needs_no_key(tmp_path):
+    venue = TlsVenue(tmp_path)
+    venue.write(KRAKEN_API_KEY="", KRAKEN_API_SECRET="")
+    recorder = start(tmp_path, "record", "recordings", "--live")
+    assert "real prices" in recorder.stderr.readline()
+    wait_condition(lambda: _bytes(tmp_path / "recordings") > 5_000)
     recorder.send_signal(signal.SIGINT)
     out, err = recorder.communicate(timeout=30)
     assert recorder.returncode == 0, err
     assert "0 connections lost" in out
-    packed, = (tmp_path / "first").iterdir()
+    packed, = (tmp_path / "recordings").iterdir()
     assert packed.suffix == ".gz"
-    killed = start(tmp_path, "record", "second", "--exchange", url)
-    wait_condition(lambda: _bytes(tmp_path / "second") > 5_000)
+    assert open_rows(packed).symbol == "BTC/USD"
+
+
+def test_a_killed_recorder_leaves_what_was_written_and_a_lost_venue_is_noted(tmp_path):
+    exchange = start(tmp_path, "exchange", "--json", "--duration", "60")
+    url = json.loads(exchange.stdout.readline())["rest_url"]
+    killed = start(tmp_path, "record", "first", "--exchange", url)
+    alone = start(tmp_path, "record", "second", "--exchange", url)
+    wait_condition(lambda: min(_bytes(tmp_path / name) for name in ("first", "second")) > 5_000)
     killed.kill()
     killed.wait()
-    raw, = (tmp_path / "second").iterdir()
-    shown = run(tmp_path, "replay", str(raw), "--json")
-    assert shown.returncode == 0, shown.stderr
-    assert json.loads(shown.stdout)["rows"] > 20
+    raw, = (tmp_path / "first").iterdir()
+    assert open_rows(raw).rows > 20
+    finish(exchange)
+    assert "the connection was lost" in alone.stderr.readline() + alone.stderr.readline()
+    _, err = finish(alone)
+    assert alone.returncode == 1, err
+    packed, = (tmp_path / "second").iterdir()
+    assert "times the recorder lost the connection" in open_rows(packed).notes[0]
 
 
 def _bytes(folder):

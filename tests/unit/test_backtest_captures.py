@@ -143,6 +143,9 @@ def test_two_markets_need_a_choice(tmp_path):
     assert [row[2] for row in plainly(found)[2:]] == [50.0, 51.0]
     with pytest.raises(DataError, match=r"no book .* for XRP/USD \(markets seen: BTC/USD, ETH/US"):
         open_rows(path, symbol="XRP/USD")
+    assert open_rows(path, if_several="ETH/USD").symbol == "ETH/USD"
+    alone = capture(tmp_path, GOOD_BOOK, name="alone.gz")
+    assert open_rows(alone, if_several="ETH/USD").symbol == "BTC/USD"
 
 
 def test_the_exchange_replays_any_capture_in_whole_steps(tmp_path):

@@ -8,8 +8,9 @@ import pytest
 from fastcore.sim import model_codes as kinds
 from fastcore.sim import queue as queues
 from hftbot.app import backtest_models as models
-from hftbot.backtest.latency_rows import feed_latency_rows, read_latency_rows
+from hftbot.backtest.event_rows import EVENT
 from hftbot.backtest.market import instrument_of, market_of
+from hftbot.backtest.order_latency import LATENCY
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError, DataError
 
@@ -61,9 +62,9 @@ def test_other_queues_are_refused(text, words):
         models.queue_choice(text)
 
 
-def latency(text, venue="", rows=None):
+def latency(text, venue="", data=None):
     """The latency model of a text, and one made of it."""
-    choice = models.latency_choice(text, Settings(), venue, rows)
+    choice = models.latency_choice(text, Settings(), venue, data)
     return choice, choice.make()
 
 
@@ -101,53 +102,62 @@ def test_other_latencies_are_refused(text, words):
         latency(text)
 
 
-def test_the_feeds_latency_becomes_the_orders():
-    array = np.zeros(40, np.dtype([("ev", "<u8"), ("exch_ts", "<i8"), ("local_ts", "<i8")]))
+def feed(count=40):
+    """Data whose events took 3 ms to come here, ten a second; every fourth is not both-sided."""
+    array = np.zeros(count, EVENT)
     array["ev"] = 3 << 30
     array["ev"][::4] = 1 << 30
-    array["exch_ts"] = np.arange(40) * 100 * MS
+    array["exch_ts"] = np.arange(count) * 100 * MS
     array["local_ts"] = array["exch_ts"] + 3 * MS
-    sent, reached, answered = feed_latency_rows(types.SimpleNamespace(array=array, symbol="X"), 2.0)
-    assert [ns // SECOND_NS for ns in sent] == [0, 1, 2, 3]
-    assert {there - ns for there, ns in zip(reached, sent, strict=True)} == {6 * MS}
-    assert {back - there for back, there in zip(answered, reached, strict=True)} == {6 * MS}
-    _choice, made = latency("feed:2", rows=types.SimpleNamespace(array=array, symbol="X"))
-    assert made.entry(2 * SECOND_NS) == 6 * MS
-    array["ev"] = 1 << 30
+    return types.SimpleNamespace(array=array, symbol="X", first_ns=0, last_ns=4 * SECOND_NS)
+
+
+def test_the_feeds_latency_becomes_the_orders():
+    choice, made = latency("feed:2", data=feed())
+    assert "4 points" in choice.text
+    assert made.entry(2 * SECOND_NS) == made.response(2 * SECOND_NS) == 6 * MS
+    data = feed()
+    data.array["ev"] = 1 << 30
     with pytest.raises(DataError, match="no row has both"):
-        feed_latency_rows(types.SimpleNamespace(array=array, symbol="X"))
+        latency("feed", data=data)
 
 
 def latency_file(path, rows):
-    np.savez(path, data=np.array(rows, np.dtype(
-        [("req_ts", "<i8"), ("exch_ts", "<i8"), ("resp_ts", "<i8"), ("_padding", "<i8")])))
+    np.savez(path, data=np.array(rows, LATENCY))
     return path
 
 
 def test_recorded_orders_are_read_from_a_file(tmp_path):
     path = latency_file(tmp_path / "orders.npz", [(10, 13, 18, 0), (20, 25, 29, 0)])
-    assert read_latency_rows(path) == ([10, 20], [13, 25], [18, 29])
-    choice, made = latency(str(path))
+    choice, made = latency(str(path), data=feed())
     assert (made.entry(10), made.entry(15), made.entry(20)) == (3, 4, 5)
-    assert "2 orders of orders.npz" in choice.text
+    assert choice.text.endswith("2 orders of orders.npz")
+
+
+def test_orders_of_another_time_are_laid_over_the_data(tmp_path):
+    far, second = 900 * SECOND_NS, SECOND_NS
+    path = latency_file(tmp_path / "orders.npz", [
+        (far, far + 3, far + 8, 0), (far + second // 2, 0, far + second // 2 + 9, 0),
+        (far + second, far + second + 5, far + second + 9, 0)])
+    choice, made = latency(str(path), data=feed())
+    assert "laid over the data" in choice.text
+    # The rows take a second and 10 ns, again and again.
+    assert [made.entry(ns) for ns in (0, second // 2, second, second + 10, 3 * second,
+                                      3 * second + 20)] == [-8, -9, 5, -8, -9, 5]
 
 
 @pytest.mark.parametrize(("rows", "words"), [
-    ([(10, 13, 18, 0), (9, 25, 29, 0)], "row 1.*before the row above"),
-    ([(10, 9, 18, 0)], "row 0"), ([(10, 13, 12, 0)], "row 0"), ([], "holds no rows"),
+    ([(10, 13, 18, 0), (9, 25, 29, 0)], "row 1"), ([(10, 9, 18, 0)], "row 0"), ([], "not rows"),
 ])
 def test_recorded_orders_that_cannot_be_name_their_row(tmp_path, rows, words):
     path = latency_file(tmp_path / "orders.npz", rows)
     with pytest.raises(DataError, match=rf"orders\.npz.*{words}"):
-        read_latency_rows(path)
+        latency(str(path), data=feed())
 
 
-def test_what_holds_no_latency_rows_is_refused(tmp_path):
-    np.save(tmp_path / "a.npy", np.zeros(3))
-    (tmp_path / "b.npz").write_bytes(b"PK\x03\x04cut")
-    for name, words in (("a.npy", "req_ts is missing"), ("b.npz", "cannot be read")):
-        with pytest.raises(DataError, match=words):
-            read_latency_rows(tmp_path / name)
+def test_a_directory_without_journals_tells_no_latency(tmp_path):
+    with pytest.raises(DataError, match="no order of its journals"):
+        latency(str(tmp_path), data=feed())
 
 
 @pytest.mark.parametrize(("symbol", "pair"), [

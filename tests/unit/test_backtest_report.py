@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcore.probe.histogram import Histogram
 from hftbot.backtest import report as backtest_report
 from hftbot.backtest.curves import thinned
 from hftbot.backtest.report import (
     YEAR_S,
     Report,
     drawdowns,
+    durations,
     inventory,
     risk_of,
     statistics,
@@ -55,6 +57,33 @@ def test_drawdown_is_the_worst_pair(equity: list[float]) -> None:
     worst = max((early - late for place, early in enumerate(equity) for late in equity[place:]),
                 default=0.0)
     assert max(drawdowns(equity), default=0.0) == pytest.approx(worst)
+
+
+@given(st.lists(st.tuples(st.integers(1, 3 * S), st.integers(-5, 5)), min_size=1, max_size=40))
+def test_time_under_water_by_looking_back_from_each_sample(rows: list[tuple[int, int]]) -> None:
+    times_ns = list(itertools.accumulate(gap_ns for gap_ns, _ in rows))
+    equity = [float(worth) for _, worth in rows]
+    waits = []
+    for place, now_ns in enumerate(times_ns):
+        peaks = [at for at in range(place + 1) if equity[at] == max(equity[:at + 1])]
+        waits.append(now_ns - times_ns[peaks[-1]])
+    assert risk_of(times_ns, equity).under_water_s == pytest.approx(max(waits) / S)
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=200))
+def test_durations_are_those_of_the_sorted_list(values: list[int]) -> None:
+    histogram = Histogram(1 << 47)
+    for value in values:
+        histogram.record(value)
+    found, ranked = durations(histogram), sorted(values)
+    assert (found.count, found.max_ns) == (len(values), pytest.approx(ranked[-1], rel=1e-3))
+    assert found.mean_ns == pytest.approx(plain_statistics.fmean(values), rel=1e-3, abs=1)
+    for percent, value in ((50, found.p50_ns), (90, found.p90_ns), (99, found.p99_ns)):
+        rank = -(-percent * len(ranked) // 100)
+        assert value == pytest.approx(ranked[rank - 1], rel=1e-3, abs=1)
+    assert len(found.cumulative) == 100
+    assert [share for _, share in found.cumulative] == [step / 100 for step in range(1, 101)]
+    assert [ns for ns, _ in found.cumulative] == sorted(ns for ns, _ in found.cumulative)
 
 
 @given(st.lists(st.tuples(st.integers(1, 3 * S), MONEY), min_size=1, max_size=40),

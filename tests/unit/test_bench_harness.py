@@ -42,7 +42,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def gate(clock: Clock):
+def gate(clock: Clock, monkeypatch: pytest.MonkeyPatch):
+    # A sweep of all that the other tests loaded takes a second, and there is one a block.
+    monkeypatch.setattr(harness.gc, "collect", lambda: 0)
     return harness.Gate(clock=clock, blocks=4, samples=40)
 
 

@@ -1,7 +1,7 @@
 """The replay makes hftbacktest's fills, to the nanosecond, on a real recording.
 
-Recording and fills are not shipped: the test is skipped where ``HFTBOT_SHARED`` has none. What the
-interpreted twin does is compared with the compiled one in test_sim_replay.
+Recording and fills are not shipped: the test is skipped where ``HFTBOT_SHARED`` has none. One of
+the twelve also runs interpreted, with the same balance to the last bit.
 """
 
 import csv
@@ -12,11 +12,12 @@ import pathlib
 import pytest
 
 import fastcore
+from fastcore.sim import grid_maker as grid_room
+from fastcore.sim import replay as replay_room
 from fastcore.sim.fees import PER_VALUE, FeeModel
-from fastcore.sim.grid_maker import GridMaker
 from fastcore.sim.latency import OrderLatency
 from fastcore.sim.queue import NAMES
-from fastcore.sim.replay import Replay
+from twins import interpreted
 
 SHARED = pathlib.Path(os.environ.get("HFTBOT_SHARED")
                       or pathlib.Path(__file__).resolve().parents[2].parent / "shared")
@@ -26,10 +27,10 @@ QUEUES = {"riskadverse": "risk-averse", "logprob": "log-prob", "logprob2": "log-
           "powerprob3_3": "power-prob3"}
 WAKE_NS = 10_000_000
 
-pytestmark = [
-    pytest.mark.skipif(not ORACLE.exists(), reason="no golden fills in ../shared"),
-    pytest.mark.skipif(not fastcore.compiled, reason="12 x 492,000 rows, interpreted"),
-]
+pytestmark = pytest.mark.skipif(not ORACLE.exists(), reason="no golden fills in ../shared")
+CASES = [(queue, latency) for queue in QUEUES for latency in ("const", "intp")]
+if not fastcore.compiled:
+    CASES = CASES[:1]  # 492,000 rows each
 
 
 @pytest.fixture(scope="module")
@@ -47,29 +48,46 @@ def expected_fills(name):
                  int(row["maker"])) for row in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize("latency", ["const", "intp"])
-@pytest.mark.parametrize("queue", list(QUEUES))
-def test_the_grid_is_filled_as_in_hftbacktest(recording, queue, latency):
+def played(recording, queue, latency, replays=replay_room, grids=grid_room):
+    """The golden grid's run: (replay, its fills as the golden files have them, wake-ups)."""
     events, latency_rows = recording
-    golden = json.loads((ORACLE / "grid.json").read_text())["results"][f"grid_{queue}_{latency}"]
-    replay = Replay()
+    replay = replays.Replay()
     order_latency = (OrderLatency.constant(5_000_000, 5_000_000) if latency == "const"
                      else OrderLatency.interpolated(*latency_rows))
     replay.add(events, 0.1, 0.001, order_latency, FeeModel(PER_VALUE, -0.00005, 0.0007),
                queue=NAMES[QUEUES[queue]])
-    grid = GridMaker()
+    grid = grids.GridMaker()
     assert replay.elapse(WAKE_NS) == 0
     start_ns = replay.now_ns
     grid.decide(replay)
-    assert grid.run(replay) + 1 == golden["steps"]
-
+    steps = grid.run(replay) + 1
     # The files have the wake-up that first saw a fill, our list the time of its arrival.
-    found = sorted((start_ns - (start_ns - seen_ns) // WAKE_NS * WAKE_NS, exch_ns, order_id,
+    fills = sorted((start_ns - (start_ns - seen_ns) // WAKE_NS * WAKE_NS, exch_ns, order_id,
                     1 - 2 * side, ticks, lots, maker)
                    for _, order_id, side, ticks, lots, maker, exch_ns, seen_ns in replay.fills())
-    assert found == expected_fills(f"grid_{queue}_{latency}")
+    return replay, fills, steps
+
+
+@pytest.mark.parametrize(("queue", "latency"), CASES)
+def test_the_grid_is_filled_as_in_hftbacktest(recording, queue, latency):
+    golden = json.loads((ORACLE / "grid.json").read_text())["results"][f"grid_{queue}_{latency}"]
+    replay, fills, steps = played(recording, queue, latency)
+    assert fills == expected_fills(f"grid_{queue}_{latency}")
+    assert steps == golden["steps"]
     assert replay.trades_count(0) == golden["num_trades"]
     assert replay.balance(0) == pytest.approx(golden["balance"], abs=1e-6)
     assert replay.fee(0) == pytest.approx(golden["fee"], abs=1e-6)
     assert replay.equity(0) == pytest.approx(golden["equity_end"], abs=1e-6)
     assert replay.position(0) == round(golden["position"] * 1000)
+
+
+@pytest.mark.skipif(not fastcore.compiled, reason="the case above is the interpreted one")
+def test_the_interpreted_twin_gives_the_same_bits(recording):
+    compiled, fills, _ = played(recording, "powerprob3", "const")
+    twin, twin_fills, _ = played(recording, "powerprob3", "const",
+                                 interpreted("fastcore.sim.replay"),
+                                 interpreted("fastcore.sim.grid_maker"))
+    assert twin_fills == fills
+    assert twin.state_hash() == compiled.state_hash()
+    assert (twin.balance(0), twin.fee(0), twin.equity(0)) == (
+        compiled.balance(0), compiled.fee(0), compiled.equity(0))

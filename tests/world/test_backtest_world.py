@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hftbot.backtest.world import NO_MARKET
 from hftbot.errors import ConfigError
 from hftbot.words import events as ev
 from hftbot.words.market import Side
@@ -301,6 +302,16 @@ def test_public_trades_are_told_when_they_are_received() -> None:
                               (0, 0, MID + 1, 8, ts_us, ts_us + 2000)]
 
 
+def test_a_trade_does_not_call_on_book_of_who_wants_the_top() -> None:
+    rows = merged(quiet(), [at(300 * MS + n * 20 * MS, TRADE, 1, MID, 7) for n in range(5)],
+                  [at(501 * MS, DEPTH, 0, MID, 77)])
+    strategy = Listener()
+    strategy.wakes = "top"
+    result = Run(rows).go(strategy)
+    assert (strategy.books, len(strategy.heard)) == (1, 5)
+    assert result.wakes == 6
+
+
 def test_two_markets_run_on_one_clock() -> None:
     strategy = Script({50: lambda s: (s.place(BUY, MID + 1, tif=Tif.IOC),
                                       s.desk.place(1, SELL, MID, 20, Tif.IOC))})
@@ -329,7 +340,7 @@ def test_a_strategy_that_raises_is_disabled_and_the_report_says_so() -> None:
 def test_a_market_that_never_has_both_sides_is_not_traded() -> None:
     strategy = Script()
     result = Run([row for row in quiet() if row[3] == 0]).go(strategy)
-    assert result.ended == "the books never had both sides"
+    assert result.ended == NO_MARKET
     assert (strategy.timers, result.wakes) == (0, 0)
 
 

@@ -20,6 +20,7 @@ from array import array
 from fastcore.sim import fees as prices
 from fastcore.sim import model_codes as models
 from fastcore.sim import replay_bus, replay_depth, replay_exchange, replay_local
+from fastcore.sim import replay_l3_exchange as by_order
 
 if cython.compiled:
     from cython.cimports.fastcore.sim import _replay_codes as code
@@ -69,16 +70,16 @@ class Replay:
 
         ``events``: a buffer of 64-byte rows, kept and not copied. ``latency``: an OrderLatency of
         its own; ``fees``: a FeeModel. ``queue`` and ``power``: see fastcore.sim.queue.
-        ``exchange``: NO_PARTIAL_FILL or PARTIAL_FILL. At most ``orders`` orders are remembered;
-        ``window`` ticks a side are fast to reach.
+        ``exchange``: NO_PARTIAL_FILL, PARTIAL_FILL, or L3_FIFO for rows of single orders. At most
+        ``orders`` orders are remembered; ``window`` ticks a side are fast to reach.
         """
         if self.begun:
             raise ValueError("time has passed: every asset is added before")
         if not 0 <= queue <= models.POWER_PROB3 or not power > 0.0:
             raise ValueError("queue is one of fastcore.sim.queue.NAMES and its power positive, "
                              f"not {queue} and {power}")
-        if exchange != code.NO_PARTIAL_FILL and exchange != code.PARTIAL_FILL:
-            raise ValueError(f"exchange is NO_PARTIAL_FILL or PARTIAL_FILL, not {exchange}")
+        if not code.NO_PARTIAL_FILL <= exchange <= code.L3_FIFO:
+            raise ValueError(f"exchange is 0 to 2 (see replay_codes), not {exchange}")
         if not models.LINEAR <= contract <= models.BINARY or not contract_size > 0.0:
             raise ValueError("contract is LINEAR, INVERSE or BINARY and its size positive, not "
                              f"{contract} and {contract_size}")
@@ -94,10 +95,14 @@ class Replay:
         self.latencies.append(latency)
         requests = replay_bus.Bus(4 * orders)
         responses = replay_bus.Bus(4 * orders + 2 * code.TAKEN_LEVELS)
-        self.exchanges.append(replay_exchange.BookExchange(
-            book, requests, responses, latency, orders, exchange, queue, power))
+        self.exchanges.append(
+            by_order.L3Exchange(book, requests, responses, latency, orders)
+            if exchange == code.L3_FIFO else replay_exchange.BookExchange(
+                book, requests, responses, latency, orders, exchange, queue, power))
         self.homes.append(replay_local.LocalSide(
             seen, requests, responses, latency, fees, contract, contract_size, orders))
+        if exchange == code.L3_FIFO:
+            self.homes[self.count].follow_orders()
         self.woken_bits = array("q", bytes(8 * (self.count + 1)))
         self.count += 1
         return self.count - 1
@@ -240,7 +245,7 @@ class Replay:
                 exchange.grow()
             done = exchange.advance(limit_ns, stops)
             if done == code.BAD_ROW:
-                raise ValueError(self.complaint(i, exchange.next_row))
+                raise ValueError(self.homes[i].complaint(i, exchange.next_row))
             if done == code.NEEDS_ROOM:
                 exchange.grow()
             else:
@@ -252,15 +257,10 @@ class Replay:
         while True:
             done = home.advance(limit_ns)
             if done == code.BAD_ROW:
-                raise ValueError(self.complaint(i, home.next_row))
+                raise ValueError(home.complaint(i, home.next_row))
             if done == code.REACHED:
                 return 0
             home.grow()
-
-    def complaint(self, i: int, row: int) -> str:
-        """What to say about a row that cannot be replayed."""
-        return (f"asset {i}, row {row}: its price is no number of ticks; "
-                "`hftbot convert` names and leaves out such rows")
 
     def run_instant(self, i: int, at_ns: int) -> int:
         """See what is seen here at an instant; returns WAKE_* bits."""

@@ -5,8 +5,6 @@ try:
 except ImportError:
     from fastcore import _shim as cython
 
-from array import array
-
 if cython.compiled:
     from cython.cimports.fastcore.sim import _replay_codes as code
 else:
@@ -22,7 +20,8 @@ class Bus:
 
     def __init__(self, rows: int = 1024) -> None:
         size = 1 << max(4, (rows - 1).bit_length())
-        self.words = array("q", bytes(8 * code.ORDER_WORDS * size))
+        # Pages of a bytearray cost nothing until they are used.
+        self.words = memoryview(bytearray(8 * code.ORDER_WORDS * size)).cast("q")
         self.mask = size - 1
         self.first = 0
         self.count = 0
@@ -32,7 +31,7 @@ class Bus:
     def grow(self) -> None:
         """Twice the room; what is under way stays under way."""
         size = 2 * (self.mask + 1)
-        words = array("q", bytes(8 * code.ORDER_WORDS * size))
+        words = memoryview(bytearray(8 * code.ORDER_WORDS * size)).cast("q")
         for i in range(self.count):
             at = ((self.first + i) & self.mask) * code.ORDER_WORDS
             for k in range(code.ORDER_WORDS):

@@ -7,6 +7,7 @@
 ROW_WORDS = 8
 EV, EXCH_NS, LOCAL_NS, PRICE, QUANTITY, EVENT_ORDER, EVENT_INT, EVENT_REAL = range(8)
 DEPTH_ROW, TRADE_ROW, CLEAR_ROW, SNAPSHOT_ROW = 1, 2, 3, 4
+ADD_ROW, CANCEL_ROW, MODIFY_ROW, FILL_ROW = 10, 11, 12, 13
 AT_EXCHANGE, AT_LOCAL, BUYER, SELLER = 1 << 31, 1 << 30, 1 << 29, 1 << 28
 
 # A book's side without a level, and a stream without an event.

@@ -16,6 +16,7 @@ cdef class Depth:
     cdef readonly double tick_size
     cdef readonly double lot_size
     cdef readonly double least         # the smallest quantity that is a level: half a lot
+    cdef double ticks_each             # about 1 / tick_size
 
     cdef int64_t width, words_a_side
     cdef double[::1] quantities        # by slot (key & (width - 1)); asks in the second half
@@ -33,6 +34,7 @@ cdef class Depth:
     cdef int64_t[::1] far_used, far_live
 
     cdef int64_t stops_at_trades       # follow() leaves trades to the caller
+    cdef int64_t stops_at_orders       # and rows of single orders
     cdef int64_t stopped               # why follow() returned: 0 time, 1 a row, 2 an alarm
     cdef int64_t alarms                # grows when a window moves or room becomes scarce
     cdef int64_t seen                  # WAKE_DEPTH once a level was set; callers reset it
@@ -87,6 +89,6 @@ cdef class Depth:
     cdef void far_put(self, int64_t side, int64_t key, double quantity) noexcept nogil
     cdef bint needs_room(self) noexcept nogil
 
-    @cython.locals(best=int64_t, lots=int64_t)
+    @cython.locals(lots=int64_t)
     cdef void copy_level(self, int64_t side, int64_t key, double quantity) noexcept nogil
     cdef void stamp_mirror(self, int64_t at) noexcept nogil

@@ -41,9 +41,11 @@ class Depth:
         self.tick_size = tick_size
         self.lot_size = lot_size
         self.least = 0.5 * lot_size
+        self.ticks_each = 1.0 / tick_size
         self.width = window
         self.words_a_side = window >> 5
-        self.quantities = array("d", bytes(16 * window))
+        # A bytearray's pages cost nothing until a level is there; an array's are all written.
+        self.quantities = memoryview(bytearray(16 * window)).cast("d")
         self.bits = array("I", bytes(window // 4))
         self.marks = array("I", bytes(window // 4))
         self.base = array("q", [0, 0])
@@ -56,7 +58,8 @@ class Depth:
         self.far_size = 4096
         self.far_keys = array("q", [code.NO_KEY]) * (2 * self.far_size)
         self.far_quantities = array("d", bytes(16 * self.far_size))
-        self.stops_at_trades = self.stopped = self.alarms = self.seen = self.mirrored = 0
+        self.stops_at_orders = self.stops_at_trades = 0
+        self.stopped = self.alarms = self.seen = self.mirrored = 0
         self.mirror = None
 
     # Rows.
@@ -80,14 +83,16 @@ class Depth:
                 return i
             kind = ev & 0xFF
             if kind == 1 or kind == 4:
-                x = self.reals[at + 3] / self.tick_size
-                if not -1e15 < x < 1e15 or (ev >> 28) & 3 == 0:
+                # A product is quicker than the quotient that counts, and the same but near halves.
+                x = self.reals[at + 3] * self.ticks_each + 0.5
+                if not 0.0 < x < 1e12 or (ev >> 28) & 3 == 0:
                     self.stopped = 1
                     return i
                 side = 1 - ((ev >> 29) & 1)
                 ticks = int(x)
                 x -= ticks
-                ticks += (x >= 0.5) - (x <= -0.5)
+                if x < 0.001 or x > 0.999:
+                    ticks = self.ticks_of(self.reals[at + 3])
                 key = ticks * (1 - 2 * side)
                 slot = key - self.base[side]
                 if slot < 0 or slot >= self.width:
@@ -103,7 +108,11 @@ class Depth:
                     if key > self.best[side] and key + self.touch[1 - side] >= 0:
                         self.stopped = 1
                         return i
-                    self.store(side, key, slot, quantity)
+                    if (self.quantities[slot] != 0.0 and key <= self.best[side]
+                            and key >= self.low[side]):
+                        self.quantities[slot] = quantity
+                    else:
+                        self.store(side, key, slot, quantity)
                 else:
                     self.erase(side, key, slot)
                 if self.mirrored:
@@ -112,7 +121,8 @@ class Depth:
                 if self.alarms != alarms:
                     self.stopped = 2
                     return i + 1
-            elif kind == 3 or (kind == 2 and (self.stops_at_trades or self.touch[0] != code.NO_KEY
+            elif kind == 3 or (self.stops_at_orders and 10 <= kind <= 13) or (
+                    kind == 2 and (self.stops_at_trades or self.touch[0] != code.NO_KEY
                                               or self.touch[1] != code.NO_KEY)):
                 self.stopped = 1
                 return i
@@ -396,11 +406,12 @@ class Depth:
         self.mirror.update(side, key * (1 - 2 * side), lots)
         if lots == 0:
             return
-        while self.mirror.count(1 - side) > 0:
-            best = self.mirror.level_ticks(1 - side, 0)
-            if best * (1 - 2 * side) > key:
-                return
-            self.mirror.update(1 - side, best, 0)
+        if side == 0:
+            while self.mirror.best_ask() <= key:
+                self.mirror.update(1, self.mirror.best_ask(), 0)
+        else:
+            while self.mirror.best_bid() >= -key > 0:
+                self.mirror.update(0, self.mirror.best_bid(), 0)
 
     def stamp_mirror(self, at: int) -> None:
         """The attached book is of the time of the row whose words begin here."""

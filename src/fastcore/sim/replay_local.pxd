@@ -6,6 +6,7 @@ from fastcore.sim.fees cimport FeeModel
 from fastcore.sim.latency cimport OrderLatency
 from fastcore.sim.replay_bus cimport Bus
 from fastcore.sim.replay_depth cimport Depth
+from fastcore.sim.replay_l3 cimport L3Book
 
 
 @cython.final
@@ -19,6 +20,8 @@ cdef class LocalSide:
     cdef double contract_size
     cdef readonly int64_t next_row     # first event row not seen
     cdef int64_t alarms                # of the book, when room was last looked for
+    cdef int64_t by_order              # the rows are single orders, kept in `book`
+    cdef L3Book book
     cdef int64_t bits                  # WAKE_* since the caller reset it
 
     # our orders
@@ -49,6 +52,9 @@ cdef class LocalSide:
     cdef int event(self, int64_t i) noexcept nogil
     @cython.locals(at=int64_t)
     cdef void log_trade(self, int64_t i, int64_t side) noexcept nogil
+    @cython.locals(side=cython.int, best=int64_t)
+    cdef void show_levels(self) noexcept nogil
+    cdef void show(self, int side, int64_t ticks) noexcept nogil
     @cython.locals(source=int64_t, request=int64_t, row=int64_t, at=int64_t, k=int64_t)
     cdef void receive(self) noexcept nogil
     @cython.locals(price=double, quantity=double, value=double)

@@ -11,12 +11,19 @@ except ImportError:
 
 from array import array
 
+from fastcore.sim import replay_l3
+
 if cython.compiled:
     from cython.cimports.fastcore.sim import _replay_codes as code
     from cython.cimports.fastcore.sim.fees import traded_value
+    from cython.cimports.fastcore.sim.replay_l3 import side_of
 else:
     from fastcore.sim import replay_codes as code
     from fastcore.sim.fees import traded_value
+    from fastcore.sim.replay_l3 import side_of
+
+ORDER_ROWS = ("adds an order that is there", "cancels an order that is not there",
+              "modifies an order that is not there", "fills an order that is not there")
 
 
 class LocalSide:
@@ -31,7 +38,8 @@ class LocalSide:
         self.fees = fees
         self.contract = contract
         self.contract_size = contract_size
-        self.next_row = self.alarms = self.bits = 0
+        self.next_row = self.alarms = self.bits = self.by_order = 0
+        self.book = None
         self.capacity = orders
         self.orders = array("q", bytes(8 * code.ORDER_WORDS * orders))
         self.used = array("q", bytes(8 * orders))
@@ -81,18 +89,36 @@ class LocalSide:
         """Whether a log could not take another row: then grow()."""
         return ((self.response_count + 1) * code.RESPONSE_WORDS > len(self.response_log)
                 or (self.fill_count + 1) * code.FILL_WORDS > len(self.fill_log)
-                or (self.trade_count + 1) * code.TRADE_WORDS > len(self.trade_log))
+                or (self.trade_count + 1) * code.TRADE_WORDS > len(self.trade_log)
+                or (self.by_order and self.book.room() < 1))
 
     def grow(self) -> None:
         """Room for more, where there is too little."""
         if (self.response_count + 1) * code.RESPONSE_WORDS > len(self.response_log):
-            self.response_log = array("q", list(self.response_log) * 2)
+            self.response_log = doubled(self.response_log)
         if (self.fill_count + 1) * code.FILL_WORDS > len(self.fill_log):
-            self.fill_log = array("q", list(self.fill_log) * 2)
+            self.fill_log = doubled(self.fill_log)
         if (self.trade_count + 1) * code.TRADE_WORDS > len(self.trade_log):
-            self.trade_log = array("q", list(self.trade_log) * 2)
+            self.trade_log = doubled(self.trade_log)
         if self.depth.needs_room():
             self.depth.grow()
+        if self.by_order and self.book.room() < 1:
+            self.book.grow()
+
+    def follow_orders(self) -> None:
+        """The rows are single orders: the levels seen here are their sums."""
+        self.book = replay_l3.L3Book(4096, 0)
+        self.by_order = self.depth.stops_at_orders = 1
+
+    def complaint(self, asset: int, row: int) -> str:
+        """What to say about a row that cannot be replayed."""
+        where = f"asset {asset}, row {row}:"
+        kind = self.depth.words[row * code.ROW_WORDS] & 0xFF
+        if self.by_order and code.ADD_ROW <= kind <= code.FILL_ROW:
+            return (f"{where} it {ORDER_ROWS[kind - code.ADD_ROW]}, or its price or quantity "
+                    "cannot be; a recording of orders begins with all that rest")
+        return (f"{where} its price is no number of ticks; `hftbot convert` names and leaves out "
+                "such rows")
 
     def listen(self, wake: int) -> None:
         """Notice trades if somebody wants to be woken by them or to have them."""
@@ -116,8 +142,14 @@ class LocalSide:
         kind = ev & 0xFF
         side = 1 - ((ev >> 29) & 1)
         price = self.depth.reals[at + 3]
-        if kind == 3:
+        if self.by_order and code.ADD_ROW <= kind <= code.FILL_ROW:
+            if self.book.follow(self.depth, at):
+                return 1
+            self.show_levels()
+        elif kind == 3:
             self.depth.seen = code.WAKE_DEPTH
+            if self.by_order:
+                self.book.clear(side_of(ev))
             if (ev >> 28) & 3:
                 self.depth.clear(side, price)
             else:
@@ -135,6 +167,26 @@ class LocalSide:
         if self.depth.mirrored:
             self.depth.stamp_mirror(at)
         return 0
+
+    def show_levels(self) -> None:
+        """The levels that an order's row changed, as their orders are now."""
+        side = self.book.row_side
+        if side < 0:
+            return
+        self.depth.seen = code.WAKE_DEPTH
+        self.show(side, self.book.left_ticks)
+        if self.book.row_ticks != self.book.left_ticks:
+            self.show(side, self.book.row_ticks)
+        # Where orders cross, a book of orders may know a best that its levels do not.
+        best = self.book.best_ticks[0]
+        self.depth.best[0] = best if best != code.NO_BID else code.NO_KEY
+        best = self.book.best_ticks[1]
+        self.depth.best[1] = -best if best != code.NO_ASK else code.NO_KEY
+
+    def show(self, side: int, ticks: int) -> None:
+        """One level as the sum of its orders."""
+        self.depth.put(side, ticks * (1 - 2 * side),
+                       self.book.lots_at(side, ticks) * self.depth.lot_size)
 
     def log_trade(self, i: int, side: int) -> None:
         """A trade that somebody asked for."""
@@ -367,3 +419,11 @@ class LocalSide:
                 self.places[gap] = self.places[place]
                 gap = place
         self.places[gap] = 0
+
+
+def doubled(log):
+    """A log with twice the room, the first half as it was."""
+    more = array("q")
+    for _ in range(2):
+        more.frombytes(memoryview(log).cast("B"))
+    return more

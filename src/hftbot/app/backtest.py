@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import itertools
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from hftbot.app import backtest_models as models
 from hftbot.app.backtest_run import Market, Plan, adjusted, run
 from hftbot.backtest.fill_file import fills_text
 from hftbot.backtest.market import instrument_of
 from hftbot.backtest.result import BacktestResult
+from hftbot.backtest.world import NO_MARKET
 from hftbot.config.schema import Settings
 from hftbot.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from hftbot.app.backtest_engines import Beside
+    from hftbot.backtest.comparison import Comparison
 
 EXIT_FAILED, EXIT_HALTED = 1, 5
 CALIBRATED, OPTIMISTIC, PESSIMISTIC = "calibrated", "optimistic", "pessimistic"
@@ -35,12 +42,26 @@ def command(options: argparse.Namespace) -> int:
         queues[PESSIMISTIC] = models.queue_choice(models.PESSIMISTIC_QUEUE)
     for path in filter(None, (options.report, options.fills)):
         _writable(Path(path))
+    beside = _beside(options, plan, queues[CALIBRATED])
     bar = ProgressBar(sys.stderr, len(queues))
+    runs = []
     try:
-        runs = [run(plan, name, queue, bar.show) for name, queue in queues.items()]
+        for name, queue in queues.items():
+            wrap = beside.tape if beside and name == CALIBRATED else None
+            runs.append(run(plan, name, queue, bar.show, wrap=wrap))
+            # The rooms of a run know each other: only a collection frees their books.
+            gc.collect()
     finally:
         bar.close()
-    return tell(options, runs)
+    return tell(options, runs, beside.comparisons(runs[0]) if beside else ())
+
+
+def _beside(options: argparse.Namespace, plan: Plan, queue: models.QueueChoice) -> Beside | None:
+    """The other engine, if it is asked for."""
+    if options.engine != "hftbacktest":
+        return None
+    from hftbot.app.backtest_engines import Beside
+    return Beside(plan, queue)
 
 
 def plan_of(options: argparse.Namespace, settings: Settings, notes: tuple[str, ...]) -> Plan:
@@ -51,8 +72,10 @@ def plan_of(options: argparse.Namespace, settings: Settings, notes: tuple[str, .
     from hftbot.backtest.data import open_rows
     models.queue_choice(options.queue)
     models.fee_choice(options.fee_model, "BTC/USD")
-    opened = [open_rows([part for part in path.split(",") if part]) for path in options.data]
-    names = list(settings.symbols) if options.symbols else [rows.symbol for rows in opened]
+    wanted = list(settings.symbols) if options.symbols else []
+    opened = [open_rows([part for part in path.split(",") if part], if_several=name)
+              for path, name in itertools.zip_longest(options.data, wanted[:len(options.data)])]
+    names = wanted or [rows.symbol for rows in opened]
     if len(names) != len(opened):
         raise ConfigError(f"--symbols names {len(names)} and there are {len(opened)} --data: name "
                           "one market for each, in their order")
@@ -77,7 +100,8 @@ def venue_of(format_name: str) -> str:
     return word if word == "kraken" or word in models.VENUES_NS else ""
 
 
-def tell(options: argparse.Namespace, runs: Sequence[BacktestResult]) -> int:
+def tell(options: argparse.Namespace, runs: Sequence[BacktestResult],
+         comparisons: Sequence[Comparison] = ()) -> int:
     """Write the files, print the report, and the exit code."""
     from hftbot.backtest.report import statistics
     from hftbot.backtest.report_text import report_json, report_text
@@ -91,20 +115,26 @@ def tell(options: argparse.Namespace, runs: Sequence[BacktestResult]) -> int:
     code = exit_code(runs)
     if options.json:
         content: dict[str, Any] = report_json(reports)
+        if comparisons:
+            from hftbot.backtest.comparison import comparison_json
+            content["comparison"] = [comparison_json(one) for one in comparisons]
         print(json.dumps({**content, "files": written, "exit_code": code}, indent=2))
     else:
         print(report_text(reports))
+        if comparisons:
+            from hftbot.backtest.comparison import comparison_text
+            print("\nBeside hftbacktest", *map(comparison_text, comparisons), sep="\n")
         for what, path in written.items():
             print(f"{what}: {path}")
     return code
 
 
 def exit_code(runs: Sequence[BacktestResult]) -> int:
-    """0, unless the run that counts was halted or ended because its strategy failed."""
+    """0, unless the run that counts was halted, or there was nothing to trade or to trade with."""
     ended = runs[0].ended
     if ended.startswith("halted"):
         return EXIT_HALTED
-    return EXIT_FAILED if ended.startswith("every strategy") else 0
+    return EXIT_FAILED if ended == NO_MARKET or ended.startswith("every strategy") else 0
 
 
 def _writable(path: Path) -> None:

@@ -16,7 +16,7 @@ from fastcore.sim.fees import FeeModel
 from fastcore.sim.latency import OrderLatency
 from hftbot.config import fee_schedules
 from hftbot.config.schema import Settings
-from hftbot.errors import ConfigError
+from hftbot.errors import ConfigError, DataError
 
 BPS = 10_000.0
 POWER = 3.0
@@ -24,6 +24,7 @@ POWERED = ("power-prob", "power-prob2", "power-prob3")
 DEFAULT_QUEUE = "power-prob:3"
 # Between these two lies what any guess about cancellations in front of us can be.
 OPTIMISTIC_QUEUE, PESSIMISTIC_QUEUE = "power-prob3:0.25", "risk-averse"
+LAID_ROWS_MAX = 1 << 20
 UNITS_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s)?")
 # Entry, response and jitter of one order in ns: assumptions for a host near the venue, to be
@@ -36,7 +37,8 @@ FEES_FORM = ("free, kraken or a tier of it such as 250k; maker=-0.5,taker=7 in b
              "qty:maker=M,taker=T or flat:maker=M,taker=T in quote units; polymarket[:RATE]")
 QUEUE_FORM = (", ".join(name + ("[:N]" if name in POWERED else "") for name in queues.NAMES))
 LATENCY_FORM = ("venue, a venue's name (kraken, " + ", ".join(VENUES_NS) + "), ENTRY/RESPONSE or "
-                "ENTRY/RESPONSE/JITTER such as 5ms/5ms, feed[:FACTOR], a file of latency rows, or "
+                "ENTRY/RESPONSE/JITTER such as 5ms/5ms, feed[:FACTOR], a file of latency rows, a "
+                "state directory, or "
                 + ", ".join(latencies.PRESETS) + " (inside one core, no network)")
 
 
@@ -130,10 +132,10 @@ def queue_choice(text: str) -> QueueChoice:
     return QueueChoice(queues.NAMES[name], power, shown)
 
 
-def latency_choice(text: str, settings: Settings, venue: str, rows: Any) -> LatencyChoice:
+def latency_choice(text: str, settings: Settings, venue: str, data: Any) -> LatencyChoice:
     """The order latency that ``--latency`` names. ``venue`` is where the data come from.
 
-    ``rows`` are the data (EventRows), read for ``feed``. Raises ConfigError, DataError.
+    ``data`` is EventRows: its feed, and when it was. Raises ConfigError, DataError.
     """
     word, _, rest = text.strip().partition(":")
     if word in latencies.PRESETS:
@@ -148,10 +150,10 @@ def latency_choice(text: str, settings: Settings, venue: str, rows: Any) -> Late
     if word == "kraken" or word in VENUES_NS:
         return _of_venue(word, settings)
     if word == "feed":
-        return _of_feed(text, rest, rows)
-    if _TIME.match(text) and not Path(text).is_file():
+        return _of_feed(text, rest, data)
+    if _TIME.match(text) and not Path(text).exists():
         return _of_times(text, settings.seed)
-    return _of_file(text)
+    return _of_file(text, data)
 
 
 def _of_venue(venue: str, settings: Settings) -> LatencyChoice:
@@ -191,29 +193,56 @@ def _of_times(text: str, seed: int) -> LatencyChoice:
     return _jittered(entry_ns, response_ns, times[2] if len(times) > 2 else 0, seed)
 
 
-def _of_feed(text: str, factor_text: str, rows: Any) -> LatencyChoice:
-    from hftbot.backtest.latency_rows import feed_latency_rows
+def _of_feed(text: str, factor_text: str, data: Any) -> LatencyChoice:
+    from hftbot.backtest.order_latency import from_feed
     try:
         factor = float(factor_text) if factor_text else 1.0
     except ValueError:
         factor = -1.0
     if not 0 < factor <= 1000:
         raise ConfigError(f"--latency {text[:60]!r}: the factor must be above 0, at most 1000")
-    columns = feed_latency_rows(rows, factor)
-    return LatencyChoice(lambda: OrderLatency.interpolated(*columns),
-                         f"{factor:g} x the feed latency of the moment, each way "
-                         f"({len(columns[0]):,} points of the data)")
+    rows = from_feed(data.array, factor, factor)
+    if not len(rows):
+        raise DataError(f"{data.symbol}: no row has both an exchange and a receive stamp, so the "
+                        "data tell no latency; give --latency ENTRY/RESPONSE")
+    return _of_rows(rows, f"{factor:g} x the feed latency of the moment, each way "
+                          f"({len(rows):,} points of the data)")
 
 
-def _of_file(text: str) -> LatencyChoice:
+def _of_file(text: str, data: Any) -> LatencyChoice:
     path = Path(text).expanduser()
-    if not path.is_file():
+    if not path.exists():
         raise ConfigError(f"--latency {text[:60]!r} is no latency and no file; one of: "
                           f"{LATENCY_FORM}")
-    from hftbot.backtest.latency_rows import read_latency_rows
-    columns = read_latency_rows(path)
-    return LatencyChoice(lambda: OrderLatency.interpolated(*columns),
-                         f"interpolated from the {len(columns[0]):,} orders of {path.name}")
+    from hftbot.backtest import order_latency
+    rows = order_latency.from_state(path) if path.is_dir() else order_latency.read(path)
+    shown = f"interpolated from the {len(rows):,} orders of {path.name}"
+    if data is None or (rows["req_ts"][0] <= data.last_ns and rows["req_ts"][-1] >= data.first_ns):
+        return _of_rows(rows, shown)
+    return _of_rows(_laid_over(rows, data.first_ns, data.last_ns),
+                    f"{shown}, made at another time and laid over the data from their beginning")
+
+
+def _laid_over(rows: Any, first_ns: int, last_ns: int) -> Any:
+    """Rows of another time, moved to ``first_ns`` and repeated to ``last_ns``, within reason."""
+    import numpy as np
+    length_ns = int(rows["resp_ts"].max() - rows["req_ts"][0]) + 1
+    times = min((last_ns - first_ns) // length_ns + 1, max(1, LAID_ROWS_MAX // len(rows)))
+    laid = np.tile(rows, times)
+    moved_ns = np.repeat(np.arange(times) * length_ns, len(rows)) + first_ns - rows["req_ts"][0]
+    for name in ("req_ts", "exch_ts", "resp_ts"):
+        # An order that never arrived has no time there.
+        laid[name] = np.where(laid[name] > 0, laid[name] + moved_ns, laid[name])
+    return laid
+
+
+def _of_rows(rows: Any, shown: str) -> LatencyChoice:
+    columns = [rows[name].tolist() for name in ("req_ts", "exch_ts", "resp_ts")]
+    try:
+        OrderLatency.interpolated(*columns)
+    except ValueError as error:
+        raise DataError(f"--latency: {error}") from None
+    return LatencyChoice(lambda: OrderLatency.interpolated(*columns), shown)
 
 
 def _time_text(ns: int) -> str:

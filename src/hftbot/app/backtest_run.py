@@ -30,10 +30,12 @@ from hftbot.words.ports import Strategy
 
 RUN = 1
 NOTES_MAX = 200
-EXCHANGES = {"no-partial": codes.NO_PARTIAL_FILL, "partial": codes.PARTIAL_FILL}
+EXCHANGES = {"no-partial": codes.NO_PARTIAL_FILL, "partial": codes.PARTIAL_FILL,
+             "l3-fifo": codes.L3_FIFO}
 EXCHANGE_TEXTS = {
     "no-partial": "no partial fills: an order that is reached fills whole",
-    "partial": "partial fills: an order fills by what trades at its price; takers walk the book"}
+    "partial": "partial fills: an order fills by what trades at its price; takers walk the book",
+    "l3-fifo": "ours stand in the recorded orders' own queues and fill whole; no queue is guessed"}
 CONTRACTS = {"linear": kinds.LINEAR, "inverse": kinds.INVERSE, "binary": kinds.BINARY}
 Progress = Callable[[str, float], None]
 
@@ -65,16 +67,15 @@ class RunNotes:
 
     def __init__(self, clock: ReplayClock) -> None:
         self.kept: list[str] = []
-        self.said = 0
+        self.warned = 0
         self._clock = clock
 
     def info(self, text: str) -> None:
-        """Counted only: it is of use while it happens, and nobody is watching."""
-        self.said += 1
+        """Not kept: it is of use while it happens, and nobody is watching."""
 
     def warn(self, text: str) -> None:
-        """Kept."""
-        self.said += 1
+        """Kept, while there is room."""
+        self.warned += 1
         if len(self.kept) < NOTES_MAX:
             self.kept.append(f"at {self._clock.mono_ns() / 1e9:.6f} s: {text}")
 
@@ -123,10 +124,13 @@ def run(plan: Plan, name: str, queue: QueueChoice, progress: Progress,
     finally:
         journal.close()
     progress(name, 1.0)
-    result.figures = strategy.statistics()
+    try:
+        result.figures = strategy.statistics()
+    except Exception as error:
+        result.notes.append(f"statistics of {strategy.name} raised {type(error).__name__}: {error}")
     result.notes += notes.kept
-    if notes.said > len(notes.kept) and len(notes.kept) == NOTES_MAX:
-        result.notes.append(f"only the first {NOTES_MAX} warnings are kept")
+    if notes.warned > NOTES_MAX:
+        result.notes.append(f"{notes.warned - NOTES_MAX} more warnings are not kept")
     if rooms.engine.mute:
         result.ended = f"every strategy is disabled: {', '.join(rooms.engine.disabled)}"
     return result

@@ -33,12 +33,17 @@ def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None]) -> 
                         help="of orders (default venue): a venue's name, ENTRY/RESPONSE such as "
                              "5ms/5ms, feed[:FACTOR], a file of rows, or realistic, optimistic, "
                              "pessimistic (inside one core)")
-    parser.add_argument("--exchange", choices=("no-partial", "partial"), default="no-partial",
-                        help="whether an order can fill in parts (default no-partial)")
+    parser.add_argument("--exchange", choices=("no-partial", "partial", "l3-fifo"),
+                        default="no-partial",
+                        help="whether an order can fill in parts (default no-partial); l3-fifo: "
+                             "data of single orders, whose queues are known")
     parser.add_argument("--contract", choices=("linear", "inverse", "binary"), default="linear",
                         help="what a lot is worth (default linear)")
     parser.add_argument("--contract-size", metavar="N", type=_size, default=1.0,
                         help="how much of the base (inverse: of the quote) one unit is")
+    parser.add_argument("--engine", choices=("hftbot", "hftbacktest"), default="hftbot",
+                        help="hftbacktest: send the requests of the run through hftbacktest, too, "
+                             "and compare the fills (an extra)")
     parser.add_argument("--single", action="store_true",
                         help="only this queue model; else an optimistic and a pessimistic one run "
                              "beside it")

@@ -28,6 +28,7 @@ from hftbot.app.market_tape import MarketTape
 from hftbot.app.options import FLATTEN, TRADE, ExchangeOptions, RunOptions
 from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
+from hftbot.app.run_recording import Recording
 from hftbot.app.screening import Screening
 from hftbot.app.view import View
 from hftbot.config.fee_schedules import rates_e6
@@ -491,5 +492,4 @@ def exchange(settings: Settings, options: ExchangeOptions) -> int:
         from hftbot.app import following
         return run_loop(lambda: following.serve(settings.kraken_ws_url, settings.kraken_ca_file,
                                                 told, tls=tls, duration_s=options.duration_s))
-    return run_loop(lambda: server.serve(told, events, tls=tls,
-                                         duration_s=options.duration_s))
+    return run_loop(lambda: server.serve(told, events, tls=tls, duration_s=options.duration_s))

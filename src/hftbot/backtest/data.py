@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import stat
@@ -58,12 +59,8 @@ def open_events(path: str | os.PathLike[str], *, symbol: str | None = None,
         return ArrayEvents(where, tick_size, lot_size)
     if head.startswith(_PARQUET) or _is_other(where):
         from hftbot.backtest.row_events import RowEvents
-        try:
-            return RowEvents(open_rows(where, tick_size=tick_size, lot_size=lot_size))
-        except ManyMarkets:
-            if symbol is None:
-                raise
-        return RowEvents(open_rows(where, symbol=symbol, tick_size=tick_size, lot_size=lot_size))
+        return RowEvents(open_rows(where, if_several=symbol, tick_size=tick_size,
+                                   lot_size=lot_size))
     return CaptureEvents(where, tick_size, lot_size)
 
 
@@ -80,16 +77,17 @@ def _is_other(path: Path) -> bool:
 
 
 def open_rows(path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *,
-              symbol: str | None = None, tick_size: Decimal | None = None,
-              lot_size: Decimal | None = None, base_latency_ns: int = BASE_LATENCY_NS,
-              repair: bool = False) -> EventRows:
+              symbol: str | None = None, if_several: str | None = None,
+              tick_size: Decimal | None = None, lot_size: Decimal | None = None,
+              base_latency_ns: int = BASE_LATENCY_NS, repair: bool = False) -> EventRows:
     """Open recorded events as rows for a replay: one file, or several that continue each other.
 
     hftbacktest .npy (mapped) and .npz, Parquet, Tardis CSV, raw captures of Binance, Kraken v2,
-    Hyperliquid and Polymarket; the format is told by the content. ``symbol`` chooses one of
-    several markets. The grid is the venue's own, else found in the data, unless given. Captures
-    are put in order and their receive times corrected; ``repair`` does the same to arrays. Every
-    row is looked at: raises DataError naming file and row or line.
+    Hyperliquid and Polymarket; the format is told by the content. ``symbol`` is the market to
+    read, ``if_several`` the same only where there are several. The grid is the venue's own, else
+    found in the data, unless given. Captures are put in order and their receive times corrected;
+    ``repair`` does the same to arrays. Every row is looked at: raises DataError naming file and
+    row or line, ManyMarkets if it is not clear which market is meant.
     """
     from hftbot.backtest import row_sources
     from hftbot.backtest.event_rows import as_paths
@@ -97,8 +95,13 @@ def open_rows(path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *
     if not paths:
         raise refuse(Path("-"), "", "no file was given")
     heads = [_head(each) for each in paths]
-    return row_sources.opened(paths, heads, row_sources.Wishes(
-        symbol, tick_size, lot_size, base_latency_ns, repair))
+    wishes = row_sources.Wishes(symbol, tick_size, lot_size, base_latency_ns, repair)
+    try:
+        return row_sources.opened(paths, heads, wishes)
+    except ManyMarkets:
+        if symbol is not None or if_several is None:
+            raise
+    return row_sources.opened(paths, heads, dataclasses.replace(wishes, symbol=if_several))
 
 
 def _head(path: Path) -> bytes:

@@ -67,7 +67,7 @@ class Dialect(ABC):
             self.symbol = name
         elif name != self.symbol:
             raise SeveralMarkets(f"holds more than one market, {self.symbol} and {name}: say which "
-                                 "to read (--symbol)")
+                                 "to read (--symbol, or --symbols of `backtest`)")
         return True
 
     def keep(self, exch_ns: int, rows: Iterable[tuple[int, int, float, float]]) -> None:

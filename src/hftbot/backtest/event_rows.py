@@ -37,10 +37,10 @@ Rows = npt.NDArray[Any]
 class EventRows:
     """Events ready for a replay.
 
-    ``buffer`` holds ``rows`` rows of 64 bytes (EVENT) as plain bytes; it is mapped where the file
-    allows it, and writing to it changes no file. ``first_ns`` is the exchange's time of the first
-    event, ``last_ns`` the receiver's of the last. ``notes`` say what had to be assumed, corrected
-    or is missing, one sentence each.
+    ``buffer`` holds ``rows`` rows of 64 bytes (EVENT) as plain bytes; where the file allows it, it
+    is the file itself, mapped and not to be written. ``first_ns`` is the exchange's time of the
+    first event, ``last_ns`` the receiver's of the last. ``notes`` say what had to be assumed,
+    corrected or is missing, one sentence each.
     """
 
     buffer: memoryview
@@ -101,7 +101,7 @@ class RowStore:
         file, self._file = self._file, None
         file.flush()
         try:
-            return np.asarray(np.memmap(file, EVENT, mode="c", shape=(self.rows,)))
+            return np.asarray(np.memmap(file, EVENT, mode="r+", shape=(self.rows,)))
         finally:
             file.close()
 

@@ -42,7 +42,7 @@ def _mapped(path: Path) -> Rows:
                                                f"rows and {there} are there")
         if not count:
             raise refuse(path, "", "it holds no rows")
-        return np.asarray(np.memmap(file, EVENT, mode="c", offset=begin, shape=(count,)))
+        return np.asarray(np.memmap(file, EVENT, mode="r", offset=begin, shape=(count,)))
 
 
 def _unpacked(path: Path) -> Rows:

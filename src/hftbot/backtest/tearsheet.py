@@ -168,7 +168,7 @@ def _models(reports: Sequence[Report], styles: dict[str, str], main: Report) -> 
     head = ["", *(report.name for report in reports)]
     words = ("<p>Nobody outside the exchange knows our place in the queue, so the same strategy "
              "ran on the same data under each of these models. Read the profit as the range "
-             "between them.</p>") if len(reports) > 1 else ""
+             "between them; more fills need not mean more of it.</p>") if len(reports) > 1 else ""
     title = "Fill models side by side" if len(reports) > 1 else "Figures"
     return f"<section><h2>{title}</h2>{words}{_table(head, rows, 'figures')}</section>"
 
@@ -223,7 +223,8 @@ def _markouts(reports: Sequence[Report], styles: dict[str, str], number: int) ->
             f"{markout[place].bps_error:.3f}, {markout[place].count:,} fills")
         for report, markout in rows]) for place, row in enumerate(rows[0][1])]
     return _figure(
-        "Markout, bps of the fill price", plots.bars(groups, "Markout by horizon"),
+        "Markout (adverse selection), bps of the fill price",
+        plots.bars(groups, "Markout by horizon"),
         "How the mid moved for us after a fill; below zero we were picked off. The line is one "
         "standard error each way.", [(styles[report.name], report.name) for report, _ in rows])
 

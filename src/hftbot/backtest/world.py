@@ -21,10 +21,10 @@ from hftbot.words.ports import Strategy
 WAKE_TOP, WAKE_DEPTH, WAKE_TRADE, WAKE_RESPONSE = 1, 2, 4, 8
 END = 1 << 30
 COLLECT_RESPONSES, COLLECT_TRADES = 1, 4
-BOOK = WAKE_TOP | WAKE_DEPTH
-MARKET = BOOK | WAKE_TRADE
+MARKET = WAKE_TOP | WAKE_DEPTH | WAKE_TRADE
 WAKES = {"top": WAKE_TOP, "feed": WAKE_TOP | WAKE_DEPTH, "timer": 0}
 FAR_NS = (1 << 62) - 1
+NO_MARKET = "the books never had both sides: nothing could be traded"
 NO_PRICE = float("nan")
 Trade = tuple[int, int, int, int, int]
 """A public trade as the engine takes it: side, ticks, lots, its number, venue's stamp in us."""
@@ -87,7 +87,8 @@ class BacktestWorld:
         self._interval_ns = rooms.settings.loop_interval_us * 1000
         self._timer_ns = 0
         self._mask = WAKE_RESPONSE
-        self._woken_by_book = self._hears_trades = False
+        self._book_bits = 0
+        self._hears_trades = False
         self.gateway = ReplayGateway(replay, rooms.table, rooms.desks, assets, fee_e10, result)
         self.gateway.on_answer = rooms.limits.trading.answered
         rooms.gateway = self.gateway
@@ -110,7 +111,7 @@ class BacktestWorld:
             result.ended = self._trade(until_ns)
             self._sample()
         else:
-            result.ended = "the books never had both sides"
+            result.ended = NO_MARKET
         result.end_ns = self.replay.now_ns
         self.engine.stop()
         result.denied.update(self.engine.rows.denials)
@@ -120,11 +121,10 @@ class BacktestWorld:
             if strategy.wakes not in WAKES:
                 raise ConfigError(f"{strategy.name}: wakes is {strategy.wakes!r}; it must be one "
                                   f"of {', '.join(WAKES)}")
-            self._mask |= WAKES[strategy.wakes]
-            self._woken_by_book = self._woken_by_book or strategy.wakes != "timer"
+            self._book_bits |= WAKES[strategy.wakes]
             if type(strategy).on_trade is not Strategy.on_trade:
                 self._hears_trades = True
-                self._mask |= WAKE_TRADE
+        self._mask |= self._book_bits | (WAKE_TRADE if self._hears_trades else 0)
 
     def _warm_up(self, until_ns: int) -> bool:
         """Let the books fill; True once each has both sides. Timers count from the first event."""
@@ -204,7 +204,7 @@ class BacktestWorld:
         self.engine.on_events(self.gateway.take(now_ns))
 
     def _market(self, index: int, bits: int, now_ns: int) -> None:
-        told = EVENT_BOOK if bits & BOOK and self._woken_by_book else 0
+        told = EVENT_BOOK if bits & self._book_bits else 0
         if bits & WAKE_TOP:
             told |= EVENT_TOP
         if not self._hears_trades:
@@ -225,7 +225,7 @@ class BacktestWorld:
         if seen_ns > 0:
             self.rooms.link_seen(seen_ns)
         self.rooms.refresh_limits()
-        if not self._woken_by_book:
+        if not self._book_bits:
             for index in range(len(self.assets)):
                 self.engine.on_market(index, EVENT_TOP, (), now_ns)
         self.engine.on_timer()

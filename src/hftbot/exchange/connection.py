@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
 from heapq import heappop, heappush
@@ -73,15 +74,19 @@ class Connection:
         """Send market data."""
         self.send(text, written_us, DATA)
 
-    def sequenced(self, channel: str, kind: str, rows: str, written_us: int) -> None:
-        """Send a private frame if the channel is subscribed; counts its sequence."""
+    def sequenced(self, channel: str, kind: str, frames: Iterable[str], written_us: int) -> None:
+        """Send private frames, each by its rows, if the channel is subscribed; numbers them."""
         if (channel, "") not in self.subscriptions:
             return
-        number = self.sequences[channel] = self.sequences[channel] + 1
-        if not self.face.settings.switches.reports_before_ack:
-            self.last_due[REPORTS] = max(self.last_due[REPORTS], self.last_due[ACKS])
-        self.send(f'{{"channel":"{channel}","type":"{kind}","data":[{rows}],"sequence":{number}}}',
-                  written_us, REPORTS)
+        face, out, last, number = self.face, self.out, self.last_due, self.sequences[channel]
+        if not face.settings.switches.reports_before_ack:
+            last[REPORTS] = max(last[REPORTS], last[ACKS])
+        for rows in frames:
+            number += 1
+            last[REPORTS] = due = max(last[REPORTS], written_us + face.network_us())
+            heappush(out, (due, next(face.order_of_actions), f'{{"channel":"{channel}","type":'
+                           f'"{kind}","data":[{rows}],"sequence":{number}}}'))
+        self.sequences[channel] = number
 
     def take(self) -> list[str]:
         """Frames that have arrived at the client by now, in order."""

@@ -252,18 +252,14 @@ class KrakenFace:
     def tell(self, now_us: int) -> None:
         """Send the desk's reports and ledger rows to whoever subscribed."""
         found, ledger = self.desk.drain()
-        for connection in self.connections if found or ledger else ():
+        for connection in self.connections:
             if connection.kind != "private":
                 continue
-            wishes = connection.wishes
-            for report in found:
-                count = (self.desk.rates.value(report.symbol, now_us) if wishes.counter_field
-                         else 0.0)
-                text = wishes.text(report, count)
-                if text:
-                    connection.sequenced("executions", "update", text, now_us)
-            for row in ledger:
-                connection.sequenced("balances", "update", row, now_us)
+            if found:
+                told = connection.wishes.texts(found, self.desk.rates, now_us)
+                connection.sequenced("executions", "update", told, now_us)
+            if ledger:
+                connection.sequenced("balances", "update", ledger, now_us)
 
     def set_system(self, system: str) -> None:
         """Change the engine's mode: online, post_only, cancel_only or maintenance."""

@@ -52,10 +52,10 @@ class Identifiers:
         """``OXXXXX-XXXXX-XXXXXX`` for kind O."""
         self.count += 1
         value, bits = self.count, self.rng.getrandbits(50)
-        tail = PAIRS[value >> 20 & 1023] + PAIRS[value >> 10 & 1023] + PAIRS[value & 1023]
-        salt = (PAIRS[bits & 1023] + PAIRS[bits >> 10 & 1023] + PAIRS[bits >> 20 & 1023]
-                + PAIRS[bits >> 30 & 1023] + PAIRS[bits >> 40])
-        return f"{kind}{salt[:5]}-{salt[5:]}-{tail}"
+        pairs, fifth, sixth = PAIRS, *PAIRS[bits >> 20 & 1023]
+        return (f"{kind}{pairs[bits & 1023]}{pairs[bits >> 10 & 1023]}{fifth}-"
+                f"{sixth}{pairs[bits >> 30 & 1023]}{pairs[bits >> 40]}-"
+                f"{pairs[value >> 20 & 1023]}{pairs[value >> 10 & 1023]}{pairs[value & 1023]}")
 
 
 class OrderDesk:
@@ -72,6 +72,8 @@ class OrderDesk:
         self.markets = markets
         self.texts = texts
         self.switches = switches
+        self.reason_texts = {REASON_IOC: switches.ioc_reason, REASON_FOK: switches.fok_reason,
+                             REASON_SELF_TRADE: switches.self_trade_reason}
         self.ids = ids
         self.stamps = stamps
         self.rates = rates
@@ -410,8 +412,7 @@ class OrderDesk:
 
     def reason_text(self, reason: int) -> str:
         """Text of an engine's cancellation; the wording is a switch."""
-        return {REASON_IOC: self.switches.ioc_reason, REASON_FOK: self.switches.fok_reason,
-                REASON_SELF_TRADE: self.switches.self_trade_reason}.get(reason, "Engine is full")
+        return self.reason_texts.get(reason, "Engine is full")
 
     def snapshot(self, now_us: int) -> list[str]:
         """Rows of the executions snapshot: the open orders."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import ceil
 from operator import attrgetter
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from hftbot.exchange.accounts import FEE_DECIMALS, Movement
 from hftbot.exchange.kraken_text import ListingText, Stamps, fixed, money, quoted
+from hftbot.exchange.rate_counter import RateCounter
 from hftbot.exchange.triggers import Close, Trigger, restored_close, restored_trigger
 
 TIF_NAMES = ("GTC", "IOC", "FOK", "GTD")
@@ -34,13 +35,13 @@ class ReportWishes:
     every_status: bool = True
     counter_field: str = ""
 
-    def text(self, report: Report, count: float) -> str:
-        """The row as this subscription sees it, empty if it does not."""
-        if not self.every_status and report.kind not in OPEN_AND_CLOSE:
-            return ""
+    def texts(self, found: Sequence[Report], rates: RateCounter, now_us: int) -> list[str]:
+        """The rows that this subscription sees, as it sees them."""
+        seen = [report for report in found if self.every_status or report.kind in OPEN_AND_CLOSE]
         if not self.counter_field:
-            return report.text
-        return f'{report.text[:-1]},"{self.counter_field}":{ceil(count)}}}'
+            return [report.text for report in seen]
+        return [f'{report.text[:-1]},"{self.counter_field}":'
+                f'{ceil(rates.value(report.symbol, now_us))}}}' for report in seen]
 
 
 @dataclass(slots=True)

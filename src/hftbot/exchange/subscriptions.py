@@ -265,5 +265,5 @@ def begin_private(connection: Connection, req_id: int | None, channel: str,
     connection.ack("subscribe", req_id, result, in_us, now_us)
     connection.last_due[2] = max(connection.last_due)
     if (channel == "balances" and fallback) or orders or trades:
-        connection.sequenced(channel, "snapshot", ",".join(rows), now_us)
+        connection.sequenced(channel, "snapshot", (",".join(rows),), now_us)
     connection.beat(now_us)

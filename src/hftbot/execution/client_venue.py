@@ -7,6 +7,7 @@ Unlike the embedded exchange this may be real money: the product's own limits ho
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import hashlib
 import tempfile
@@ -93,6 +94,9 @@ class ClientVenue:
                               _header(run, settings.digest(), account, grids,
                                       self._clock.now_us()), keep=settings.journal_keep)
         ends.callback(journal.close)
+        # Without a close its copy in shared memory would stay.
+        atexit.register(journal.close)
+        ends.callback(atexit.unregister, journal.close)
         world = World(settings, grids, self._clock, self._notes, journal.journal, run)
         world.set_token(NO_TOKEN)
         self._markets = {market.symbol: market for market in markets_of(world, self._voice)}
@@ -143,7 +147,8 @@ class ClientVenue:
 
     # --- markets -------------------------------------------------------------------------------
 
-    def market(self, symbol: str) -> tuple[Market, str]:
+    def market(self, symbol: str, order_book: Mapping[str, Any] | None = None
+               ) -> tuple[Market, str]:
         """The market that is meant, with a remark if it is another currency's."""
         found, remark = resolve(symbol, self._markets)
         return self._markets[found], remark

@@ -21,13 +21,21 @@ from hftbot.execution.figures import (
 )
 from hftbot.execution.latency_simulator import REMARK, LatencySimulator
 from hftbot.execution.market import DoorVenue, Market
-from hftbot.execution.orders import HFTExecution, HFTOrder
+from hftbot.execution.orders import HFTExecution
 from hftbot.execution.queue_position import QueuePositionManager
 from hftbot.execution.strategy import HFTStrategy, Runner
 from hftbot.execution.trade_flow import TradeFlow
 from hftbot.execution.venue_choice import choose
+from hftbot.execution.working import (
+    SIDES,
+    Working,
+    check_order,
+    client_id_of,
+    on_grid,
+    order_name,
+    seconds,
+)
 from hftbot.words.events import OrderAcked, OrderDone, OrderDoubt, OrderFilled, OrderRejected
-from hftbot.words.instrument import Instrument
 from hftbot.words.market import Trade
 from hftbot.words.order import Tif
 from hftbot.words.verdict import explain
@@ -36,33 +44,7 @@ ORDER_TIMEOUT_S = 1.0
 HISTORY_MAX = 10_000
 # How far beyond the opposite touch a market order may trade.
 MARKET_ALLOWANCE = 0.01
-NEARLY = 1e-6
-NAMED = "HFT_"
-SIDES, TYPES = ("buy", "sell"), ("limit", "market")
 logger = logging.getLogger("hftbot.execution")
-
-
-class Working(HFTOrder):
-    """An order that the venue may still act on. One object: there may be many of them."""
-
-    __slots__ = ("ack_ns", "began_ns", "execution", "lots", "market", "started_ns", "tick_lots",
-                 "touch", "waiters")
-
-    def __init__(self, execution: HFTExecution, order_type: str, price: float, quantity: float,
-                 market: Market, started_ns: int) -> None:
-        super().__init__(execution.order_id, execution.symbol, execution.side, order_type, price,
-                         quantity, market.world.clock.now_us() / 1e6)
-        self.execution = execution
-        self.market = market
-        self.started_ns = self.began_ns = started_ns
-        self.lots = self.tick_lots = self.ack_ns = 0
-        self.touch = 0.0
-        self.waiters: tuple[asyncio.Future[bool], ...] = ()
-
-    @property
-    def accepted_ns(self) -> int:
-        """When the venue's first word came, on the market's clock."""
-        return self.ack_ns or self.started_ns + (self.latency_ns or 0)
 
 
 class HFTExecutionEngine:
@@ -85,7 +67,7 @@ class HFTExecutionEngine:
         self.latency_model = latency_model
         self.latency_sim = LatencySimulator(latency_model)
         self.queue_manager = QueuePositionManager(queue_model)
-        self.order_timeout_s = _seconds(order_timeout_s)
+        self.order_timeout_s = seconds(order_timeout_s)
         self.history_max = history_max
         self.total_orders = self.total_executions = 0
         self.active_orders: dict[str, Working] = {}
@@ -103,16 +85,21 @@ class HFTExecutionEngine:
         self._venue: DoorVenue = choose(self, exchange_connector, enable_backtesting,
                                         symbols, settings or {}, data, state_dir)
         self._opening: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- life ----------------------------------------------------------------------------------
 
     async def open(self) -> HFTExecutionEngine:
         """Connect to the venue; the first order does it, too. Raises HftbotError."""
+        if self._closed:
+            raise HftbotError("this engine is closed: make a new one")
         loop = asyncio.get_running_loop()
         if self._opening is None:
             self._loop = loop
             self._opening = asyncio.ensure_future(self._venue.open())
+            self._keeper = asyncio.ensure_future(self._close_with_loop())
         elif self._loop is not loop:
             raise HftbotError("this engine was opened in another event loop: make one for each "
                               "asyncio.run")
@@ -124,10 +111,22 @@ class HFTExecutionEngine:
         for runner in tuple(self._runners):
             runner.strategy.running = False
             await self.unsubscribe(runner.strategy)
+        self._closed = True
         opening, self._opening = self._opening, None
         if opening is not None:
             await asyncio.gather(opening, return_exceptions=True)
             await self._venue.close()
+        if self._keeper is not None:
+            self._keeper.cancel()
+
+    async def _close_with_loop(self) -> None:
+        """A loop that ends cancels what runs in it: then nobody else will close."""
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if self._opening is not None:
+                await self.close()
+            raise
 
     async def __aenter__(self) -> HFTExecutionEngine:
         return await self.open()
@@ -155,26 +154,26 @@ class HFTExecutionEngine:
         that cannot be, ConfigError for a symbol that is not traded, HftbotError if the venue
         cannot be reached.
         """
-        _check_order(side, order_type, price, quantity)
+        check_order(side, order_type, price, quantity)
         if self._opening is None or not self._opening.done() \
                 or self._loop is not asyncio.get_running_loop():
             await self.open()
         started_ns = mono_ns()
-        market = self._market(symbol)
+        market = self._market(symbol, order_book)
         await self._venue.freshen(market, order_book)
         working = self._prepared(symbol, side, order_type, price, quantity, market, started_ns)
         self._estimate(working, order_book)
         if not self._place(working):
             return working.execution
-        timeout = self.order_timeout_s if timeout_s is None else _seconds(timeout_s)
+        timeout = self.order_timeout_s if timeout_s is None else seconds(timeout_s)
         if not await self._ended(working, timeout):
             working.execution.execution_time_ns = mono_ns() - started_ns
         return working.execution
 
-    def _market(self, symbol: str) -> Market:
+    def _market(self, symbol: str, order_book: Mapping[str, Any] | None = None) -> Market:
         market = self._markets.get(symbol)
         if market is None:
-            market, remark = self._venue.market(symbol)
+            market, remark = self._venue.market(symbol, order_book)
             self._markets[symbol] = market
             if remark:
                 self.say(remark)
@@ -196,7 +195,7 @@ class HFTExecutionEngine:
     def _estimate(self, working: Working, order_book: Mapping[str, Any] | None) -> None:
         """Put the order on the grid, and ask the queue model where it would stand."""
         market = working.market
-        ticks, lots = _on_grid(working, market.grid)
+        ticks, lots = on_grid(working, market.grid)
         grid = market.grid
         for name, asked, sent in (("price", working.price, grid.price(ticks)),
                                   ("quantity", working.quantity, grid.qty(lots))):
@@ -215,7 +214,7 @@ class HFTExecutionEngine:
     def _place(self, working: Working) -> bool:
         """Hand the order to the desk. False if the guard denies it."""
         market = working.market
-        ticks, lots = _on_grid(working, market.grid)
+        ticks, lots = on_grid(working, market.grid)
         tif = Tif.GTC if working.order_type == "limit" else Tif.IOC
         found = market.desk.place(market.index, SIDES.index(working.side), ticks, lots, tif)
         if found < 0:
@@ -285,7 +284,9 @@ class HFTExecutionEngine:
         working.lots += fill.lots
         working.tick_lots += fill.ticks * fill.lots
         execution.executed_quantity = working.filled_quantity = grid.qty(working.lots)
-        execution.executed_price = grid.price(1) * working.tick_lots / working.lots
+        # One division of whole numbers, so that a single price stays what it is.
+        execution.executed_price = (working.tick_lots * grid.tick_units
+                                    / (working.lots * 10**grid.price_precision))
         if working.touch:
             sign = 1 if execution.side == "buy" else -1
             execution.slippage = sign * (execution.executed_price - working.touch)
@@ -438,7 +439,8 @@ class HFTExecutionEngine:
     async def feed_order_book(self, symbol: str, order_book: Mapping[str, Any],
                               timestamp_ns: int = 0) -> None:
         """Backtest: the whole book is this one now, or at a moment of the simulation."""
-        await self._simulated().feed_book(self._market(symbol), order_book, timestamp_ns)
+        await self._simulated().feed_book(self._market(symbol, order_book), order_book,
+                                          timestamp_ns)
 
     async def feed_trade(self, symbol: str, trade: Mapping[str, Any],
                          timestamp_ns: int = 0) -> None:
@@ -454,41 +456,3 @@ class HFTExecutionEngine:
             raise ConfigError("a live market feeds itself: only an engine with "
                               "enable_backtesting=True is fed")
         return self._venue
-
-
-def order_name(client_id: int) -> str:
-    """An order's id at the door: the name under which the venue knows it, and who gave it."""
-    return f"{NAMED}{client_id}"
-
-
-def client_id_of(order_id: str) -> int:
-    """The venue's name in an order id of ours."""
-    return int(order_id.removeprefix(NAMED))
-
-
-def _seconds(timeout_s: float) -> float:
-    if not (math.isfinite(timeout_s) and timeout_s > 0):
-        raise ValueError(f"timeout_s={timeout_s!r}: give seconds above 0")
-    return timeout_s
-
-
-def _check_order(side: str, order_type: str, price: float | None, quantity: float) -> None:
-    if side not in SIDES:
-        raise ValueError(f"side={side!r}: give 'buy' or 'sell'")
-    if order_type not in TYPES:
-        raise ValueError(f"order_type={order_type!r}: give 'limit' or 'market'")
-    if not (math.isfinite(quantity) and quantity > 0):
-        raise ValueError(f"quantity={quantity!r}: give a number above 0, in base units")
-    if order_type == "limit" and (price is None or not (math.isfinite(price) and price > 0)):
-        raise ValueError(f"price={price!r}: a limit order needs a number above 0, in quote units")
-
-
-def _on_grid(order: HFTOrder, grid: Instrument) -> tuple[int, int]:
-    """Ticks and lots, never at a worse price or for more than was asked."""
-    exact = order.price / grid.tick_size
-    ticks = round(exact)
-    if abs(exact - ticks) > NEARLY:
-        ticks = math.floor(exact) if order.side == "buy" else math.ceil(exact)
-    exact = order.quantity / grid.lot_size
-    lots = round(exact)
-    return ticks, lots if abs(exact - lots) <= NEARLY else math.floor(exact)

@@ -6,6 +6,7 @@ The same session, engine, guard and journal as ``hftbot run`` has; only the stra
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import random
 import tempfile
@@ -15,6 +16,7 @@ from typing import Any
 
 from hftbot import __version__
 from hftbot.app import venue as venues
+from hftbot.app.children import ExchangeChild
 from hftbot.app.fees import ask_fees
 from hftbot.app.ledger import grid_text
 from hftbot.app.options import RunOptions, check_run
@@ -76,6 +78,7 @@ class EmbeddedVenue:
         self._clock = SystemClock()
         self._session: Session | None = None
         self._running: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._links: list[tuple[Link, asyncio.Task[None]]] = []
         self._ends = contextlib.AsyncExitStack()
 
@@ -104,6 +107,9 @@ class EmbeddedVenue:
         journal = JournalFile(state, run, JOURNAL_BYTES, self._header(run, instruments, exchange),
                               keep=self._settings.journal_keep)
         ends.callback(journal.close)
+        # Without a close its copy in shared memory would stay.
+        atexit.register(journal.close)
+        ends.callback(atexit.unregister, journal.close)
         http = HttpClient(exchange.access.tls)
         ends.push_async_callback(http.close)
         nonces = NonceFile(state.path, exchange.endpoint.api_key)
@@ -171,8 +177,10 @@ class EmbeddedVenue:
         private = Link(endpoint.ws_auth_url, rng, on_open=session.private_up,
                        on_frame=session.private_frame, on_close=session.private_down,
                        prepare=session.private_prepare, budget=budget)
-        self._links = [(link, asyncio.ensure_future(_keep(link, session)))
+        self._links = [(link, asyncio.ensure_future(self._keep(link, session)))
                        for link in (public, private)]
+        if exchange.child is not None:
+            self._watching = asyncio.ensure_future(self._watch_child(exchange.child, session))
         self._running = asyncio.ensure_future(session.run(None))
         engine = session.engine
         await session.wait_condition(
@@ -182,6 +190,25 @@ class EmbeddedVenue:
                 self._running.result()
             raise HftbotError(f"the exchange is not ready: {session.missing()}")
 
+    async def _watch_child(self, child: ExchangeChild, session: Session) -> None:
+        """An exchange that died under us will not answer again."""
+        how = await child.wait()
+        session.lose_venue(f"the embedded exchange ended by itself: {how}")
+
+    async def _keep(self, link: Link, session: Session) -> None:
+        """Run one link; what no reconnect mends stops the session, a defect of ours included."""
+        try:
+            await link.run()
+        except HftbotError as error:
+            session.fail(str(error))
+        except asyncio.CancelledError:
+            # An event loop that ends under us takes the links along: nothing can be waited for.
+            session.venue_gone = self._notes.quiet = True
+            raise
+        except Exception as error:
+            session.fail(f"a frame could not be handled: {type(error).__name__}: {error}")
+            raise
+
     async def close(self) -> None:
         """Cancel what is open, verify it, hang up, stop the exchange if it is ours."""
         self._notes.quiet = True
@@ -189,6 +216,8 @@ class EmbeddedVenue:
             self._session.stop("the engine is closed")
         if self._running is not None:
             await asyncio.gather(self._running, return_exceptions=True)
+        if self._watching is not None:
+            self._watching.cancel()
         for link, task in self._links:
             link.stop()
             task.cancel()
@@ -198,7 +227,8 @@ class EmbeddedVenue:
 
     # --- markets -------------------------------------------------------------------------------
 
-    def market(self, symbol: str) -> tuple[Market, str]:
+    def market(self, symbol: str, order_book: Mapping[str, Any] | None = None
+               ) -> tuple[Market, str]:
         """The market that is meant, with a remark if it is another currency's."""
         found, remark = resolve(symbol, self._markets)
         return self._markets[found], remark
@@ -232,14 +262,3 @@ def give_up(future: asyncio.Future[bool]) -> None:
     """A wait is over without its event."""
     if not future.done():
         future.set_result(False)
-
-
-async def _keep(link: Link, session: Session) -> None:
-    """Run one link; what no reconnect mends stops the session, a defect of ours included."""
-    try:
-        await link.run()
-    except HftbotError as error:
-        session.fail(str(error))
-    except Exception as error:
-        session.fail(f"a frame could not be handled: {type(error).__name__}: {error}")
-        raise

@@ -50,8 +50,12 @@ class DoorVenue(Protocol):
     async def close(self) -> None:
         """Cancel what is open and let go."""
 
-    def market(self, symbol: str) -> tuple[Market, str]:
-        """The market that a symbol means, and a remark. Raises ConfigError."""
+    def market(self, symbol: str, order_book: Mapping[str, Any] | None = None
+               ) -> tuple[Market, str]:
+        """The market that a symbol means, and a remark. Raises ConfigError.
+
+        ``order_book``, if there is one, shows how fine its prices are.
+        """
 
     async def freshen(self, market: Market, order_book: Mapping[str, Any] | None) -> None:
         """Make sure that the market's book is one to decide on. Raises HftbotError."""

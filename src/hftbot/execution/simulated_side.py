@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from hftbot.words.secret import Secret
 if TYPE_CHECKING:
     from hftbot.execution.simulated_venue import SimulatedVenue
 
+DIGITS_MIN, DIGITS_MAX, MONEY_DIGITS = 2, 8, 10
 JOURNAL_BYTES = 1 << 20
 JOURNAL_SHARE = 0.75
 SHARED_MEMORY = Path("/dev/shm")
@@ -92,6 +94,20 @@ class Side:
     def close(self) -> None:
         """Give the memory back."""
         self.journal.close()
+
+
+def grid_of(order_book: Mapping[str, Any] | None) -> tuple[Decimal, Decimal]:
+    """Tick and lot of a market of which only a book is known: as fine as its prices are written.
+
+    Together they are no finer than 1e-10 of the quote currency, so that all money is exact.
+    """
+    digits = DIGITS_MIN
+    for name in ("bids", "asks"):
+        for level in (order_book or {}).get(name, ()):
+            with contextlib.suppress(TypeError, ValueError, IndexError, ArithmeticError):
+                digits = max(digits, -int(Decimal(str(level[0])).as_tuple().exponent))
+    digits = min(digits, DIGITS_MAX)
+    return Decimal(1).scaleb(-digits), Decimal(1).scaleb(digits - MONEY_DIGITS)
 
 
 def steps_of(size: Decimal) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from hftbot.execution.simulated_side import (
     Side,
     SimulatedClock,
     SimulatedNotes,
+    grid_of,
     shown_levels,
     steps_of,
 )
@@ -32,7 +33,6 @@ from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust
 from hftbot.words.order import OrderState
 
-TICK_SIZE, LOT_SIZE = Decimal("0.01"), Decimal("0.00000001")
 TIMER_NS = 50_000_000
 TURNS, TURNS_MAX, STEPS = 4, 1_000, 256
 DEPTH, TRADE, CLEAR, SNAPSHOT = 1, 2, 3, 4
@@ -90,6 +90,7 @@ class SimulatedVenue:
             await asyncio.gather(self._pump, return_exceptions=True)
         for side in self.sides.values():
             side.close()
+        self._rows, self._row = iter(()), None
 
     def now_ns(self) -> int:
         """The clock that an order's wait is measured on."""
@@ -97,12 +98,16 @@ class SimulatedVenue:
 
     # --- markets -------------------------------------------------------------------------------
 
-    def market(self, symbol: str) -> tuple[Market, str]:
-        """The market of any symbol: it exists from now on. Raises ConfigError for no name."""
+    def market(self, symbol: str, order_book: Mapping[str, Any] | None = None
+               ) -> tuple[Market, str]:
+        """The market of any symbol: it exists from now on, with steps as fine as its first book's.
+
+        Raises ConfigError for no name.
+        """
         letters = plain_name(symbol)
         if not letters.isalnum():
             raise ConfigError(f"symbol {symbol[:40]!r} is no name of a market")
-        side = self.sides.get(letters) or self._add(symbol, TICK_SIZE, LOT_SIZE)
+        side = self.sides.get(letters) or self._add(symbol, *grid_of(order_book))
         return side.market, ""
 
     def _add(self, symbol: str, tick_size: Decimal, lot_size: Decimal) -> Side:
