@@ -61,7 +61,6 @@ def keeps_the_laws(seed: int) -> None:
     assert trial.ring.world.engine.disabled == []
 
 
-@pytest.mark.law(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
 @pytest.mark.parametrize("seed", [2, 8, 116])
 def test_it_keeps_the_laws_under_faults(seed: int) -> None:
     """116 once quoted on a fill that was told before the first book after a pause."""

@@ -28,7 +28,6 @@ from hftbot.app.market_tape import MarketTape
 from hftbot.app.options import FLATTEN, TRADE, ExchangeOptions, RunOptions
 from hftbot.app.recovery import SCHEMA, carried
 from hftbot.app.reporter import Reporter
-from hftbot.app.run_recording import Recording
 from hftbot.app.screening import Screening
 from hftbot.app.view import View
 from hftbot.config.fee_schedules import rates_e6
