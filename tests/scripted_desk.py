@@ -39,7 +39,8 @@ class ScriptedBook:
         self.top = (0, 0, 0, 0)
 
     def set(self, bid: int, ask: int, bid_lots: int = 10**8, ask_lots: int = 10**8) -> None:
-        """A trusted touch."""
+        """A trusted touch, with a stamp of its own."""
+        self.ts_us += 1
         self.trust = int(BookTrust.TRUSTED)
         self.top = (bid, bid_lots, ask, ask_lots)
 

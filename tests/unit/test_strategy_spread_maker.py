@@ -26,18 +26,24 @@ SECOND = 1_000_000
 STILL = {"measure": False, "risk": 1e-9, "arrival_depth_bps": 2.0}
 """A model without a lean, half a spread of 2 bps."""
 
-
 class MakerDesk(ScriptedDesk):
     """A ScriptedDesk whose orders rest, move and fill as the test says.
 
-    ``moves`` is how the next replace is answered: "amend", "renew" (cancel and a new order) or
-    "deny".
+    With ``still`` no level of the book changes. ``moves`` is how the next replace is
+    answered: "amend", "renew" (cancel and a new order) or "deny".
     """
 
     def __init__(self, *instruments, **told):
         super().__init__(*(instruments or (bitcoin(),)), answers=("rest",), **told)
         self.moves = "amend"
         self.moved = []
+        self.still = False
+
+    def run(self, span_us, timers=True):
+        """Let time pass; further out the book goes on changing, unless it stands ``still``."""
+        if not self.still:
+            self.books[0].ts_us += 1
+        super().run(span_us, timers)
 
     def check(self, instrument, side, ticks, lots, tif, post_only):
         """Post-only, and never more for sale than is held."""
@@ -340,6 +346,20 @@ def test_quotes_are_taken_back_while_the_book_is_not_trusted() -> None:
     desk.show(BID, ASK)
     desk.run(1000)
     assert len(desk.placed) == 4
+
+
+def test_nothing_is_asked_on_a_book_that_stood_still() -> None:
+    """A fill after a pause is told before the book that it comes from."""
+    desk = begin(levels=1)
+    desk.still = True
+    (bid,) = desk.quotes(Side.BUY)
+    desk.run(5 * SECOND)
+    desk.trade(bid)
+    desk.run(SECOND)
+    assert (len(desk.placed), desk.cancelled) == (1, [])
+    desk.show(BID - 300, ASK - 300)
+    assert len(desk.placed) == 3
+    assert desk.placed[-1].ticks < bid.ticks
 
 
 def test_after_the_stop_nothing_is_asked() -> None:

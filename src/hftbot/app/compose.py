@@ -281,7 +281,7 @@ async def _with_links(settings: Settings, session: Session, endpoint: Endpoint,
     session.world.limits.connects = lambda: (
         budget.used(asyncio.get_running_loop().time()), budget.limit)
     poll = BusyPoll(settings.busy_poll)
-    tape = MarketTape(options.record, session.notes, screen.say)
+    tape = MarketTape(options.record, session.feed, session.notes, screen.say)
 
     def public_frame(view: memoryview, padding: int, recv_ns: int) -> None:
         session.public_frame(view, padding, recv_ns)

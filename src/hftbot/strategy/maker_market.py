@@ -78,9 +78,29 @@ class MakerMarket:
     ``held`` is the position in lots, as the strategy last read it from its desk.
     """
 
-    __slots__ = ("_cost_least", "arrivals", "ask", "ask_lots", "bid", "bid_lots", "fair",
-                 "first_us", "held", "instrument", "inventory_limit", "model", "order_limit",
-                 "quotes", "sampled_us", "short", "target_limit", "volatility", "widths")
+    __slots__ = (
+        "_cost_least",
+        "_stamp_us",
+        "arrivals",
+        "ask",
+        "ask_lots",
+        "bid",
+        "bid_lots",
+        "changed_us",
+        "fair",
+        "first_us",
+        "held",
+        "instrument",
+        "inventory_limit",
+        "model",
+        "order_limit",
+        "quotes",
+        "sampled_us",
+        "short",
+        "target_limit",
+        "volatility",
+        "widths",
+    )
 
     def __init__(self, instrument: Instrument, model: QuoteModel, arrivals: Arrivals,
                  memory_us: int, levels: int, sizes: tuple[Decimal, Decimal, Decimal],
@@ -99,11 +119,18 @@ class MakerMarket:
         self.bid = self.ask = self.bid_lots = self.ask_lots = 0
         self.held = 0
         self.fair = 0.0
-        self.first_us = self.sampled_us = 0
+        self.first_us = self.sampled_us = self.changed_us = 0
+        self._stamp_us = -1
         self.widths = Widths(model.least_bps, 0.0)
 
-    def look(self, bid: int, bid_lots: int, ask: int, ask_lots: int, now_us: int) -> bool:
-        """Take a touch; True if it is another one than before."""
+    def look(self, bid: int, bid_lots: int, ask: int, ask_lots: int, stamp_us: int,
+             now_us: int) -> bool:
+        """Take a touch; True if it is another one than before.
+
+        ``stamp_us`` is the venue's of the book; ``changed_us`` is when it was first seen.
+        """
+        if stamp_us != self._stamp_us:
+            self._stamp_us, self.changed_us = stamp_us, now_us
         moved = (bid, bid_lots, ask, ask_lots) != (self.bid, self.bid_lots, self.ask,
                                                    self.ask_lots)
         if moved:

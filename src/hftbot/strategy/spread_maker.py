@@ -39,6 +39,9 @@ _E6_PER_BPS = 100.0
 _PAUSE_US = 250_000
 _RATE_PAUSE_US = 1_000_000
 _CHECK_US = 5_000_000
+# Nothing is asked on a book that stood still for longer: what comes first after a pause may be
+# a fill, and the price of before the pause is no guide then.
+_STILL_US = 2_000_000
 _TOO_OFTEN = Verdict.DENY_MESSAGE_RATE | Verdict.DENY_VENUE_RATE
 _COUNTED = ("placed", "moved", "cancelled", "denied", "rate_denials", "rejected", "doubts",
             "lost_orders", "buys", "sells", "taker_fills")
@@ -194,7 +197,7 @@ class SpreadMaker(Strategy):
             if quote.open_lots <= 0:
                 self._quotes.pop(fill.client_id)
                 quote.clear()
-        if not self._placing:
+        if not self._placing and market.fair > 0.0:
             self._quote(market)
 
     def on_timer(self, now_us: int) -> None:
@@ -223,13 +226,14 @@ class SpreadMaker(Strategy):
         bid, ask = book.best_bid(), book.best_ask()
         if book.trust != BookTrust.TRUSTED or not 0 < bid < ask < _TICKS_MAX:
             return False
-        return market.look(bid, book.best_bid_lots(), ask, book.best_ask_lots(), now_us)
+        return market.look(bid, book.best_bid_lots(), ask, book.best_ask_lots(), book.ts_us,
+                           now_us)
 
     def _quote(self, market: MakerMarket) -> None:
         """Bring the grid to where the model wants it, the side that lowers inventory first."""
-        if self._stopped or market.order_lots() < 1:
-            return
         now_us = self.desk.now_us()
+        if self._stopped or market.order_lots() < 1 or now_us - market.changed_us > _STILL_US:
+            return
         market.held = self.desk.position_lots(market.instrument.index)
         tolerance = max(1, int(market.fair * self.move_e6 / 1e6))
         wanted = market.wanted(self.gap_bps)
