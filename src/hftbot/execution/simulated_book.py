@@ -110,7 +110,7 @@ class SimulatedBook:
             elif through == 0:
                 order.front = model.after_trade(order.front, self.grid.qty(lots))
                 order.traded += self.grid.qty(lots)
-                reached = min(lots_reached(order.front, self.grid.lot_size) + 1, order.leaves, left)
+                reached = min(lots_reached(order.front, self.grid.lot_size), order.leaves, left)
                 if reached > 0:
                     order.front = 0.0
                     left -= reached
