@@ -12,9 +12,11 @@ import sys
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
+import fastcore
 from hftbot.execution import create_hft_engine
 
-SOURCES = pathlib.Path(__file__).resolve().parents[1] / "src"
+# What is tested here: the tree's own sources, or what was installed.
+SOURCES = pathlib.Path(fastcore.__file__).resolve().parents[1]
 SETTINGS = ("KRAKEN_TIER=off", "SYMBOLS=BTC/USD,ETH/USD", "SIM_BALANCE_USD=1000000000",
             "SIM_NETWORK_US=0", "SIM_NETWORK_JITTER_US=0", "SIM_ENGINE_US=0",
             "SIM_ENGINE_JITTER_US=0")

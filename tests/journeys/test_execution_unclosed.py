@@ -12,11 +12,13 @@ import sys
 
 import pytest
 
+import fastcore
 from hftbot.errors import HftbotError
 from hftbot.execution import create_hft_engine
 
 MOMENT_S = 0.01
-SOURCES = pathlib.Path(__file__).resolve().parents[2] / "src"
+# What is tested here: the tree's own sources, or what was installed.
+SOURCES = pathlib.Path(fastcore.__file__).resolve().parents[1]
 SCRIPT = """
 import asyncio
 from hftbot.execution import create_hft_engine
