@@ -110,8 +110,11 @@ suites() {  # suites NAME ARGUMENTS...: pytest on one processor
 }
 
 # What goes through the compiled rooms; of the longer suites a share (HFTBOT_FUZZ).
-of_interest="money or lane or market or codec or probe or sim or engine or kraken or backtest"
-of_interest+=" or journal or rotation or disk or session or naive"
+of_interest="(money or lane or market or codec or probe or sim or engine or kraken or golden"
+of_interest+=" or replay or journal or rotation or disk or session or naive)"
+# These never leave Python, or a child does their work.
+of_interest+=" and not (test_app or test_watch or kraken_rest or exchange_rest or test_backtest_t"
+of_interest+=" or test_backtest_re or test_backtest_c or test_execution)"
 suites rooms tests/unit tests/naive -k "$of_interest" &
 rooms=$!
 suites fuzz tests/fuzz tests/world/test_ring.py -m 'long or not long' &
