@@ -28,7 +28,7 @@ from kraken_market import (
     TICK_UNITS,
 )
 
-JOURNAL_BYTES = 8 << 20
+JOURNAL_BYTES = 32 << 20
 TOKEN = b"T" * 44
 
 
