@@ -125,6 +125,9 @@ class Market:
 
     def touch(self, side: int) -> float:
         """Best price of a side, 0.0 if it is empty."""
+        if self.shown is not None:
+            levels = self.shown["asks" if side else "bids"]
+            return float(levels[0][0]) if levels else 0.0
         book = self.book
         if side == 0:
             return self.grid.price(book.best_bid()) if book.has_bid() else 0.0
