@@ -21,6 +21,7 @@ from hftbot.app import venue as venues
 from hftbot.app.access import serving_context
 from hftbot.app.answering import control_of
 from hftbot.app.children import Endpoint, ExchangeChild
+from hftbot.app.exit_codes import EXIT_FAILED, EXIT_HALTED, EXIT_NOT_VERIFIED
 from hftbot.app.fees import ask_fees, base_text
 from hftbot.app.guarding import Guarding
 from hftbot.app.jobs import job_of
@@ -60,9 +61,6 @@ from hftbot.wire.poll import BusyPoll
 from hftbot.words.instrument import Instrument
 
 JOURNAL_BYTES = 64 << 20
-EXIT_NOT_VERIFIED = 4
-EXIT_HALTED = 5
-EXIT_NO_STRATEGY = 1
 REPLAY_POLL_S = 0.25
 KILLED = "by signal SIGQUIT"
 
@@ -373,7 +371,7 @@ def _exit_code(session: Session) -> int:
         return EXIT_HALTED
     if not session.verified:
         return EXIT_NOT_VERIFIED
-    return EXIT_NO_STRATEGY if session.engine.mute else 0
+    return EXIT_FAILED if session.engine.mute else 0
 
 
 def _follow_journal(journal: JournalFile, world: World,
