@@ -16,6 +16,17 @@ from typing import Any
 from hftbot.errors import HftbotError
 
 DEADLINE_S = 60.0
+# One bid far below the market, placed again whenever it is gone.
+RESTER = """
+from hftbot import Side, Strategy
+
+class Rester(Strategy):
+    name = "rester"
+
+    def on_book(self, book):
+        if not self.desk.open_orders():
+            self.desk.place(0, Side.BUY, book.best_bid() - 500, 100_000, 0)
+"""
 
 
 def command(*arguments: str) -> list[str]:

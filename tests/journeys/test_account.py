@@ -6,13 +6,9 @@ import json
 
 import pytest
 
-from journeys.bot import clean_up, finish, run, sim, start, status, wait_condition
+from journeys.bot import finish, run, sim, start, status, wait_condition
 
-
-@pytest.fixture(autouse=True)
-def _no_process_stays():
-    yield
-    clean_up()
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 
 
 @pytest.mark.fault("H3")

@@ -14,7 +14,6 @@ import pytest
 
 from canaries import canary, files, hits, spelt
 from journeys.bot import (
-    clean_up,
     command,
     endpoint,
     environment,
@@ -22,10 +21,10 @@ from journeys.bot import (
     start,
     started,
     status,
-    stop_exchange,
     wait_condition,
 )
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 LEAKY = """
 from pathlib import Path
 from hftbot import Side, Strategy
@@ -90,13 +89,6 @@ class Folder:
         assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
         self.said[" ".join(arguments)] = (done.stdout + done.stderr).encode()
         return done.stdout + done.stderr
-
-
-@pytest.fixture(autouse=True)
-def _no_process_stays(tmp_path):
-    yield
-    clean_up()
-    stop_exchange(tmp_path / "hftbot-state")
 
 
 @pytest.mark.fault("S1")

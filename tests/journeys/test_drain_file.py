@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from journeys.bot import clean_up, run, start, status, stop_exchange, wait_condition
+from journeys.bot import run, start, status, wait_condition
 
-
-@pytest.fixture(autouse=True)
-def _no_process_stays(tmp_path):
-    yield
-    stop_exchange(tmp_path / "hftbot-state")
-    clean_up()
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 
 
 def test_drain_file_ends_a_run_in_order_and_is_no_halt(tmp_path) -> None:

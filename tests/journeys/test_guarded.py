@@ -16,7 +16,7 @@ from hftbot.venue.kraken import cancels
 from hftbot.words.secret import Secret
 from journeys.bot import (
     DEADLINE_S,
-    clean_up,
+    RESTER,
     command,
     endpoint,
     environment,
@@ -24,7 +24,6 @@ from journeys.bot import (
     run,
     sim,
     start,
-    stop_exchange,
     wait_condition,
 )
 
@@ -32,26 +31,13 @@ from journeys.bot import (
 # like a dead bot.
 LIMIT_S = 2.0
 BRIEF = ("--set", f"GUARDIAN_LIMIT_S={LIMIT_S}")
-RESTER = """
-from hftbot import Side, Strategy
-
-class Rester(Strategy):
-    name = "rester"
-
-    def on_book(self, book):
-        if not self.desk.open_orders():
-            self.desk.place(0, Side.BUY, book.best_bid() - 500, 100_000, 0)
-"""
 
 
 @pytest.fixture(autouse=True)
-def _no_process_stays(tmp_path):
+def _no_guardian_stays(tmp_path, nothing_stays):
     yield
     for pid in guardians(tmp_path):
         os.kill(pid, signal.SIGKILL)
-    clean_up()
-    stop_exchange(tmp_path / "hftbot-state")
-    stop_exchange(tmp_path / "venue")
 
 
 @pytest.fixture

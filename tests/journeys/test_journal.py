@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import pathlib
-import shutil
 import sqlite3
 
 import pytest
 
 from hftbot.store.state_dir import hot_folder
-from journeys.bot import clean_up, run, start, status, stop_exchange, wait_condition
+from journeys.bot import run, start, status, stop_exchange, wait_condition
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 BUSY = ("run", "--profile", "hft", "--strategy", "busy.py:Busy", "--set",
         "MAX_ORDERS_PER_MIN=6000", "--set", "KRAKEN_TIER=off")
 STRATEGY = """
@@ -35,16 +35,6 @@ class Busy(Strategy):
         else:
             self.desk.place(0, Side.BUY, book.best_ask(), 4 * self.lots_min, Tif.IOC)
 """
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays(tmp_path):
-    yield
-    clean_up()
-    stop_exchange(tmp_path / "hftbot-state")
-    hot = hot_folder(tmp_path / "hftbot-state")
-    if hot is not None:
-        shutil.rmtree(hot)
 
 
 def show(folder: pathlib.Path, number: int) -> list[dict]:

@@ -10,34 +10,17 @@ import subprocess
 import pytest
 
 from journeys.bot import (
-    clean_up,
+    RESTER,
     endpoint,
     finish,
     run,
     sim,
     start,
     status,
-    stop_exchange,
     wait_condition,
 )
 
-RESTER = """
-from hftbot import Side, Strategy
-
-class Rester(Strategy):
-    name = "rester"
-
-    def on_book(self, book):
-        if not self.desk.open_orders():
-            self.desk.place(0, Side.BUY, book.best_bid() - 500, 100_000, 0)
-"""
-
-
-@pytest.fixture(autouse=True)
-def _no_process_stays(tmp_path):
-    yield
-    clean_up()
-    stop_exchange(tmp_path / "hftbot-state")
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 
 
 def rest(folder: pathlib.Path, *arguments: str) -> subprocess.Popen[str]:

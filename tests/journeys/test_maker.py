@@ -7,14 +7,9 @@ import pathlib
 
 import pytest
 
-from journeys.bot import clean_up, run, start, status, stop_exchange, wait_condition
+from journeys.bot import run, start, status, wait_condition
 
-
-@pytest.fixture(autouse=True)
-def _no_process_stays(tmp_path):
-    yield
-    clean_up()
-    stop_exchange(tmp_path / "hftbot-state")
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 
 
 def test_a_run_makes_a_market_and_the_backtest_explains_it(tmp_path: pathlib.Path) -> None:

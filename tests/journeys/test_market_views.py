@@ -7,8 +7,9 @@ import pathlib
 
 import pytest
 
-from journeys.bot import clean_up, run, stop_exchange
+from journeys.bot import run
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 STRATEGY = '''
 from hftbot.words.order import Tif
 from hftbot.words.ports import Strategy
@@ -36,13 +37,6 @@ class Looker(Strategy):
                 "levels": len(self.desk.book(0).levels(0, 500)), "ahead": max(self.ahead)}
 '''
 SETTINGS = "BOOK_DEPTH=100\nTICKER=bbo\nCANDLES=1\nLEVEL3_DEPTH=100\nLOOP_INTERVAL_MS=50\n"
-
-
-@pytest.fixture(autouse=True)
-def _no_process_stays(tmp_path):
-    yield
-    clean_up()
-    stop_exchange(tmp_path / "hftbot-state")
 
 
 def test_a_run_with_deep_books_tickers_candles_and_level_3(tmp_path: pathlib.Path) -> None:

@@ -8,14 +8,12 @@ import signal
 import pytest
 
 from journeys.bot import (
-    clean_up,
     endpoint,
     finish,
     run,
     sim,
     start,
     status,
-    stop_exchange,
     wait_condition,
 )
 
@@ -33,15 +31,13 @@ class Both(Strategy):
 
 
 @pytest.fixture
-def market(tmp_path):
+def market(tmp_path, nothing_stays):
     """The address of somebody's market, and what the exchange there says of itself."""
     (tmp_path / "both.py").write_text(STRATEGY)
     (tmp_path / "venue").mkdir()
     venue = start(tmp_path / "venue", "exchange", "--json")
     told = json.loads(venue.stdout.readline())
-    yield told["ws_url"], lambda: sim(told["rest_url"])
-    stop_exchange(tmp_path / "hftbot-state")
-    clean_up()
+    return told["ws_url"], lambda: sim(told["rest_url"])
 
 
 def test_paper_trades_at_real_prices_and_sends_nothing(tmp_path, market) -> None:

@@ -10,14 +10,10 @@ import pytest
 
 from hftbot.app.cli import main
 from hftbot.backtest.data import open_rows
-from journeys.bot import clean_up, finish, run, start, wait_condition
+from journeys.bot import finish, run, start, wait_condition
 from journeys.tls_venue import TlsVenue
 
-
-@pytest.fixture(autouse=True)
-def _clean():
-    yield
-    clean_up()
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 
 
 def test_a_recording_is_read_by_replay_convert_and_backtest(tmp_path, capsys, monkeypatch):

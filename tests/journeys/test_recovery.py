@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import pathlib
-import shutil
 import sqlite3
 
 import pytest
 
-from hftbot.store.state_dir import hot_folder
-from journeys.bot import clean_up, run, sim, start, status, stop_exchange, wait_condition
+from journeys.bot import run, sim, start, status, stop_exchange, wait_condition
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 RUN = ("run", "--profile", "hft", "--strategy", "both.py:Both", "--set",
        "MAX_ORDERS_PER_MIN=6000")
 STRATEGY = """
@@ -43,16 +42,6 @@ class Both(Strategy):
             else:
                 self.desk.place(0, Side.SELL, book.best_bid(), 2 * self.lots_min, Tif.IOC)
 """
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays(tmp_path):
-    yield
-    clean_up()
-    stop_exchange(tmp_path / "hftbot-state")
-    hot = hot_folder(tmp_path / "hftbot-state")
-    if hot is not None:
-        shutil.rmtree(hot)
 
 
 def replayed(folder: pathlib.Path, number: int) -> dict:

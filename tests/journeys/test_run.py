@@ -16,7 +16,6 @@ import pytest
 from hftbot.errors import NoBot
 from hftbot.live.control import ask
 from journeys.bot import (
-    clean_up,
     endpoint,
     finish,
     run,
@@ -27,16 +26,10 @@ from journeys.bot import (
     wait_condition,
 )
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 TRACKERS = {"loop_iteration", "intent_generation", "risk_check", "order_placement",
             "book_update", "fair_price_calc"}
 SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared"
-
-
-@pytest.fixture(autouse=True)
-def _no_process_stays(tmp_path):
-    yield
-    clean_up()
-    stop_exchange(tmp_path / "hftbot-state")
 
 
 def test_run_trades_and_leaves_nothing_open(tmp_path) -> None:

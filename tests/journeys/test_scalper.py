@@ -7,19 +7,13 @@ import pathlib
 
 import pytest
 
-from journeys.bot import clean_up, run, stop_exchange
+from journeys.bot import run
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 BLOCK = {"fee_free_scalping": {
     "enabled": True, "profit_target": 0.002, "stop_loss": 0.001, "max_hold_time_seconds": 300,
     "rapid_fire_mode": True, "target_daily_trades": 100, "max_concurrent_positions": 10}}
 TEN = ("BTC/USD,ETH/USD,SOL/USD,XRP/USD,ADA/USD,DOGE/USD,LTC/USD,DOT/USD,LINK/USD,EUR/USD")
-
-
-@pytest.fixture(autouse=True)
-def _no_process_stays(tmp_path):
-    yield
-    clean_up()
-    stop_exchange(tmp_path / "hftbot-state")
 
 
 def test_fees_are_the_account_s_own_and_stand_beside_base_fees(tmp_path: pathlib.Path) -> None:

@@ -11,19 +11,13 @@ import pytest
 
 from hftbot.live.control import ask
 from hftbot.watch.terminal import ENTER, LEAVE
-from journeys.bot import clean_up, run, stop_exchange, wait_condition
+from journeys.bot import run, wait_condition
 from journeys.terminals import Tty
 
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 pytest.importorskip("rich")
 # What the view writes between taking the screen and giving it back: whole updates, nothing else.
 UPDATES = re.compile(rb"(\x1b\[\?2026h(?:(?!\x1b\[\?2026h).)*?\x1b\[\?2026l)*", re.S)
-
-
-@pytest.fixture(autouse=True)
-def _no_process_stays(tmp_path):
-    yield
-    clean_up()
-    stop_exchange(tmp_path / "hftbot-state")
 
 
 def screen_pid(bot_pid: int) -> int:

@@ -45,13 +45,11 @@ def test_it_is_made_for_its_owner_only(state: StateDir) -> None:
     assert state.path.stat().st_mode & 0o777 == 0o700
     assert (state.path / "lock").stat().st_mode & 0o777 == 0o600
     assert (state.path / "lock").read_text() == f"{os.getpid()}\n"
-    assert not state.open_to_others
 
 
 def test_a_directory_of_the_users_keeps_its_mode(tmp_path: pathlib.Path) -> None:
     tmp_path.chmod(0o755)
-    with StateDir(tmp_path) as state:
-        assert state.open_to_others
+    with StateDir(tmp_path):
         assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 

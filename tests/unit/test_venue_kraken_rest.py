@@ -178,9 +178,9 @@ def test_the_rights_of_a_key():
     key = rest.api_key_info_answer(200, answered({
         "api_key_name": "bot", "permissions": ["query-funds", "withdraw-funds"],
         "nonce_window": "15", "valid_until": "0"}))
-    assert key.may_withdraw
+    assert key.permissions == {"query-funds", "withdraw-funds"}
     assert (key.name, key.nonce_window, key.valid_until_s) == ("bot", 15, 0)
-    assert not rest.api_key_info_answer(200, answered({"permissions": []})).may_withdraw
+    assert not rest.api_key_info_answer(200, answered({"permissions": []})).permissions
 
 
 def test_time_and_mode():

@@ -28,7 +28,7 @@ ISSUE_KEYS = ["mode", "venues", "duration_s", "orders_sent", "fills", "rejects",
 def facts(**changes: object) -> report.BannerFacts:
     return replace(report.BannerFacts(
         mode=report.MODE_SIMULATED, market="embedded Kraken, synthetic, seed 1",
-        latency=report.simulated_latency(Settings()), state_dir="hftbot-state",
+        latency="modelled: network 1,500 µs each way", state_dir="hftbot-state",
         urls=("ws://127.0.0.1:1/v2",), notes=("remember",)), **changes)
 
 

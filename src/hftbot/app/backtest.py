@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from hftbot.app import backtest_models as models
 from hftbot.app.backtest_run import Market, Plan, adjusted, run
+from hftbot.app.exit_codes import EXIT_FAILED, EXIT_HALTED
 from hftbot.backtest.fill_file import fills_text
 from hftbot.backtest.market import instrument_of
 from hftbot.backtest.result import BacktestResult
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from hftbot.app.backtest_engines import Beside
     from hftbot.backtest.comparison import Comparison
 
-EXIT_FAILED, EXIT_HALTED = 1, 5
 CALIBRATED, OPTIMISTIC, PESSIMISTIC = "calibrated", "optimistic", "pessimistic"
 BAR_CELLS = 32
 BAR_STEPS = 200

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 from hftbot import __version__
 from hftbot.app import cli_backtest, cli_files, cli_live, cli_parity, texts
+from hftbot.app.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_PIPE, EXIT_UNEXPECTED
 from hftbot.errors import ConfigError, HftbotError
 
 if TYPE_CHECKING:
     from hftbot.app.load import Loaded
 
-EXIT_FAILED, EXIT_USAGE, EXIT_UNEXPECTED, EXIT_INTERRUPTED, EXIT_PIPE = 1, 2, 70, 130, 141
 DURATION_S_MAX = 366 * 86_400.0
 # Flags that are settings under another name.
 SETTING_FLAGS = {"symbols": "SYMBOLS", "venue": "VENUE", "strategy": "STRATEGY",
@@ -129,7 +129,7 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
     what = parser.add_argument_group("what to trade")
     what.add_argument("--symbols", metavar="LIST", help="markets, such as BTC/USD,ETH/USD")
     what.add_argument("--strategy", metavar="NAME",
-                      help="micro_scalper, or your own: path/to/file.py:Class")
+                      help="micro_scalper, spread_maker, or your own: path/to/file.py:Class")
     where = parser.add_argument_group("where")
     where.add_argument("--venue", metavar="sim|paper", choices=("sim", "paper"),
                        help="sim: the embedded exchange (default); paper: the real market of "

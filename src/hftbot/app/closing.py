@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hftbot.app.exit_codes import EXIT_NOT_VERIFIED
 from hftbot.app.load import Loaded
 from hftbot.app.options import FLATTEN, LIVETEST, TRADE, RunOptions, check_run
 from hftbot.config.schema import Settings
@@ -17,7 +18,6 @@ from hftbot.watch import report, status
 
 FLATTEN_S = 60.0
 CANCEL_S = 60.0
-EXIT_NOT_VERIFIED = 4
 
 
 def flatten(loaded: Loaded, options: argparse.Namespace) -> int:

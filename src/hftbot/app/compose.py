@@ -21,12 +21,14 @@ from hftbot.app import venue as venues
 from hftbot.app.access import serving_context
 from hftbot.app.answering import control_of
 from hftbot.app.children import Endpoint, ExchangeChild
+from hftbot.app.exit_codes import EXIT_FAILED, EXIT_HALTED, EXIT_NOT_VERIFIED
 from hftbot.app.fees import ask_fees, base_text
 from hftbot.app.guarding import Guarding
 from hftbot.app.jobs import job_of
+from hftbot.app.journal_header import journal_header
 from hftbot.app.market_tape import MarketTape
 from hftbot.app.options import FLATTEN, TRADE, ExchangeOptions, RunOptions
-from hftbot.app.recovery import SCHEMA, carried
+from hftbot.app.recovery import carried
 from hftbot.app.reporter import Reporter
 from hftbot.app.screening import Screening
 from hftbot.app.view import View
@@ -59,9 +61,6 @@ from hftbot.wire.poll import BusyPoll
 from hftbot.words.instrument import Instrument
 
 JOURNAL_BYTES = 64 << 20
-EXIT_NOT_VERIFIED = 4
-EXIT_HALTED = 5
-EXIT_NO_STRATEGY = 1
 REPLAY_POLL_S = 0.25
 KILLED = "by signal SIGQUIT"
 
@@ -143,9 +142,9 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
     instruments = await _instruments(settings, exchange, state, logs)
     job = job_of(settings, options, state.database)
     run_number = state.next_run()
-    journal = JournalFile(state, run_number, JOURNAL_BYTES,
-                          _header(settings, run_number, instruments, exchange.journal_account,
-                                  job.name, clock.now_us()), keep=settings.journal_keep)
+    header = journal_header(settings, run_number, instruments, exchange.journal_account, job.name,
+                            clock.now_us())
+    journal = JournalFile(state, run_number, JOURNAL_BYTES, header, keep=settings.journal_keep)
     rebuilt = ledger.rebuild_missing(state)
     store = LedgerDb(state.database)
     http = HttpClient(exchange.access.tls)
@@ -372,7 +371,7 @@ def _exit_code(session: Session) -> int:
         return EXIT_HALTED
     if not session.verified:
         return EXIT_NOT_VERIFIED
-    return EXIT_NO_STRATEGY if session.engine.mute else 0
+    return EXIT_FAILED if session.engine.mute else 0
 
 
 def _follow_journal(journal: JournalFile, world: World,
@@ -400,16 +399,6 @@ def _follow_journal(journal: JournalFile, world: World,
     journal.watch(lambda reason: soon(world.guard.journal_failed, reason),
                   lambda text: soon(world.notes.warn, text))
     return go_on
-
-
-def _header(settings: Settings, run_number: int, instruments: Sequence[Instrument],
-            account: str, strategy: str, now_us: int) -> bytes:
-    """What a reader has to know, as pairs of words; see ``journal_reader.header_words``."""
-    return (f"hftbot {__version__} run {run_number} settings {settings.digest()} "
-            f"schema {SCHEMA} account {account} started {now_us} "
-            f"strategies {'_'.join(strategy.split())} "
-            f"grids {','.join(ledger.grid_text(grid) for grid in instruments)} "
-            f"symbols {','.join(grid.symbol for grid in instruments)}").encode()
 
 
 def _printer(json_wanted: bool, redact: Callable[[str], str]) -> Callable[[str], None]:

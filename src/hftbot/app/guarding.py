@@ -108,7 +108,7 @@ class Charge:
 
 
 class Guarding:
-    """Keeps a guardian beside a session. With GUARDIAN=off nothing here has an effect.
+    """Keeps a guardian beside a session. With GUARDIAN=0 nothing here has an effect.
 
     ``start`` early, ``attach`` to the session, ``leave`` after it, ``close`` at the end.
     """

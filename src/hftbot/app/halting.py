@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hftbot.app.exit_codes import EXIT_NOT_VERIFIED
 from hftbot.errors import Halted, HftbotError, InUse
 from hftbot.store.halt_file import ANY_ACCOUNT, Halt, HaltFile, KillFile, one_line
 from hftbot.store.state_dir import StateDir
@@ -15,7 +16,6 @@ from hftbot.watch import status
 from hftbot.watch.logs import stamp
 from hftbot.words.secret import Secret
 
-EXIT_NOT_VERIFIED = 4
 KILL_S = 60.0
 LOOK_AGAIN_S = 0.1
 

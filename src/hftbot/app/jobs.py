@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from hftbot.app.exit_codes import EXIT_FAILED, EXIT_NOT_VERIFIED
 from hftbot.app.livetest import LiveTest
 from hftbot.app.options import FLATTEN, LIVETEST, RunOptions
 from hftbot.app.strategies import build_strategy
@@ -18,8 +19,6 @@ from hftbot.live.flatten import Leaving
 from hftbot.live.session import Session
 from hftbot.words.ports import Strategy
 
-EXIT_NOT_VERIFIED = 4
-EXIT_FAILED = 1
 Say = Callable[[str], None]
 
 

@@ -28,11 +28,6 @@ VENUE = "kraken"
 FLUSH_ROWS = CAPACITY // 2
 
 
-def grid_text(grid: Instrument) -> str:
-    """The numbers that turn ticks and lots into prices and sizes, for a journal's header."""
-    return f"{grid.price_precision}:{grid.qty_precision}:{grid.tick_units}:{grid.lot_units}"
-
-
 def rebuild_missing(state: StateDir) -> list[str]:
     """Before a run: a database that is not there is written from the journals. Sentences."""
     if state.database.exists() or not names(state.journal, state.hot_journal(create=False)):

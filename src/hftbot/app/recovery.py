@@ -7,12 +7,12 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from hftbot.app.journal_header import SCHEMA
 from hftbot.engine.recover import KIND_FILL_TEXT, Carried, Replay, Spent, carry
 from hftbot.errors import StoreError
 from hftbot.store.journal_reader import JournalCopy, header_words, headers, place, read_copy
 from hftbot.words.instrument import Instrument
 
-SCHEMA = 2
 # No counter of the venue remembers longer than this.
 COUNTED_S = 120.0
 

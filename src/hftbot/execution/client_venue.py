@@ -7,31 +7,22 @@ Unlike the embedded exchange this may be real money: the product's own limits ho
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import hashlib
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from fastcore.lane.lane import EVENT_BOOK, EVENT_TOP, EVENT_TRADE
-from hftbot import __version__
-from hftbot.app.ledger import grid_text
-from hftbot.app.recovery import SCHEMA
 from hftbot.errors import ConfigError, HftbotError, StoreError
 from hftbot.execution.client_markets import Client, explained, grids_of
 from hftbot.execution.client_orders import ClientOrders
-from hftbot.execution.deadlines import Deadlines
-from hftbot.execution.embedded_venue import JOURNAL_BYTES, DoorNotes
-from hftbot.execution.market import Market, Voice, door_settings, markets_of, resolve
+from hftbot.execution.market import Market, door_settings, markets_of
+from hftbot.execution.socket_venue import SocketVenue
 from hftbot.live.carry_over import base_rows
-from hftbot.live.clock import SystemClock
 from hftbot.live.world import World
 from hftbot.store.account_lock import AccountLock
 from hftbot.store.journal_file import JournalFile
-from hftbot.store.state_dir import StateDir
 from hftbot.words.events import E10, BalanceSeen
-from hftbot.words.instrument import Instrument
 from hftbot.words.market import BookTrust
 from hftbot.words.order import OrderState
 from hftbot.words.secret import Secret
@@ -45,60 +36,38 @@ ALWAYS = {"KRAKEN_TIER": "off"}
 NO_TOKEN = Secret("sent by another client")
 
 
-class ClientVenue:
+class ClientVenue(SocketVenue):
     """One world over a client object that somebody else made and will close."""
 
     def __init__(self, listener: Any, client: Any, given: Mapping[str, Any],
                  symbols: Sequence[str] | None, state_dir: Any) -> None:
+        super().__init__(listener, state_dir)
         door_settings(given, ALWAYS, ("BTC/USD",))
         self._given = given
         self._symbols = symbols
         self._client = Client(client)
-        self._state_dir = state_dir
-        self._voice = Voice(listener)
-        self._notes = DoorNotes(listener)
         self._say: Callable[[str], None] = listener.say
-        self._clock = SystemClock()
-        self._markets: dict[str, Market] = {}
-        self._deadlines = Deadlines()
         self._world: World | None = None
         self._orders: ClientOrders | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._watching = False
         self._heard_ns: dict[int, int] = {}
         self._asking_balance = False
-        self._ends = contextlib.AsyncExitStack()
 
     # --- life ----------------------------------------------------------------------------------
 
-    async def open(self) -> None:
-        """Learn the markets and the balances; then orders may leave."""
-        try:
-            await self._open()
-        except BaseException:
-            await self.close()
-            raise
-
     async def _open(self) -> None:
+        """Learn the markets and the balances; then orders may leave."""
         ends, client = self._ends, self._client
         ends.callback(client.close)
         await self._asked("load_markets")
         grids = grids_of(client.client, self._symbols)
         settings = door_settings(self._given, ALWAYS, [grid.symbol for grid in grids])
-        folder = self._state_dir
-        if folder is None:
-            folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="hftbot-execution-"))
-        state = ends.enter_context(StateDir(folder))
+        state = self._state()
         account = f"ccxt:{grids[0].venue}:{_fingerprint(client.client)}"
         ends.enter_context(AccountLock(account))
         run = state.next_run()
-        journal = JournalFile(state, run, JOURNAL_BYTES,
-                              _header(run, settings.digest(), account, grids,
-                                      self._clock.now_us()), keep=settings.journal_keep)
-        ends.callback(journal.close)
-        # Without a close its copy in shared memory would stay.
-        atexit.register(journal.close)
-        ends.callback(atexit.unregister, journal.close)
+        journal = self._journal(state, settings, run, grids, account)
         world = World(settings, grids, self._clock, self._notes, journal.journal, run)
         world.set_token(NO_TOKEN)
         self._markets = {market.symbol: market for market in markets_of(world, self._voice)}
@@ -149,12 +118,6 @@ class ClientVenue:
 
     # --- markets -------------------------------------------------------------------------------
 
-    def market(self, symbol: str, order_book: Mapping[str, Any] | None = None
-               ) -> tuple[Market, str]:
-        """The market that is meant, with a remark if it is another currency's."""
-        found, remark = resolve(symbol, self._markets)
-        return self._markets[found], remark
-
     async def freshen(self, market: Market, order_book: Mapping[str, Any] | None) -> None:
         """Ask for the book, unless a socket told it a moment ago."""
         if self._world is None:
@@ -177,14 +140,6 @@ class ClientVenue:
         now_ns = self._heard_ns[market.index] = self._clock.mono_ns()
         market.world.link_seen(now_ns)
         market.world.engine.on_market(market.index, EVENT_BOOK | EVENT_TOP, (), now_ns)
-
-    async def wait(self, future: asyncio.Future[bool], timeout_s: float) -> bool:
-        """Wait on this machine's clock."""
-        return await self._deadlines.wait(future, timeout_s)
-
-    def now_ns(self) -> int:
-        """This machine's monotonic clock."""
-        return self._clock.mono_ns()
 
     def wake(self) -> None:
         """Time goes on by itself."""
@@ -280,11 +235,3 @@ def _fingerprint(client: Any) -> str:
     """A name for the account that shows nothing of its key."""
     key = str(getattr(client, "apiKey", "") or "")
     return hashlib.sha256(key.encode()).hexdigest()[:16]
-
-
-def _header(run: int, digest: str, account: str, grids: Sequence[Instrument],
-            now_us: int) -> bytes:
-    return (f"hftbot {__version__} run {run} settings {digest} schema {SCHEMA} account "
-            f"{account} started {now_us} strategies execution "
-            f"grids {','.join(grid_text(grid) for grid in grids)} "
-            f"symbols {','.join(grid.symbol for grid in grids)}").encode()

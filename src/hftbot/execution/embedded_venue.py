@@ -6,28 +6,23 @@ The same session, engine, guard and journal as ``hftbot run`` has; only the stra
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import random
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hftbot import __version__
 from hftbot.app import venue as venues
 from hftbot.app.children import ExchangeChild
 from hftbot.app.fees import ask_fees
-from hftbot.app.ledger import grid_text
 from hftbot.app.options import RunOptions, check_run
-from hftbot.app.recovery import SCHEMA, carried
+from hftbot.app.recovery import carried
 from hftbot.config.fee_schedules import rates_e6
 from hftbot.config.schema import Settings
 from hftbot.errors import HftbotError, StoreError, TransportError
-from hftbot.execution.deadlines import Deadlines
-from hftbot.execution.market import Listener, Market, Voice, door_settings, markets_of, resolve
+from hftbot.execution.market import Listener, Market, door_settings, markets_of
+from hftbot.execution.socket_venue import SocketVenue
 from hftbot.live.carry_over import base_rows
-from hftbot.live.clock import SystemClock
 from hftbot.live.connect import TokenSource, discover
 from hftbot.live.rest_client import PATIENCE_S
 from hftbot.live.session import READY_S, Session
@@ -41,66 +36,30 @@ from hftbot.wire.http import HttpClient
 from hftbot.wire.link import ConnectBudget, Link
 from hftbot.words.instrument import Instrument
 
-JOURNAL_BYTES = 8 << 20
 # The embedded account loses no money: our own limit on messages would only slow it.
 GUARDED_PER_MINUTE = 600_000
 
 
-class DoorNotes:
-    """Warnings and errors of the engine, told to the door's user; the rest is for nobody."""
-
-    def __init__(self, listener: Any) -> None:
-        self._listener = listener
-        self.quiet = False
-
-    def info(self, text: str) -> None:
-        """Routine."""
-
-    def warn(self, text: str) -> None:
-        """Something that a user should know."""
-        if not self.quiet:
-            self._listener.say(text)
-
-    error = warn
-
-
-class EmbeddedVenue:
+class EmbeddedVenue(SocketVenue):
     """One session on an embedded exchange: a child of ours, or the one at ``url``."""
 
     def __init__(self, listener: Listener, given: Mapping[str, Any], weaker: Mapping[str, str],
                  symbols: Sequence[str], url: str | None, state_dir: Any) -> None:
+        super().__init__(listener, state_dir)
         self._settings: Settings = door_settings(given, weaker, symbols)
         self._options = RunOptions(exchange_url=url)
         check_run(self._settings, self._options)
-        self._state_dir = state_dir
-        self._voice = Voice(listener)
-        self._notes = DoorNotes(listener)
-        self._markets: dict[str, Market] = {}
-        self._deadlines = Deadlines()
-        self._clock = SystemClock()
         self._session: Session | None = None
         self._running: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._links: list[tuple[Link, asyncio.Task[None]]] = []
-        self._ends = contextlib.AsyncExitStack()
 
     # --- life ----------------------------------------------------------------------------------
 
-    async def open(self) -> None:
-        """Start or find the exchange, connect, reconcile, and be ready to trade."""
-        try:
-            await self._open()
-        except BaseException:
-            await self.close()
-            raise
-
     async def _open(self) -> None:
-        ends = self._ends
-        folder = self._state_dir
-        if folder is None:
-            folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="hftbot-execution-"))
-        self._settings = replace(self._settings, state_dir=str(folder))
-        state = ends.enter_context(StateDir(folder))
+        """Start or find the exchange, connect, reconcile, and be ready to trade."""
+        ends, state = self._ends, self._state()
+        self._settings = replace(self._settings, state_dir=str(state.path))
         if self._settings.venue == "paper":
             self._notes.warn(f"PAPER: orders are filled on this machine, by the market of "
                              f"{self._settings.kraken_ws_url}")
@@ -109,12 +68,7 @@ class EmbeddedVenue:
         ends.enter_context(AccountLock(exchange.account))
         instruments = await self._instruments(exchange, state)
         run = state.next_run()
-        journal = JournalFile(state, run, JOURNAL_BYTES, self._header(run, instruments, exchange),
-                              keep=self._settings.journal_keep)
-        ends.callback(journal.close)
-        # Without a close its copy in shared memory would stay.
-        atexit.register(journal.close)
-        ends.callback(atexit.unregister, journal.close)
+        journal = self._journal(state, self._settings, run, instruments, exchange.journal_account)
         http = HttpClient(exchange.access.tls)
         ends.push_async_callback(http.close)
         nonces = NonceFile(state.path, exchange.endpoint.api_key)
@@ -144,14 +98,6 @@ class EmbeddedVenue:
             raise exchange.explained(error) from None
         return [replace(grid, maker_fee_e6=fees[grid.symbol][0],
                         taker_fee_e6=fees[grid.symbol][1]) for grid in grids]
-
-    def _header(self, run: int, instruments: Sequence[Instrument],
-                exchange: venues.OpenVenue) -> bytes:
-        return (f"hftbot {__version__} run {run} settings {self._settings.digest()} "
-                f"schema {SCHEMA} account {exchange.journal_account} started "
-                f"{self._clock.now_us()} strategies execution "
-                f"grids {','.join(grid_text(grid) for grid in instruments)} "
-                f"symbols {','.join(grid.symbol for grid in instruments)}").encode()
 
     def _now_ns_wall(self) -> int:
         return self._clock.now_us() * 1000
@@ -232,25 +178,11 @@ class EmbeddedVenue:
 
     # --- markets -------------------------------------------------------------------------------
 
-    def market(self, symbol: str, order_book: Mapping[str, Any] | None = None
-               ) -> tuple[Market, str]:
-        """The market that is meant, with a remark if it is another currency's."""
-        found, remark = resolve(symbol, self._markets)
-        return self._markets[found], remark
-
     async def freshen(self, market: Market, order_book: Mapping[str, Any] | None) -> None:
         """The feed keeps the books: nothing to ask. Raises HftbotError once the session is over."""
         if self._running is not None and self._running.done():
             raise HftbotError("the engine's session is over: "
                               f"{self._session.stop_reason if self._session else 'closed'}")
-
-    async def wait(self, future: asyncio.Future[bool], timeout_s: float) -> bool:
-        """Wait on this machine's clock."""
-        return await self._deadlines.wait(future, timeout_s)
-
-    def now_ns(self) -> int:
-        """This machine's monotonic clock."""
-        return self._clock.mono_ns()
 
     def wake(self) -> None:
         """Time goes on by itself."""

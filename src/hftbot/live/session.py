@@ -41,11 +41,11 @@ class Session:
     """Drives one World on an asyncio loop, through wires that others open.
 
     The links call public_* and private_*; ``run`` is the life from ready to verified stop.
-    Uses no executor and no real clock, so it runs on virtual time unchanged. ``on_halt`` keeps a
-    sticky halt (reason, wall us) and is called off the frame path, once unless it raises
-    StoreError; ``kill_asked`` says why a kill is asked for, or nothing, ``drain_asked`` whether to
-    end in order. ``carried`` is what the
-    last run of the account left; ``on_reconciled`` is told how that was found, before trading.
+    Uses no executor and no real clock, so it runs on virtual time unchanged. ``carried`` is what
+    the last run of the account left; ``on_reconciled`` is told how that was found, before trading.
+    ``on_halt`` keeps a sticky halt (reason, wall us) and is called off the frame path, once unless
+    it raises StoreError; ``kill_asked`` says why a kill is asked for, or nothing, ``drain_asked``
+    whether to end in order.
     """
 
     def __init__(self, world: World, fetch_token: Token, loop_interval_us: int,

@@ -107,11 +107,6 @@ class StateDir:
         """Earlier journals and accounts."""
         return self.path / "archive"
 
-    @property
-    def open_to_others(self) -> bool:
-        """True if other users may enter the directory (it was there before, with such a mode)."""
-        return bool(stat.S_IMODE(self.path.stat().st_mode) & 0o077)
-
     def hot_journal(self, shared_memory: Path = SHARED_MEMORY, create: bool = True) -> Path | None:
         """A directory in shared memory for the hot journal, or None where there is none.
 

@@ -154,13 +154,6 @@ def _limits(settings: Settings) -> str:
             f"{settings.max_orders_per_min} messages a minute")
 
 
-def simulated_latency(settings: Settings) -> str:
-    """The latency model of the embedded exchange in one line."""
-    jitter, engine_jitter = settings.sim_network_jitter_us, settings.sim_engine_jitter_us
-    return (f"modelled: network {settings.sim_network_us:,} µs each way (+{jitter:,} µs jitter), "
-            f"matching engine {settings.sim_engine_us:,} µs (+{engine_jitter:,} µs jitter)")
-
-
 def progress_line(now_us: int, totals: Totals, tops: Sequence[tuple[str, str, str]] = (),
                   latency: Mapping[str, Mapping[str, float]] | None = None) -> str:
     """One line with a microsecond stamp. ``tops`` are (symbol, bid text, ask text)."""

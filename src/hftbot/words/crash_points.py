@@ -62,8 +62,3 @@ def arm(text: str, die: Callable[[], None]) -> None:
 def armed() -> bool:
     """True if this process is to die somewhere."""
     return bool(_armed)
-
-
-def disarm() -> None:
-    """Forget all."""
-    _armed.clear()

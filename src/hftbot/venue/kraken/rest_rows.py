@@ -157,11 +157,6 @@ class ApiKey:
     nonce_window: int
     valid_until_s: int
 
-    @property
-    def may_withdraw(self) -> bool:
-        """True if the key can move funds out of the account."""
-        return "withdraw-funds" in self.permissions
-
 
 def amount(row: codec.Row, key: str) -> Decimal:
     """A required number, which REST writes as text or as a JSON number. Raises BadFrame."""
