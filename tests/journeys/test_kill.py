@@ -66,6 +66,7 @@ def test_kill_by_command_then_resume(tmp_path) -> None:
     assert "hftbot resume --yes" in out
     state = tmp_path / "hftbot-state"
     assert not (state / "KILL").exists()
+    assert (state / "halt.room").stat().st_size > 1_000
     kept = (state / "halt.json").read_text()
     assert endpoint(tmp_path / "venue")["api_key"] not in kept
     again = run(tmp_path, "run", "--profile", "hft", "--duration", "2", "--exchange", url)

@@ -150,12 +150,13 @@ def test_recover_late_orders_only_are_expected() -> None:
 
 
 def write(folder: pathlib.Path, run: int, rows: list[tuple[int, Any]], *, account: str = "sim:a",
-          schema: int = 2, begun: bool = True, symbols: str = "BTC/USD") -> pathlib.Path:
+          schema: int = 2, begun: bool = True, symbols: str = "BTC/USD",
+          started_us: int = US) -> pathlib.Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"run-{run:05d}.journal"
     log = Journal(str(path), 1 << 16, (
-        f"hftbot 0 run {run} settings s schema {schema} account {account} started {US + run} "
-        f"symbols {symbols}").encode())
+        f"hftbot 0 run {run} settings s schema {schema} account {account} "
+        f"started {started_us + run} symbols {symbols}").encode())
     replay = Replay(2)
     if begun:
         log.append_words(*flat(checkpoint(fed(), recover.STATE_FIRST)))
@@ -215,6 +216,48 @@ def test_recovery_uses_no_journal_of_another_schema(tmp_path: pathlib.Path) -> N
     told, remarks = recovery.carried(tmp_path, "sim:a", tmp_path / "none", [BTC])
     assert told is None
     assert "has schema 1, this version reads 2: not used" in remarks[0]
+
+
+@pytest.mark.fault("D5")
+def test_recovery_uses_nothing_older_than_a_journal_of_another_schema(
+        tmp_path: pathlib.Path) -> None:
+    """What was held before a newer version's run says nothing about what is held now."""
+    write(tmp_path, 2, [order(FIRST)])
+    write(tmp_path, 3, [order(SECOND)], schema=3)
+    told, remarks = recovery.carried(tmp_path, "sim:a", tmp_path / "none", [BTC])
+    assert told is None
+    assert len(remarks) == 1
+
+
+def test_recovery_of_the_last_run_though_the_clock_was_set_back(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, 2, [order(FIRST)], started_us=US + 3_600_000_000)
+    write(tmp_path, 3, [order(SECOND)])
+    told, remarks = recovery.carried(tmp_path, "sim:a", write(tmp_path, 4, []), [BTC])
+    assert told is not None
+    assert (told.run, remarks) == (3, [])
+
+
+def test_recovery_goes_by_the_run_though_its_numbers_began_anew(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, 65_535, [order(FIRST)])
+    write(tmp_path, 1, [order(SECOND)])
+    told, _ = recovery.carried(tmp_path, "sim:a", write(tmp_path, 2, []), [BTC])
+    assert told is not None
+    assert told.run == 1
+
+
+def test_recovery_tells_of_a_journal_that_cannot_say_whose_it_is(tmp_path: pathlib.Path) -> None:
+    """One damaged bit in its header must not hide that a run was there."""
+    write(tmp_path, 2, [order(FIRST)])
+    path = write(tmp_path, 3, [order(SECOND)])
+    content = bytearray(path.read_bytes())
+    content[40] ^= 1
+    path.write_bytes(content)
+    (tmp_path / "run-00004.journal").write_bytes(bytes(4096))
+    told, remarks = recovery.carried(tmp_path, "sim:a", tmp_path / "none", [BTC])
+    assert told is not None
+    assert told.run == 2
+    assert len(remarks) == 1
+    assert remarks[0].startswith(f"{path}: the journal's header is damaged")
 
 
 def test_recovery_says_when_a_journal_names_what_it_does_not_list(tmp_path: pathlib.Path) -> None:

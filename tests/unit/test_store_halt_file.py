@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pathlib
@@ -81,6 +82,52 @@ def test_halt_file_that_is_none_is_refused(tmp_path: pathlib.Path) -> None:
 def test_halt_that_cannot_be_written_says_so(tmp_path: pathlib.Path) -> None:
     with pytest.raises(StoreError, match="cannot write"):
         HaltFile(tmp_path / "missing").add(halt())
+
+
+def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on no file gets a new block; those that it has can be written again."""
+    write = os.write
+
+    def without_room(handle: int, content: bytes) -> int:
+        if os.fstat(handle).st_size < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(handle, content)
+
+    monkeypatch.setattr(os, "write", without_room)
+
+
+@pytest.mark.law(7)
+@pytest.mark.fault("D1")
+def test_halt_on_a_full_disk_is_kept_in_the_room_made_for_it(
+        tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = HaltFile(tmp_path)
+    file.make_room()
+    file.make_room()
+    with monkeypatch.context() as patched:
+        fill_the_disk(patched)
+        with pytest.raises(StoreError, match="No space left"):
+            file.add(halt("more than there is room for " * 400))
+        file.add(halt())
+    assert HaltFile(tmp_path).read() == (halt(),)
+    assert os.listdir(tmp_path) == ["halt.json"]
+    file.make_room()
+    assert sorted(os.listdir(tmp_path)) == ["halt.json", "halt.room"]
+
+
+def test_halt_on_a_full_disk_without_room_is_refused(
+        tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill_the_disk(monkeypatch)
+    with pytest.raises(StoreError, match=r"cannot write .*halt\.json: No space left"):
+        HaltFile(tmp_path).add(halt())
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.fault("D1")
+def test_kill_on_a_full_disk_is_asked_for_without_its_reason(
+        tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill_the_disk(monkeypatch)
+    KillFile(tmp_path).ask("the market is strange")
+    assert KillFile(tmp_path).asked() == "killed: by the file KILL"
 
 
 def test_halt_reason_is_one_line(tmp_path: pathlib.Path) -> None:

@@ -78,5 +78,5 @@ def test_the_last_file_of_a_run_is_what_the_next_one_takes_over(tmp_path: pathli
         part = f" part {number}" if number > 1 else ""
         keep_one(tmp_path, file_name(4, number), f"sim:1 started 9{part}")
     keep_one(tmp_path, file_name(3), "sim:1 started 8")
-    found = [path.name for path, _header in newest(tmp_path, "sim:1", tmp_path / "own")]
+    found = [path.name for path, _header, _damage in newest(tmp_path, "sim:1", tmp_path / "own")]
     assert found == [file_name(4, number) for number in (10, 3, 2, 1)] + [file_name(3)]

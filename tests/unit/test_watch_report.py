@@ -32,6 +32,14 @@ def facts(**changes: object) -> report.BannerFacts:
         urls=("ws://127.0.0.1:1/v2",), notes=("remember",)), **changes)
 
 
+def test_a_position_without_a_price_is_worth_what_it_cost() -> None:
+    """A run that lost its market must not say that nothing is held."""
+    blind = replace(TOTALS, positions=(report.PositionLine("BTC/USD", 0.002, 60_000, 0, 0),))
+    text = report.summary(blind, (), ())
+    assert "+0.002 BTC/USD at 60,000, now not known, the book is empty" in text
+    assert "120.00 USD held" in text
+
+
 def test_the_banner_of_the_simulator_hides_nothing() -> None:
     text = report.banner(Settings(), facts())
     assert "SIMULATED: no key, no network, no real money" in text

@@ -135,7 +135,7 @@ class ExchangeChild:
 
         ``folder`` is where it leaves endpoint.json. Raises StoreError.
         """
-        with open(log, "ab") as errors:
+        with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as errors:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "hftbot", "exchange", *arguments,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors,
@@ -184,6 +184,10 @@ def _reason(log: pathlib.Path) -> str:
     """The last line that it wrote, as the end of a sentence."""
     try:
         lines = log.read_text(errors="replace").strip().splitlines()
+        # Without room it cannot even say that there is none.
+        full = not lines and os.statvfs(log.parent).f_bavail == 0
     except OSError:
         return ""
+    if full:
+        return f": no space is left for {log.parent}"
     return f": {lines[-1]}" if lines else ""

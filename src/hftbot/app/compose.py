@@ -211,6 +211,7 @@ def _keeper(session: Session, exchange: venues.OpenVenue, state: StateDir,
         session.notes.info(text)
 
     keeper = halting.HaltKeeper(state.path, exchange.journal_account, exchange.own, logs.redactor)
+    keeper.make_room()
     session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
     if exchange.access.dry is not None:
         exchange.access.dry.attach(session, tell)

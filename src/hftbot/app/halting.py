@@ -37,6 +37,10 @@ class HaltKeeper:
         self._kill = KillFile(folder)
         self.kept = False
 
+    def make_room(self) -> None:
+        """Before anything is traded: a halt can be kept. Raises StoreError."""
+        self._file.make_room()
+
     def keep(self, reason: str, now_us: int) -> None:
         """Put the halt on disk; a kill that asked for it is done. Raises StoreError."""
         self._file.add(Halt(reason=one_line(self._redact(reason)), ts_us=now_us,

@@ -10,11 +10,20 @@ from pathlib import Path
 from hftbot.app.journal_header import SCHEMA
 from hftbot.engine.recover import KIND_FILL_TEXT, Carried, Replay, Spent, carry
 from hftbot.errors import StoreError
-from hftbot.store.journal_reader import JournalCopy, header_words, headers, place, read_copy
+from hftbot.store.journal_reader import (
+    JournalCopy,
+    header_words,
+    headers,
+    newest_first,
+    read_copy,
+    run_of,
+)
 from hftbot.words.instrument import Instrument
 
 # No counter of the venue remembers longer than this.
 COUNTED_S = 120.0
+# A journal, the words of its header, and why they cannot be read.
+Named = tuple[Path, dict[str, str], str]
 
 
 def carried(folder: Path, account: str, own: Path,
@@ -22,15 +31,20 @@ def carried(folder: Path, account: str, own: Path,
     """State of the newest journal of the account (``own`` is that of this run), and remarks.
 
     A run that was killed before its journal had the state it began with did nothing yet: the one
-    before it counts. A journal of another account or schema is never used. Raises StoreError.
+    before it counts. A journal of another account is never used, nor one of another schema or
+    anything older than that: what such a run held is known to the venue alone. Raises StoreError.
     """
     remarks: list[str] = []
     try:
-        for path, header in newest(folder, account, own):
+        for path, header, damage in newest(folder, account, own):
+            if damage:
+                remarks.append(f"{path}: {damage}: whose it is and what its run did is not known; "
+                               "the one before it counts, and above all the venue's word")
+                continue
             if header.get("schema") != str(SCHEMA):
                 remarks.append(f"{path} has schema {header.get('schema', 'unknown')}, this "
                                f"version reads {SCHEMA}: not used, the venue's word counts")
-                continue
+                break
             copy = read_copy(path)
             replay = replayed(copy)
             if not replay.first:
@@ -51,14 +65,14 @@ def carried(folder: Path, account: str, own: Path,
     return None, remarks
 
 
-def _spent_before(files: Iterable[tuple[Path, dict[str, str]]], last: Path,
+def _spent_before(files: Iterable[Named], last: Path,
                   instruments: Sequence[Instrument]) -> list[Spent]:
     """Transactions of runs before the last one that ended so late that the venue still counts."""
     ended_s = last.stat().st_mtime
     found: list[Spent] = []
-    for path, header in files:
+    for path, header, _damage in files:
         if path != last and header.get("schema") == str(SCHEMA) \
-                and 0 <= ended_s - path.stat().st_mtime < COUNTED_S:
+                and abs(ended_s - path.stat().st_mtime) < COUNTED_S:
             symbols = header.get("symbols", "").split(",")
             # One that cannot be read says nothing; the venue's refusal would only cost time.
             with contextlib.suppress(StoreError):
@@ -67,12 +81,14 @@ def _spent_before(files: Iterable[tuple[Path, dict[str, str]]], last: Path,
     return sorted(found)
 
 
-def newest(folder: Path, account: str, own: Path) -> Iterable[tuple[Path, dict[str, str]]]:
-    """Journals of one account, the last that was begun first, and of a run its last file."""
-    found = [(path, header) for path, header in headers(folder)
-             if path != own and header.get("account") == account]
-    return sorted(found, key=lambda row: (int(row[1].get("started", "0")), place(row[0].name)),
-                  reverse=True)
+def newest(folder: Path, account: str, own: Path) -> Iterable[Named]:
+    """Journals of one account, and those that cannot say whose they are, the last one first.
+
+    By the numbers of their runs, not by the clock: it may have been set back between two of them.
+    """
+    found = {row[0].name: row for row in headers(folder)
+             if row[0] != own and (row[2] or row[1].get("account") == account)}
+    return [found[name] for name in newest_first(found, run_of(own.name))]
 
 
 def replayed(copy: JournalCopy) -> Replay:

@@ -143,7 +143,8 @@ class _Runs:
                 self._keys[row[KEY_WORD]] = run
             elif kind == KIND_STATE:
                 clean = row[MARK_WORD] == STATE_CLEAN
-        self._accounts.add(words.get("account", "unknown"))
+        if words:
+            self._accounts.add(words.get("account", "unknown"))
         self.rows.append({"run": run, "journal": name, "started_us": int(words.get("started", 0)),
                           "strategies": words.get("strategies", ""), "fills": fills,
                           "clean": clean})

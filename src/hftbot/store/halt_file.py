@@ -13,10 +13,12 @@ from hftbot.errors import StoreError
 from hftbot.store import durable
 
 HALT_FILE = "halt.json"
+ROOM_FILE = "halt.room"
 KILL_FILE = "KILL"
 ANY_ACCOUNT = "any"
 SCHEMA = 1
 FILE_BYTES_MAX = 1 << 20
+ROOM_BYTES = 8192
 KILL_BYTES_MAX = 1024
 REASON_CHARACTERS_MAX = 300
 
@@ -40,6 +42,14 @@ class HaltFile:
     def __init__(self, folder: Path) -> None:
         self.path = folder / HALT_FILE
         self._archive = folder / "archive"
+        self._room = folder / ROOM_FILE
+
+    def make_room(self) -> None:
+        """A halt can be kept even on a disk that is full by then. Raises StoreError."""
+        try:
+            durable.reserve(self._room, ROOM_BYTES)
+        except OSError as reason:
+            raise StoreError(f"cannot write {self._room}: {reason.strerror or reason}") from None
 
     def read(self) -> tuple[Halt, ...]:
         """All halts in force. Raises StoreError if the file is there and does not say."""
@@ -107,7 +117,7 @@ class HaltFile:
     def _write(self, halts: Iterable[Halt]) -> None:
         content = {"schema": SCHEMA, "halts": [asdict(halt) for halt in halts]}
         try:
-            durable.replace(self.path, json.dumps(content, indent=2) + "\n")
+            durable.replace(self.path, json.dumps(content, indent=2) + "\n", self._room)
         except OSError as reason:
             raise StoreError(f"cannot write {self.path}: {reason.strerror or reason}") from None
 
@@ -150,11 +160,21 @@ class KillFile:
         return f"killed: {one_line(text) or 'by the file KILL'}"
 
     def ask(self, reason: str) -> None:
-        """Ask for a kill. Raises StoreError."""
+        """Ask for a kill; without the reason, if a full disk has no room for it.
+
+        Raises StoreError.
+        """
         try:
-            durable.replace(self.path, one_line(reason) + "\n")
+            try:
+                durable.replace(self.path, one_line(reason) + "\n")
+            except OSError as error:
+                if error.errno not in durable.NO_ROOM:
+                    raise
+                self.path.touch(0o600)
         except OSError as error:
-            raise StoreError(f"cannot write {self.path}: {error.strerror or error}") from None
+            raise StoreError(f"cannot write {self.path}: {error.strerror or error}; Ctrl-\\ in "
+                             "the bot's terminal or SIGQUIT to its process is the same kill"
+                             ) from None
 
     def remove(self) -> bool:
         """It was acted on. False if it cannot be removed."""

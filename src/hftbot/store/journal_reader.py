@@ -70,10 +70,15 @@ def examine(path: Path, content: bytes) -> JournalCopy:
     try:
         header, start = parse_header(content, str(path))
     except ValueError as error:
-        return JournalCopy(path, content, damage=str(error))
+        return JournalCopy(path, content, damage=_without_name(error, path))
     last, end = scan(content, start)
     damage, remark = _tail(content, end, last)
     return JournalCopy(path, content, header, end, last, damage, remark)
+
+
+def _without_name(error: ValueError, path: Path) -> str:
+    """What is wrong; whoever tells it names the file himself."""
+    return str(error).removeprefix(f"{path}: ")
 
 
 def header_words(header: bytes) -> dict[str, str]:
@@ -82,15 +87,20 @@ def header_words(header: bytes) -> dict[str, str]:
     return dict(zip(words[::2], words[1::2], strict=False))
 
 
-def headers(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Each readable journal of a folder and its header's words. Raises OSError."""
+def headers(folder: Path) -> Iterator[tuple[Path, dict[str, str], str]]:
+    """Each journal of a folder that is not empty, its header's words, and why it has none.
+
+    Raises OSError.
+    """
     for path in sorted(folder.glob(PATTERN)):
         with open(path, "rb") as file:
             begin = file.read(_HEADER_BYTES)
-        try:
-            yield path, header_words(parse_header(begin, str(path))[0])
-        except ValueError:
+        if not begin.rstrip(b"\0"):
             continue
+        try:
+            yield path, header_words(parse_header(begin, str(path))[0]), ""
+        except ValueError as error:
+            yield path, {}, _without_name(error, path)
 
 
 def names(*folders: Path | None) -> list[str]:

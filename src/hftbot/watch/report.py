@@ -54,7 +54,10 @@ class BannerFacts:
 
 @dataclass(frozen=True, slots=True)
 class PositionLine:
-    """One open position. Size in base units, signed; prices and profit in quote units."""
+    """One open position. Size in base units, signed; prices and profit in quote units.
+
+    ``mark_price`` is 0 and so is the profit if there is no price.
+    """
 
     symbol: str
     size: float
@@ -226,12 +229,19 @@ def _positions(totals: Totals) -> list[str]:
     if not totals.positions:
         return ["Positions  flat"]
     lines = [f"{'Positions' if not index else '':<10} {line.size:+.8g} {line.symbol} at "
-             f"{line.average_price:,.8g}, now {line.mark_price:,.8g}: "
-             f"{_money(line.unrealised_usd)}" for index, line in enumerate(totals.positions)]
-    worth = sum(abs(line.size) * line.mark_price for line in totals.positions)
+             f"{line.average_price:,.8g}, now {_marked(line)}"
+             for index, line in enumerate(totals.positions)]
+    worth = sum(abs(line.size) * (line.mark_price or line.average_price)
+                for line in totals.positions)
     return [*lines, f"           {worth:,.2f} USD held, and nothing protects it while no bot runs: "
             "no stop rests at the venue", "           the next `hftbot run` takes it over; "
             "`hftbot flatten` closes it"]
+
+
+def _marked(line: PositionLine) -> str:
+    if not line.mark_price:
+        return "not known, the book is empty: counted at what it cost"
+    return f"{line.mark_price:,.8g}: {_money(line.unrealised_usd)}"
 
 
 def _profit(totals: Totals, markouts: Sequence[Markout]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -32,6 +33,8 @@ def write(path: Path | str, content: Mapping[str, Any]) -> None:
             file.write(text)
         os.replace(fresh, target)
     except OSError as reason:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
         raise StoreError(f"cannot write {target}: {reason.strerror or reason}") from None
 
 
