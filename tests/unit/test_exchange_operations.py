@@ -3,7 +3,16 @@
 import json
 
 import pytest
-from exchange_client import START_US, VirtualExchange, acks, channel, executions
+from exchange_client import (
+    START_US,
+    VirtualExchange,
+    acks,
+    asked,
+    channel,
+    executions,
+    placed,
+    rfc,
+)
 
 from hftbot.exchange.door_limits import BAN_US, WINDOW_US, Doorman, SlidingCount
 from hftbot.exchange.settings import Switches
@@ -61,6 +70,59 @@ def test_post_only_mode_takes_what_rests(venue):
     refused, taken = acks(messages, "add_order")
     assert refused["error"] == "EService:Market in post_only mode"
     assert taken["success"]
+
+
+def test_maintenance_takes_no_cancel_and_no_change(venue):
+    trader = venue.trader()
+    names = ["first", "second", "third"]
+    kept = [placed(venue, trader, cl_ord_id=name)["order_id"] for name in names]
+    administer(venue, "system", {"system": "maintenance"})
+    for method, fields in (
+            ("cancel_order", {"cl_ord_id": names}), ("cancel_order", {"order_id": kept[:1]}),
+            ("batch_cancel", {"orders": kept}), ("cancel_all", {}),
+            ("amend_order", {"order_id": kept[0], "limit_price": 50_001.0}),
+            ("edit_order", {"order_id": kept[0], "symbol": "BTC/USD", "limit_price": 50_001.0})):
+        answers, reports = asked(venue, trader, method, **fields)
+        rows = answers if isinstance(answers, list) else [answers]
+        assert len(rows) == len(fields.get("cl_ord_id", kept[:1]))
+        assert {row["error"] for row in rows} == {"EService:Unavailable"}
+        assert reports == []
+    for name, fields in (("CancelAll", ""), ("CancelOrder", f"&txid={kept[0]}"),
+                         ("CancelOrderBatch", f"&orders={','.join(kept)}"),
+                         ("AmendOrder", f"&txid={kept[0]}&limit_price=50001")):
+        assert venue.rest(name, fields)["error"] == ["EService:Unavailable"]
+    assert list(venue.face.desk.orders) == kept
+    administer(venue, "system", {"system": "cancel_only"})
+    answer, reports = asked(venue, trader, "cancel_all")
+    assert answer["result"] == {"count": 3}
+    assert {row["exec_type"] for row in reports} == {"canceled"}
+
+
+def test_post_only_mode_takes_no_amend_that_would_trade(venue):
+    trader = venue.trader()
+    placed(venue, trader, cl_ord_id="mine")
+    trader.order(order_type="stop-loss", side="buy", cl_ord_id="stop", order_qty=0.001,
+                 triggers={"price": 70_000.0})
+    venue.run(0.1, trader)
+    administer(venue, "system", {"system": "post_only"})
+    for name, change in (("mine", {"limit_price": 90_000.0}), ("stop", {"trigger_price": 1.0})):
+        answer, reports = asked(venue, trader, "amend_order", cl_ord_id=name, **change)
+        assert answer["error"] == "EService:Market in post_only mode"
+        assert reports == []
+    answer, _ = asked(venue, trader, "amend_order", cl_ord_id="mine", limit_price=50_001.0)
+    assert answer["success"]
+
+
+def test_a_scheduled_order_waits_for_the_engine(venue):
+    trader = venue.trader()
+    trader.order(limit_price=90_000.0, order_qty=0.001, effective_time=rfc(3.0))
+    venue.run(0.1, trader)
+    administer(venue, "system", {"system": "maintenance"})
+    [messages] = venue.run(5.0, trader)
+    assert executions(messages) == []
+    administer(venue, "system", {"system": "online"})
+    [messages] = venue.run(1.5, trader)
+    assert [row["exec_type"] for row in executions(messages)] == ["new", "trade", "filled"]
 
 
 def test_announced_maintenance_comes_and_goes_by_itself(venue):

@@ -437,3 +437,5 @@ def test_forms_are_read_flat_nested_and_as_json():
     assert form(b'{"volume":0.10,"orders":["A"]}') == {"volume": Decimal("0.10"), "orders": ["A"]}
     for broken in (b"{", b"\xff", b"[1]", b"", b'{"a":NaN}'):
         assert form(broken) == {} or broken == b"[1]"
+    assert form(b"a" + b"[b]" * 8 + b"=1")
+    assert form(b"a" + b"[b]" * 5_000 + b"=1") == {}

@@ -140,7 +140,10 @@ def test_broken_frames_are_answered_and_the_server_lives(tmp_path):
 
 
 @pytest.mark.fault("W8")
-def test_a_reader_that_does_not_read_is_cut_off(tmp_path):
+@pytest.mark.parametrize("unread", [["{}"] * 51, ["x" * 2_000] * 3])
+def test_a_reader_that_does_not_read_is_cut_off(tmp_path, monkeypatch, unread):
+    monkeypatch.setattr(serving, "BACKLOG_CHARACTERS_MAX", 5_000)
+
     async def play():
         async with (running(settings(tmp_path, backlog_frames_max=50)) as server,
                     aiohttp.ClientSession() as client):
@@ -148,7 +151,7 @@ def test_a_reader_that_does_not_read_is_cut_off(tmp_path):
             await until(socket, is_channel("status"))
             [reader] = server.readers
             # Frames that its socket has not taken; the next turn finds too many of them.
-            reader.frames = ["{}"] * 51
+            reader.keep(unread)
             reader.wake.clear()
             server.turn()
             async with asyncio.timeout(10):

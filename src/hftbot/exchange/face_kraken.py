@@ -32,6 +32,7 @@ from hftbot.exchange.settings import ExchangeSettings
 from hftbot.words.ports import Clock, Rng
 
 Kind = Literal["public", "private", "level3"]
+START_AGAIN_US = 1_000_000
 SKIP_US = 5_000_000
 NEVER_US = 1 << 62
 
@@ -152,7 +153,12 @@ class KrakenFace:
     def start_later(self, order: Order) -> None:
         """Start a scheduled order when its time comes, unless it is gone by then."""
         def begin(now_us: int) -> None:
-            if order.order_id in self.desk.orders:
+            if order.order_id not in self.desk.orders:
+                return
+            if self.operations.mode_of(order.symbol) != "online":
+                # The engine is not taking orders: it looks again.
+                self.later(now_us + START_AGAIN_US, begin)
+            else:
                 index = self.desk.index[order.symbol]
                 self.publish(index, self.desk.start(index, order, now_us), now_us)
                 self.tell(now_us)

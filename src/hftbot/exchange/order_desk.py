@@ -158,6 +158,11 @@ class OrderDesk:
                 order.stp) < order.lots:
             raise Refused("EOrder:Invalid order")
 
+    def would_trade(self, order: Order, ticks: int) -> bool:
+        """Whether an order would take at this price, or might because it waits for its trigger."""
+        matcher = self.markets[self.index[order.symbol]].matcher
+        return order.waits or bool(matcher.crosses(order.side, ticks))
+
     def accept(self, index: int, order: Order, asset: str, amount: int, now_us: int) -> Batch:
         """Name an order, hold its money, and start it unless its time is to come."""
         order.order_id = self.ids.next("O")

@@ -23,7 +23,8 @@ from fastcore.sim.codes import (
 from hftbot.exchange.settings import Listing
 from hftbot.exchange.triggers import PERCENT_DIGITS, Close, Term, Trigger, shape_of
 
-FRAME_BYTES_MAX = 1 << 20
+# A subscription to every pair of the venue is 20 kB; a list of a megabyte would hold up everybody.
+FRAME_BYTES_MAX = 1 << 17
 # Beyond this the engine's words could overflow.
 STEPS_MAX = 1 << 60
 WRONG_HOST = {

@@ -14,6 +14,8 @@ from hftbot.exchange.requests import ARGUMENTS, Refused, not_a_number
 Fields = dict[str, Any]
 # The most fields that a form may have.
 FIELDS_MAX = 2_000
+# Brackets behind a field's name; no call has more than two.
+NESTED_MAX = 8
 _NESTED = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -34,7 +36,10 @@ def form(body: bytes) -> Fields:
     fields: Fields = {}
     for name, value in pairs:
         head, bracket, rest = name.partition("[")
-        _put(fields, [head, *_NESTED.findall(bracket + rest)], value)
+        inside = _NESTED.findall(bracket + rest)
+        if len(inside) > NESTED_MAX:
+            return {}
+        _put(fields, [head, *inside], value)
     return {name: _listed(value) for name, value in fields.items()}
 
 

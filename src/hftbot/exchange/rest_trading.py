@@ -10,6 +10,7 @@ from hftbot.exchange.requests import ARGUMENTS, Refused
 from hftbot.exchange.rest_form import Fields, decimal_of, flag_of, list_of, text_of, whole_of
 from hftbot.exchange.rest_orders import Caller, call, order_params, rest_error
 from hftbot.exchange.rest_words import asked_words, order_line
+from hftbot.exchange.trading import engine_check
 
 if TYPE_CHECKING:
     from hftbot.exchange.rest import Rest
@@ -175,8 +176,7 @@ class RestTrading:
 
     def cancel_all(self, fields: Fields) -> Any:
         """Cancel everything."""
-        if self.face.system == "maintenance":
-            raise Refused("EService:Unavailable")
+        engine_check(self.face)
         return {"count": self.face.cancel_everything(self.face.now_us)}
 
     def cancel_all_after(self, fields: Fields) -> Any:

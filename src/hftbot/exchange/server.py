@@ -43,6 +43,8 @@ TIMER_S_MAX = 0.25
 UNSENT_BYTES_MAX = 1 << 16
 UNSENT_PAUSE_S = 0.005
 FRAMES_AT_ONCE = 64
+# A client that leaves more than this unread is cut off, however few frames it is.
+BACKLOG_CHARACTERS_MAX = 64 << 20
 # Objects made since, younger sweeps since, and so on, before the garbage is swept.
 SWEEP_AFTER = (20_000, 20, 50)
 
@@ -88,6 +90,14 @@ class Reader:
     wake: asyncio.Event
     gone: bool = False
     code: int = 1008
+    # Characters of the frames that wait.
+    unread: int = 0
+
+    def keep(self, frames: list[str]) -> None:
+        """Let frames wait until the client has read those before them."""
+        self.frames += frames
+        self.unread += sum(map(len, frames))
+        self.wake.set()
 
     def send_now(self, frames: list[str]) -> bool:
         """Hand frames to the system in one piece, if nothing is waiting before them."""
@@ -290,9 +300,9 @@ class ExchangeServer:
         for reader in self.readers:
             frames = reader.connection.take()
             if frames and not reader.send_now(frames):
-                reader.frames += frames
-                reader.wake.set()
-            if len(reader.frames) > self.settings.backlog_frames_max:
+                reader.keep(frames)
+            if (len(reader.frames) > self.settings.backlog_frames_max
+                    or reader.unread > BACKLOG_CHARACTERS_MAX):
                 self.drop(reader)
             if reader.connection.hung_up and not reader.gone:
                 reader.code, reader.gone = reader.connection.close_code, True
@@ -365,6 +375,7 @@ class ExchangeServer:
                     # They stay in the list until they are out, so that nothing overtakes them.
                     await reader.send(frames := list(reader.frames))
                     del reader.frames[:len(frames)]
+                    reader.unread -= sum(map(len, frames))
                 if reader.gone:
                     await reader.socket.close(
                         code=reader.code,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Params = dict[str, Any]
 Handler = Callable[["Connection", str, "int | None", Params, int, int], None]
-NO_ORDERS = ("maintenance", "cancel_only")
+DOWN = "EService:Unavailable"
 ORDER_ID = re.compile(r"[A-Z0-9]{6}-[A-Z0-9]{5}-[A-Z0-9]{6}")
 BATCH_ADD, BATCH_CANCEL = (2, 15), (2, 50)
 
@@ -47,12 +47,30 @@ def echo(order: Order, by_name: bool) -> str:
     return f'"order_id":"{order.order_id}"'
 
 
+def open_check(face: KrakenFace, symbol: str) -> str:
+    """The mode that a pair's orders meet; refuses where no order may come or change."""
+    mode = face.operations.mode_of(symbol)
+    if mode == "cancel_only":
+        raise Refused("EService:Market in cancel_only mode")
+    if mode == "maintenance":
+        raise Refused(DOWN)
+    return mode
+
+
+def engine_down(face: KrakenFace) -> bool:
+    """Whether the engine is down for maintenance: then nothing can be canceled either."""
+    return face.system == "maintenance"
+
+
+def engine_check(face: KrakenFace) -> None:
+    """Refuse a request that only an engine at work can do."""
+    if engine_down(face):
+        raise Refused(DOWN)
+
+
 def mode_check(face: KrakenFace, symbol: str, post_only: bool, order_type: str) -> None:
     """Refuse an order that the engine's or the pair's mode does not take."""
-    mode = face.operations.mode_of(symbol)
-    if mode in NO_ORDERS:
-        raise Refused("EService:Market in cancel_only mode" if mode == "cancel_only"
-                      else "EService:Unavailable")
+    mode = open_check(face, symbol)
     if mode == "post_only" and not post_only:
         raise Refused("EService:Market in post_only mode")
     if order_type != "limit" and face.operations.pairs.get(symbol) == "limit_only":
@@ -201,8 +219,7 @@ def amend_order(connection: Connection, method: str, req_id: int | None, params:
     try:
         if not {"order_qty", "limit_price", "display_qty", "trigger_price"} & params.keys():
             raise nothing_to_amend(face)
-        if face.operations.mode_of(order.symbol) in NO_ORDERS:
-            raise Refused("EService:Market in cancel_only mode")
+        mode = open_check(face, order.symbol)
         if params.get("symbol", order.symbol) != order.symbol:
             raise Refused(f"{ARGUMENTS}symbol")
         listing = face.listings[order.symbol]
@@ -218,6 +235,8 @@ def amend_order(connection: Connection, method: str, req_id: int | None, params:
             raise Refused(f"{ARGUMENTS}trigger_price")
         elif price is not None:
             ticks = price_ticks(listing, price)
+        if mode == "post_only" and face.desk.would_trade(order, ticks):
+            raise Refused("EService:Market in post_only mode")
         if shown is not None and order.order_type != "iceberg":
             raise Refused(f"{ARGUMENTS}display_qty")
         if shown is not None and lots > order.filled_lots:
@@ -295,8 +314,9 @@ def cancel_order(connection: Connection, method: str, req_id: int | None, params
     if not wanted:
         raise Refused(f"{ARGUMENTS}order_id")
     for key, name, order in wanted:
-        if order is None or order.order_id not in desk.orders:
-            connection.refuse(missing(connection, key, name), method, req_id, in_us, now_us)
+        if order is None or order.order_id not in desk.orders or engine_down(face):
+            why = DOWN if engine_down(face) else missing(connection, key, name)
+            connection.refuse(why, method, req_id, in_us, now_us)
             continue
         batch = desk.cancel(order, now_us)
         connection.ack(method, req_id, f"{{{echo(order, key == 'cl_ord_id')}}}", in_us, now_us)
@@ -308,6 +328,7 @@ def batch_cancel(connection: Connection, method: str, req_id: int | None, params
                  in_us: int, now_us: int) -> None:
     """Cancel orders by id, userref (as text) or name; one answer that counts them."""
     face, desk = connection.face, connection.face.desk
+    engine_check(face)
     names, own = params.get("orders", []), params.get("cl_ord_id", [])
     if not BATCH_CANCEL[0] <= len(names) + len(own) <= BATCH_CANCEL[1]:
         raise Refused(f"{ARGUMENTS}orders")
@@ -334,6 +355,7 @@ def batch_cancel(connection: Connection, method: str, req_id: int | None, params
 def cancel_all(connection: Connection, method: str, req_id: int | None, params: Params,
                in_us: int, now_us: int) -> None:
     """Cancel everything."""
+    engine_check(connection.face)
     canceled = connection.face.cancel_everything(now_us)
     connection.ack(method, req_id, f'{{"count":{canceled}}}', in_us, now_us)
 
