@@ -103,3 +103,18 @@ def test_nothing_is_live_by_accident(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ConfigError, match="--live needs VENUE=live"):
         check_run(Settings(dry_run=False), RunOptions(live=True))
     assert load(here=tmp_path, environment={"VENUE": "live"}).settings.dry_run
+
+
+def test_a_market_that_the_embedded_exchange_does_not_list_is_refused_before_it_starts() -> None:
+    odd = Settings(symbols=("BTC/USD", "BTC/USB"))
+    with pytest.raises(ConfigError, match=r"does not list BTC/USB; did you mean BTC/USD\? \(`hft"):
+        check_run(odd, RunOptions())
+    check_run(odd, RunOptions(exchange_url="http://127.0.0.1:8080"))
+
+
+def test_a_recording_without_a_place_is_refused_before_anything_starts(
+        tmp_path: pathlib.Path) -> None:
+    nowhere = tmp_path / "none" / "market.raw"
+    with pytest.raises(ConfigError, match=r"--record .*market\.raw: there is no directory .*none"):
+        check_run(Settings(), RunOptions(record=str(nowhere)))
+    check_run(Settings(), RunOptions(record=str(tmp_path / "market.raw")))

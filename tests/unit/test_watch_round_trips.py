@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 
@@ -86,6 +87,18 @@ def test_trips_that_a_human_closed_belong_to_the_strategies_that_opened_them():
     assert sum(trip.fees for trip in found.trips) == pytest.approx(0.4)
     assert found.strange == {"BTC/USD": 0.5}
     assert [rest.symbol for rest in found.rest()] == ["ETH/USD"]
+
+
+def test_trips_on_spot_another_strategy_sells_what_the_last_run_left():
+    """Positions are taken over by the next run, whatever strategy it has: none is left open."""
+    found = matched(fill(1, "buy", 1.0, 100.0, spot=True, fee=0.2),
+                    fill(2, "buy", 0.5, 90.0, strategy="other", spot=True),
+                    fill(3, "sell", 1.5, 110.0, strategy="other", spot=True, fee=0.3))
+    assert [(trip.strategy, trip.size, trip.gross) for trip in found.trips] == [
+        ("other", 0.5, 10.0), ("scalper", 1.0, 10.0)]
+    assert sum(trip.fees for trip in found.trips) == pytest.approx(0.5)
+    assert found.rest() == []
+    assert found.strange == {}
 
 
 def test_trips_on_spot_a_sale_of_what_was_never_bought_is_no_short():
@@ -173,6 +186,17 @@ def test_report_figures_by_symbol_hour_and_exit():
              + [("filled", "gtc", "", 5)] * 3), "refused 1 of 4 orders, most often: EOrder:Ins")])
 def test_report_hints_rest_on_figures(told, hint):
     assert any(hint in found for found in told["hints"]), told["hints"]
+
+
+@pytest.mark.parametrize("told", [
+    told_of(many(9, 9.0), many(12, -2.0, hour=3)), told_of(many(20, -1.0, "ETH/USD"))])
+def test_report_gives_no_advice_on_trips_too_few_to_judge(told):
+    assert not any("lost" in hint or "lose" in hint or "exits" in hint for hint in told["hints"])
+
+
+def test_report_blames_no_exit_reason_that_it_does_not_know():
+    trips = [replace(one, intent="") for one in many(40, -1.0)]
+    assert not any("exits" in hint for hint in told_of(trips)["hints"])
 
 
 def test_report_has_no_hint_where_all_is_well():

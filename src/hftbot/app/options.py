@@ -65,9 +65,8 @@ def check_run(settings: Settings, options: RunOptions) -> None:
     """Refuse a run whose flags and settings contradict each other. Raises ConfigError."""
     if options.exchange_url is not None:
         _check_exchange(options.exchange_url)
-    if options.record is not None and os.path.lexists(options.record):
-        raise ConfigError(f"--record {options.record[:80]}: something is there already; a "
-                          "recording begins a new file")
+    if options.record is not None:
+        _check_record(options.record)
     if settings.venue == "live":
         _check_live(settings, options)
     elif options.live:
@@ -79,12 +78,27 @@ def check_run(settings: Settings, options: RunOptions) -> None:
                                   "prices from KRAKEN_WS_URL")
     if options.replay is not None and len(settings.symbols) != 1:
         raise ConfigError(f"--replay plays one market, but SYMBOLS={','.join(settings.symbols)}")
+    if settings.venue == "sim" and options.replay is None and options.exchange_url is None:
+        # The exchange would refuse them too, but only once it was started for nothing.
+        from hftbot.exchange.settings import ExchangeSettings
+        ExchangeSettings(symbols=settings.symbols).listed()
     if options.faults_seed is not None and options.exchange_url is not None:
         raise ConfigError("--faults and --exchange exclude each other: give --faults to the "
                           "exchange that you start yourself")
     if options.replay is not None and options.exchange_url is not None:
         raise ConfigError("--replay and --exchange exclude each other: give --replay to the "
                           "`hftbot exchange` that serves the URL")
+
+
+def _check_record(path: str) -> None:
+    if os.path.lexists(path):
+        raise ConfigError(f"--record {path[:80]}: something is there already; a recording begins "
+                          "a new file")
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise ConfigError(f"--record {path[:80]}: there is no directory {folder[:80]}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"--record {path[:80]}: nothing can be written into {folder[:80]}")
 
 
 def _check_exchange(url: str) -> None:

@@ -31,6 +31,7 @@ from hftbot.words.order import OPERATOR, OPERATOR_NAME, OrderState, Tif, client_
 from hftbot.words.ports import Store, Strategy
 
 STATUS_US = 1_000_000
+LAST_REPORT_US = 1_000_000
 SLOW_NS = 5_000_000
 TICKS_MAX = 1 << 60
 POST_ONLY = "post only"
@@ -151,9 +152,14 @@ class Reporter:
             line = report.progress_line(now_us, self.totals(), self._tops(), latency)
             self.chat(line)
             self.routine(line)
-        if now_us >= self._next_report_us:
+        if now_us >= self._next_report_us and not self._nearly_over(now_us):
             self._next_report_us = now_us + self.settings.report_interval_us
             self.chat(self._report_latency(now_us))
+
+    def _nearly_over(self, now_us: int) -> bool:
+        """True if the report at the end of the run is about to be printed anyway."""
+        ends_us = self.session.ends_us
+        return ends_us is not None and now_us >= ends_us - LAST_REPORT_US
 
     def _report_latency(self, now_us: int) -> str:
         """Write the latencies to the log and to latency.hlog; the report as text."""

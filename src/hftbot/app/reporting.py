@@ -67,9 +67,11 @@ def _base_fee_remark(told: dict[str, Any]) -> list[str]:
     paid, base = told["fills"]["fees"], told["base_fees"]
     if abs(base - paid) <= base / 100:
         return []
-    net = told["trips"]["gross"] - base
-    return [f"fees were {paid:,.4f}; at Kraken's base fees the same fills cost {base:,.4f}, which "
-            f"leaves {net:+,.4f} of the gross profit of all round trips"]
+    said = f"fees were {paid:,.4f}; at Kraken's base fees the same fills cost {base:,.4f}"
+    if told["trips"]["count"]:
+        net = told["trips"]["gross"] - base
+        said += f", which leaves {net:+,.4f} of the gross profit of all round trips"
+    return [said]
 
 
 def _read(path: Path, journals: bool) -> tuple[list[TradedFill], set[int],

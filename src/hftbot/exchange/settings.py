@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import pathlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
@@ -208,8 +209,10 @@ class ExchangeSettings:
             # The followed venue says what it lists.
             return ()
         if unknown:
-            raise ConfigError(f"SYMBOLS: the embedded exchange lists {', '.join(LISTINGS)}, "
-                              f"not {', '.join(unknown)}")
+            near = difflib.get_close_matches(unknown[0], LISTINGS, n=1)
+            raise ConfigError(f"SYMBOLS: the embedded exchange does not list {', '.join(unknown)}"
+                              + (f"; did you mean {near[0]}?" if near else "")
+                              + f" (`hftbot markets` shows its {len(LISTINGS)})")
         return tuple(LISTINGS[symbol] for symbol in self.symbols)
 
     def check(self) -> ExchangeSettings:

@@ -89,6 +89,8 @@ class Session:
         self._seen: OrdersSeen | None = None
         self._refusals = 0
         self._sighted = self.hurried = False
+        # When a run of a given length will be over; None before it trades, or without a length.
+        self.ends_us: int | None = None
         self._token = Secret("")
 
     # --- the public link -----------------------------------------------------------------------
@@ -314,6 +316,8 @@ class Session:
         self.fail(reason, sticky=False)
 
     async def _until_stopped(self, duration_s: float | None) -> None:
+        if duration_s is not None:
+            self.ends_us = self.world.clock.now_us() + int(duration_s * 1_000_000)
         try:
             await asyncio.wait_for(self.stop_asked.wait(), duration_s)
         except TimeoutError:

@@ -1,4 +1,8 @@
-"""Fills to round trips: first in, first out, for each strategy and symbol by itself."""
+"""Fills to round trips: first in, first out, for each strategy and symbol by itself.
+
+A sale on a spot venue of more than its strategy bought is one of what another one left: the next
+run takes positions over, whatever strategy it has.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +107,8 @@ class Matcher:
     def _match(self, fill: TradedFill, units: int) -> None:
         key = fill.strategy, fill.symbol
         left = units
-        for closed in self._others(fill) if fill.strategy == OPERATOR_NAME else (key,):
+        takes_over = fill.strategy == OPERATOR_NAME or (fill.spot and not fill.buy)
+        for closed in (key, *(self._others(fill) if takes_over else ())):
             left = self._close_lots(closed, fill, left, units)
         lots = self._open.setdefault(key, deque())
         if left and fill.spot and not fill.buy:
@@ -113,7 +118,7 @@ class Matcher:
             lots.append(_Lot(fill, units, left))
 
     def _others(self, fill: TradedFill) -> list[tuple[str, str]]:
-        """Whose lots a human's `flatten` closes: anybody's of that symbol, the oldest first."""
+        """Whose lots it closes beside its own: anybody's of that symbol, the oldest first."""
         found = [key for key, lots in self._open.items()
                  if key[1] == fill.symbol and lots and lots[0].fill.buy != fill.buy]
         return sorted(found, key=lambda key: self._open[key][0].fill.ts_us)

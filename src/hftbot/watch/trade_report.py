@@ -20,6 +20,7 @@ ROWS_SHOWN = 24
 FEW = 10
 ENOUGH = 30
 EXIT = "exit "
+UNKNOWN = "unknown"
 
 
 def figures(fills: Sequence[TradedFill], orders: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def figures(fills: Sequence[TradedFill], orders: Mapping[str, Any]) -> dict[str,
     told: dict[str, Any] = {
         "fills": _fill_figures(fills), "orders": dict(orders), "trips": _trip_figures(trips),
         "velocity": _velocity(fills, trips),
-        "by_strategy": _grouped(trips, lambda trip: trip.strategy or "unknown"),
+        "by_strategy": _grouped(trips, lambda trip: trip.strategy or UNKNOWN),
         "by_symbol": _grouped(trips, lambda trip: trip.symbol),
         "by_hour": _grouped(trips, lambda trip: f"{trip.exit_us // HOUR_US % 24:02d}"),
         "by_day": _grouped(trips, lambda trip: stamp(trip.exit_us)[:10]),
@@ -43,7 +44,7 @@ def figures(fills: Sequence[TradedFill], orders: Mapping[str, Any]) -> dict[str,
 
 def exit_reason(trip: RoundTrip) -> str:
     """Why the strategy left, in its own words; it is lost with a database rebuilt from journals."""
-    return trip.intent.removeprefix(EXIT) or "unknown"
+    return trip.intent.removeprefix(EXIT) or UNKNOWN
 
 
 def order_figures(rows: Iterable[tuple[str, str, str, int]]) -> dict[str, Any]:
@@ -181,9 +182,11 @@ def _money_hints(trips: Mapping[str, Any]) -> list[str]:
 
 
 def _part_hints(told: Mapping[str, Any]) -> list[str]:
-    """Symbols, hours and exit reasons that cost money."""
-    found = []
+    """Symbols, hours and exit reasons that cost money; none while all trips are too few."""
+    found: list[str] = []
     trips = told["trips"]["count"]
+    if trips < ENOUGH:
+        return found
     for symbol, row in told["by_symbol"].items():
         if row["count"] >= FEW and row["net"] < 0:
             found.append(f"{symbol} lost {-row['net']:,.4f} in {row['count']} trips: leave it out, "
@@ -193,7 +196,7 @@ def _part_hints(told: Mapping[str, Any]) -> list[str]:
     if hours and len(hours) < len(told["by_hour"]):
         found.append(f"the hours {', '.join(hours)} (UTC) lose: do not enter then")
     for reason, row in told["by_exit"].items():
-        if trips >= FEW and row["count"] > trips / 2 and row["net"] < 0:
+        if reason != UNKNOWN and row["count"] > trips / 2 and row["net"] < 0:
             found.append(f"{row['count']} of {trips} exits are {_words(reason)} and cost "
                          f"{-row['net']:,.4f}: the entries are wrong or too early")
     return found
@@ -233,7 +236,7 @@ def text(told: Mapping[str, Any]) -> str:
     for rest in told["open"]:
         price = grouped(f"{rest['average_price']:.8g}")
         lines.append(_line("Left open", f"{rest['size']:+.10g} {rest['symbol']} at {price} "
-                                        f"({rest['strategy'] or 'unknown'})"))
+                                        f"({rest['strategy'] or UNKNOWN})"))
     if trips["count"]:
         for title, key in (("symbol", "by_symbol"), ("hour UTC", "by_hour"), ("day", "by_day"),
                            ("exit reason", "by_exit"), ("strategy", "by_strategy")):
