@@ -65,7 +65,7 @@ def run(queue: str, name: str) -> BacktestResult:
         result.wakes += 1
         hear(replay, result)
         grid.decide(replay)
-        if replay.now_ns >= result.samples.due_ns:
+        if replay.now_ns >= result.samples.rows.due_ns:
             sample(replay, result)
     hear(replay, result)
     sample(replay, result)

@@ -59,7 +59,7 @@ class MadeUpRun:
     def step(self, now_ns: int) -> None:
         rng = self.rng
         self.mid_ticks += rng.gauss(0, 4)
-        if now_ns >= self.result.samples.due_ns:
+        if now_ns >= self.result.samples.rows.due_ns:
             self.sample(now_ns)
         for side in (0, 1):
             if rng.random() < 0.5 and (self.position < 200 if side == 0 else self.position > -200):

@@ -308,7 +308,7 @@ def test_a_run_without_orders_says_where_to_look() -> None:
 
 def test_coarse_samples_are_admitted() -> None:
     result = MadeUpRun(1, 40).result
-    result.samples.interval_ns = 4 * S
+    result.samples.rows.interval_ns = 4 * S
     assert any("sampled every 4 s" in note for note in statistics(result).notes)
 
 

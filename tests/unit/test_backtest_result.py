@@ -213,7 +213,7 @@ def test_samples_stay_bounded_regular_and_end_with_the_last(gaps: list[int],
         assert times == sorted(set(times))
         starts = [at // samples.interval_ns for at in times[:-1]]
         assert starts == sorted(set(starts))
-        assert samples.due_ns > now_ns
+        assert samples.rows.due_ns > now_ns
         now_ns += gap
     for column in (samples.mids, samples.positions):
         assert list(column[0]) == list(samples.times_ns)
@@ -224,7 +224,7 @@ def test_samples_stay_bounded_regular_and_end_with_the_last(gaps: list[int],
 def test_samples_asked_for_when_due_are_all_kept() -> None:
     samples = Samples(1, 10)
     for now_ns in range(0, 1000, 3):
-        if now_ns >= samples.due_ns:
+        if now_ns >= samples.rows.due_ns:
             samples.add(now_ns, [(1.0, 0, 0.0, 0.0, 0.0)])
     assert len(samples) == 100
     assert [at // 10 for at in samples.times_ns] == list(range(100))
@@ -247,12 +247,12 @@ def test_a_fill_makes_samples_due_at_its_horizons() -> None:
     """The rows in between are not kept: the market is looked at, no more."""
     samples, one = Samples(1, 100 * S), asset("linear")
     samples.add(0, [(50.0, 0, 0.0, 0.0, 0.0)])
-    assert samples.due_ns == 100 * S
+    assert samples.rows.due_ns == 100 * S
     samples.follow(SimFill(0, 1, 1, 200, 5, True, 0.0, 0, 2 * S), one)
     due = []
-    while samples.due_ns < 100 * S:
-        due.append(samples.due_ns // S)
-        samples.add(samples.due_ns, [(99.0, 0, 0.0, 0.0, 0.0)])
+    while samples.rows.due_ns < 100 * S:
+        due.append(samples.rows.due_ns // S)
+        samples.add(samples.rows.due_ns, [(99.0, 0, 0.0, 0.0, 0.0)])
     assert due == [2, 3, 7, 32, 62]
     assert list(samples.times_ns) == [0, 62 * S]
     assert [row.count for row in rows_of(samples.markouts)] == [1] * len(HORIZONS_S)

@@ -16,6 +16,7 @@ cdef class Trackers:
 
     # record
     cpdef void record(self, int64_t index, int64_t ns) noexcept nogil
+    cpdef void record_since(self, int64_t index, int64_t start_ns) noexcept nogil
     cpdef int64_t record_named(self, str name, int64_t ns) except? -1
 
     # names

@@ -5,6 +5,15 @@ from collections.abc import Iterator
 
 from fastcore.probe import histogram as room
 
+try:
+    import cython
+except ImportError:
+    from fastcore import _shim as cython
+if cython.compiled:
+    from cython.cimports.fastcore.probe.clock import mono_ns
+else:
+    from fastcore.probe.clock import mono_ns
+
 SEED_NAMES = ("loop_iteration", "intent_generation", "risk_check", "order_placement",
               "book_update", "fair_price_calc")
 LOOP_ITERATION = 0
@@ -45,6 +54,10 @@ class Trackers:
             self.dropped += 1
             return
         self.bank.record_row(index * self.stride, ns)
+
+    def record_since(self, index: int, start_ns: int) -> None:
+        """Count what has passed since a moment of ``mono_ns``."""
+        self.record(index, mono_ns() - start_ns)
 
     def record_named(self, name: str, ns: int) -> int:
         """Count one duration; an unknown name is added. Returns its index.

@@ -31,6 +31,7 @@ NOT_REACHED = "EService:Unavailable: the request never reached the exchange"
 CODES = {10: "EOrder:Duplicate client order id", 12: UNKNOWN_ORDER,
          13: "EGeneral:Invalid arguments", 14: UNKNOWN_ORDER, 16: "EOrder:Orders limit exceeded"}
 SECOND_US = 1_000_000
+NEVER_NS = (1 << 63) - 1
 FeeE10 = Callable[[int, int, int, bool], int]
 """What an execution costs in 1e-10 quote units: (instrument, ticks, lots, maker)."""
 
@@ -62,6 +63,7 @@ class ReplayGateway:
     def __init__(self, replay: Any, table: Any, desks: Sequence[Any], assets: Sequence[int],
                  fee_e10: FeeE10, result: BacktestResult) -> None:
         self.waited = 0
+        self.end_ns = NEVER_NS  # when the next GTD order ends
         self.result = result
         # Called with the number of each request that was answered, and when; see limits.
         self.on_answer: Callable[[int, int], None] = lambda request, now_ns: None
@@ -116,6 +118,7 @@ class ReplayGateway:
             end_us = self._desks[index].text.expire_us
             if end_us > 0:
                 heapq.heappush(self._ends, (-(-end_us // SECOND_US) * SECOND_US, client_id))
+                self.end_ns = self._ends[0][0] * 1000
         side, ticks, lots = table.side(handle), table.ticks(handle), table.lots(handle)
         front = self._front(asset, side, ticks) if tif in (GTC, GTX) else (-1, 0)
         self.result.orders.sent(index, client_id, lots, now_ns, *front)
@@ -129,14 +132,11 @@ class ReplayGateway:
         return (replay.lots_at(asset, side, ticks),
                 (replay.best(asset, side) - ticks) * (1 - 2 * side))
 
-    def next_end_ns(self) -> int:
-        """When the next GTD order ends; 0 if none waits for its end."""
-        return self._ends[0][0] * 1000 if self._ends else 0
-
     def end_due(self, now_ns: int) -> None:
         """Take back the GTD orders whose time is over."""
-        while self._ends and self._ends[0][0] * 1000 <= now_ns:
+        while self.end_ns <= now_ns:
             client_id = heapq.heappop(self._ends)[1]
+            self.end_ns = self._ends[0][0] * 1000 if self._ends else NEVER_NS
             handle = self._table.find(client_id)
             if handle >= 0 and self._table.is_open(handle):
                 self._expiring.add(client_id)

@@ -172,7 +172,8 @@ class Report:
 def statistics(result: BacktestResult) -> Report:
     """All figures of a run. Reads the result only; the same result gives the same report."""
     samples = result.samples
-    begin_ns = samples.times_ns[0] if len(samples) else result.begin_ns
+    times_ns = samples.times_ns
+    begin_ns = times_ns[0] if times_ns else result.begin_ns
     currencies = list(dict.fromkeys(asset.money for asset in result.assets))
     mids = [stepped(column) for column in samples.mids]
     sizes = [asset.lot_size for asset in result.assets]
@@ -190,8 +191,8 @@ def statistics(result: BacktestResult) -> Report:
         inventory=tuple(inventory(result, index) for index in range(len(result.assets))),
         denied=dict(result.denied), refused=dict(result.refused), notes=tuple(_notes(result)),
         figures=dict(result.figures),
-        prices=tuple(thinned(samples.times_ns, column, begin_ns) for column in mids),
-        positions=tuple(thinned(samples.times_ns, [lots * size for lots in column], begin_ns)
+        prices=tuple(thinned(times_ns, column, begin_ns) for column in mids),
+        positions=tuple(thinned(times_ns, [lots * size for lots in column], begin_ns)
                         for column, size in zip(samples.positions, sizes, strict=True)),
         fills_shown=tuple(_shown(result, index, begin_ns)
                           for index in range(len(result.assets))),
@@ -200,10 +201,9 @@ def statistics(result: BacktestResult) -> Report:
 
 def _account(result: BacktestResult, currency: str, mids: list[list[float]]) -> Account:
     members = [index for index, asset in enumerate(result.assets) if asset.money == currency]
-    times_ns = result.samples.times_ns
+    times_ns, fees_paid = result.samples.times_ns, result.samples.fees
     equity = equity_of(result, members, mids)
-    paid = [sum(result.samples.fees[index][row] for index in members)
-            for row in range(len(times_ns))]
+    paid = [sum(fees_paid[index][row] for index in members) for row in range(len(times_ns))]
     before = [worth + fee for worth, fee in zip(equity, paid, strict=True)]
     fills = [fill for fill in result.fills if fill.asset in members]
     fees = math.fsum(fill.fee for fill in fills)
@@ -224,11 +224,11 @@ def equity_of(result: BacktestResult, members: Sequence[int],
               mids: list[list[float]]) -> list[float]:
     """Equity of these assets together, one number a sample."""
     samples = result.samples
+    balances, fees, positions = samples.balances, samples.fees, samples.positions
     total = [0.0] * len(samples)
     for index in members:
         worth = result.assets[index].equity
-        rows = zip(samples.balances[index], samples.fees[index], samples.positions[index],
-                   mids[index], strict=True)
+        rows = zip(balances[index], fees[index], positions[index], mids[index], strict=True)
         for row, (balance, fee, position, mid) in enumerate(rows):
             total[row] += worth(balance, fee, position, mid)
     return total

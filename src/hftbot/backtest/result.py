@@ -9,12 +9,13 @@ clock.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fastcore.probe.histogram import Histogram
 from fastcore.sim import model_codes
+from fastcore.sim.account_rows import BALANCE, FEE, MID, POSITION, VALUE, AccountRows
 from fastcore.sim.fees import equity, traded_value
 from hftbot.backtest.fill_chance import FillChance, place_of
 from hftbot.backtest.markouts import Markouts
@@ -25,7 +26,6 @@ KINDS = {LINEAR: model_codes.LINEAR, INVERSE: model_codes.INVERSE, BINARY: model
 
 SAMPLE_INTERVAL_NS = 10_000_000
 SAMPLES_MAX = 1 << 15
-LONG_AGO_NS = -(1 << 62)
 WAIT_MAX_NS = 1 << 47
 """The longest wait told apart: 39 hours."""
 CALIBRATION_BINS = 10
@@ -290,91 +290,79 @@ class OrderTally:
 class Samples:
     """The account over time: one row a moment, columns for each asset.
 
-    ``due_ns`` is when ``add`` wants to be called next, for a row or for the market after a fill.
-    The last row is always what was added last; of the others there is at most one in each
-    ``interval_ns``. At ``rows_max`` rows the interval doubles, so memory is bounded.
-    Columns are arrays, one for each asset: ``mids`` (NaN without a market), ``positions`` in lots,
-    ``balances``, ``fees`` and ``values`` (traded so far) in the asset's money, as the kernel
-    counts them: the balance does not hold the fee.
+    ``rows.due_ns`` is when ``add`` wants to be called next, for a row or for the market after a
+    fill; see fastcore.sim.account_rows for which rows stay.
+    Columns are arrays, made when they are asked for, one for each asset: ``mids`` (NaN without a
+    market), ``positions`` in lots, ``balances``, ``fees`` and ``values`` (traded so far) in the
+    asset's money, as the kernel counts them: the balance does not hold the fee.
     """
 
     def __init__(self, assets: int = 1, interval_ns: int = SAMPLE_INTERVAL_NS,
                  rows_max: int = SAMPLES_MAX) -> None:
-        self.interval_ns = interval_ns
-        self.rows_max = rows_max
-        self.due_ns = LONG_AGO_NS
-        self.times_ns = array("q")
-        self.mids = [array("d") for _ in range(assets)]
-        self.positions = [array("q") for _ in range(assets)]
-        self.balances = [array("d") for _ in range(assets)]
-        self.fees = [array("d") for _ in range(assets)]
-        self.values = [array("d") for _ in range(assets)]
+        self.rows = AccountRows(assets, interval_ns, rows_max)
         self.markouts = [Markouts() for _ in range(assets)]
-        self._row_due_ns = LONG_AGO_NS
-        self._passing = False  # the last row is kept only until the next one
 
     def __len__(self) -> int:
-        return len(self.times_ns)
+        return len(self.rows)
 
-    def add(self, now_ns: int, rows: Sequence[tuple[float, int, float, float, float]]) -> None:
+    def add(self, now_ns: int, row: list[tuple[float, int, float, float, float]]) -> None:
         """One moment: for each asset (mid, position in lots, balance, fee, traded value).
 
         It may come before it is due; the end of a run should be added. A second row of the same
         moment replaces the first. Raises ValueError for a moment before the last one.
         """
-        last_ns = self.times_ns[-1] if self.times_ns else LONG_AGO_NS
-        if now_ns < last_ns:
-            raise ValueError(f"sample at {now_ns} ns comes after {last_ns} ns")
-        due = now_ns >= self._row_due_ns
-        if self._passing or now_ns == last_ns:
-            due = due or not self._passing
-            for column in self._columns():
-                column.pop()
-        self._passing = not due
-        self.times_ns.append(now_ns)
-        for asset, (mid, position, balance, fee, value) in enumerate(rows):
-            self.mids[asset].append(mid)
-            self.positions[asset].append(position)
-            self.balances[asset].append(balance)
-            self.fees[asset].append(fee)
-            self.values[asset].append(value)
-            self.markouts[asset].on_mid(mid, now_ns)
-        while len(self.times_ns) >= self.rows_max:
-            self._thin()
-        kept_ns = self.times_ns[-2 if self._passing else -1]
-        since_ns = kept_ns - self.times_ns[0]
-        self._row_due_ns = kept_ns - since_ns % self.interval_ns + self.interval_ns
-        self._plan()
-
-    def _thin(self) -> None:
-        """Double the interval; of each one the first row stays, and the last row of all."""
-        self.interval_ns *= 2
-        first_ns, before, kept = self.times_ns[0], -1, []
-        for row, at_ns in enumerate(self.times_ns):
-            interval = (at_ns - first_ns) // self.interval_ns
-            if interval != before:
-                kept.append(row)
-            before = interval
-        last = len(self.times_ns) - 1
-        self._passing = kept[-1] != last
-        if self._passing:
-            kept.append(last)
-        for column in self._columns():
-            column[:] = array(column.typecode, [column[row] for row in kept])
+        if self.rows.add(now_ns, row):
+            for markouts, (mid, *_) in zip(self.markouts, row, strict=True):
+                markouts.on_mid(mid, now_ns)
+            self._watch()
 
     def follow(self, fill: SimFill, asset: SimAsset) -> None:
         """Look at the market after this fill, at each horizon."""
         size = fill.lots * asset.lot_size * asset.contract_size
         self.markouts[fill.asset].follow(fill.seen_ns, fill.ticks * asset.tick_size, fill.side,
                                          -size if asset.contract == INVERSE else size)
-        self._plan()
+        self._watch()
 
-    def _plan(self) -> None:
-        self.due_ns = min(self._row_due_ns, *(markouts.due_ns for markouts in self.markouts))
+    def _watch(self) -> None:
+        self.rows.watch(min(markouts.due_ns for markouts in self.markouts))
 
-    def _columns(self) -> list[array[Any]]:
-        return [self.times_ns, *self.mids, *self.positions, *self.balances, *self.fees,
-                *self.values]
+    @property
+    def interval_ns(self) -> int:
+        """Between two rows; it doubles when there are too many."""
+        return int(self.rows.interval_ns)
+
+    @property
+    def times_ns(self) -> array[int]:
+        """The moments."""
+        return self.rows.moments()
+
+    @property
+    def mids(self) -> list[array[float]]:
+        """Prices by asset."""
+        return self._columns(MID)
+
+    @property
+    def positions(self) -> list[array[int]]:
+        """Lots held by asset."""
+        return self._columns(POSITION)
+
+    @property
+    def balances(self) -> list[array[float]]:
+        """Cash by asset, without fees."""
+        return self._columns(BALANCE)
+
+    @property
+    def fees(self) -> list[array[float]]:
+        """Fees so far by asset."""
+        return self._columns(FEE)
+
+    @property
+    def values(self) -> list[array[float]]:
+        """Traded value so far by asset."""
+        return self._columns(VALUE)
+
+    def _columns(self, name: int) -> list[array[Any]]:
+        return [self.rows.column(asset, name) for asset in range(len(self.markouts))]
 
 
 def record_feed_latency(histogram: Histogram, buffer: Any) -> None:

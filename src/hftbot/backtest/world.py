@@ -80,6 +80,7 @@ class BacktestWorld:
         self.replay = replay
         self.assets = tuple(assets)
         self.engine = rooms.engine
+        self._link_seen = rooms.link_seen
         self.result = result
         self.journal = journal
         self.on_timer: Callable[[int], None] = lambda now_ns: None
@@ -94,7 +95,9 @@ class BacktestWorld:
         rooms.gateway = self.gateway
         # One request an order: the replay has no batches.
         rooms.router.batches = None
-        for asset, book in zip(self.assets, self.engine.books, strict=True):
+        self._followed = tuple(zip(self.assets, self.engine.books, rooms.instruments,
+                                   strict=True))
+        for asset, book, _grid in self._followed:
             replay.attach(asset, book)
 
     def run(self, until_ns: int = FAR_NS) -> None:
@@ -153,42 +156,39 @@ class BacktestWorld:
 
     def _trade(self, until_ns: int) -> str:
         """Replay to the end of the data, to ``until_ns`` or to a halt; why it ended."""
-        replay, mask, samples = self.replay, self._mask, self.result.samples
+        replay, mask, gateway = self.replay, self._mask, self.gateway
+        rows = self.result.samples.rows
         passed_ns = replay.now_ns - self._timer_ns
         timer_ns = self._timer_ns + (passed_ns // self._interval_ns + 1) * self._interval_ns
         while True:
-            target_ns = min(timer_ns, until_ns)
-            end_ns = self.gateway.next_end_ns()
-            if end_ns:
-                target_ns = min(target_ns, max(end_ns, replay.now_ns))
-            bits = replay.step(target_ns, mask)
+            bits = replay.step(min(timer_ns, until_ns, gateway.end_ns), mask)
             now_ns = replay.now_ns
             if bits & END:
                 self._hear(now_ns)
                 return "end of data"
             if bits:
                 self._wake(bits, now_ns)
-            self.gateway.end_due(now_ns)
+            if now_ns >= gateway.end_ns:
+                gateway.end_due(now_ns)
             if now_ns >= timer_ns:
                 self._tick(now_ns)
                 timer_ns += self._interval_ns
                 if self.halted and not self.engine.rows.open_handles():
                     return f"halted: {self.engine.guard.reason}"
-            if now_ns >= samples.due_ns:
+            if now_ns >= rows.due_ns:
                 self._sample()
             if now_ns >= until_ns:
                 return "end of the time asked for"
 
     def _sample(self) -> None:
         """One row of the account, as the replay counts it."""
-        replay, rows = self.replay, []
-        for asset, book, grid in zip(self.assets, self.engine.books, self.rooms.instruments,
-                                     strict=True):
+        replay, row = self.replay, []
+        for asset, book, grid in self._followed:
             mid = (grid.price(book.best_bid() + book.best_ask()) / 2
                    if book.has_bid() and book.has_ask() else NO_PRICE)
-            rows.append((mid, replay.position(asset), replay.balance(asset), replay.fee(asset),
-                         replay.trading_value(asset)))
-        self.result.samples.add(replay.now_ns, rows)
+            row.append((mid, replay.position(asset), replay.balance(asset), replay.fee(asset),
+                        replay.trading_value(asset)))
+        self.result.samples.add(replay.now_ns, row)
 
     def _wake(self, bits: int, now_ns: int) -> None:
         """Something local happened: our own orders first, then the market."""
@@ -197,19 +197,20 @@ class BacktestWorld:
             self._hear(now_ns)
         if bits & MARKET:
             index = self._indexes[self.replay.woken]
-            self.rooms.link_seen(now_ns)
-            self._market(index, bits, now_ns)
+            told = EVENT_BOOK if bits & self._book_bits else 0
+            if bits & WAKE_TOP:
+                told |= EVENT_TOP
+            self._link_seen(now_ns)
+            if self._hears_trades:
+                self._with_trades(index, told, now_ns)
+            else:
+                self.engine.on_market(index, told, (), now_ns)
 
     def _hear(self, now_ns: int) -> None:
         self.engine.on_events(self.gateway.take(now_ns))
 
-    def _market(self, index: int, bits: int, now_ns: int) -> None:
-        told = EVENT_BOOK if bits & self._book_bits else 0
-        if bits & WAKE_TOP:
-            told |= EVENT_TOP
-        if not self._hears_trades:
-            self.engine.on_market(index, told, (), now_ns)
-            return
+    def _with_trades(self, index: int, told: int, now_ns: int) -> None:
+        """A book changed, or somebody traded, or both."""
         trades: dict[int, list[Trade]] = {index: []}
         for asset, side, ticks, lots, exch_ns, _local_ns in self.replay.trades():
             trades.setdefault(self._indexes[asset], []).append(

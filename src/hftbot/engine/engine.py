@@ -15,6 +15,7 @@ from fastcore.probe.trackers import INTENT_GENERATION, LOOP_ITERATION
 from hftbot.engine.desk import OrderBookkeeping, StrategyDesk
 from hftbot.engine.guard import HALTED, REDUCING, STATE_NAMES, Guard
 from hftbot.engine.hours import HoursDoor, TradingHours
+from hftbot.engine.late_fills import LateFills
 from hftbot.engine.ledger import Ledger, fill_key
 from hftbot.engine.refusals import Refusals
 from hftbot.engine.router import Router
@@ -25,10 +26,9 @@ from hftbot.words.market import BookTrust, Trade, VenueMode
 from hftbot.words.order import OrderState, client_id_parts
 from hftbot.words.ports import Clock, Notes, Observer, Strategy, Views
 
+TRUSTED = int(BookTrust.TRUSTED)
 OVERFILLED = 2
 CANCEL_AGAIN_NS = 5_000_000_000
-FILL_LATE_NS = 10_000_000_000
-FILL_WAIT_NS = 1_000_000_000
 POSTPONED_NS_MAX = 10_000_000
 
 
@@ -42,6 +42,7 @@ class Engine:
         self.lanes = tuple(lanes)
         self.desks = tuple(desks)
         self.books = tuple(lane.book for lane in lanes)
+        self._observe = tuple(desk.gate.observe for desk in desks)
         self.rows = rows
         self.table = rows.table
         self.guard = guard
@@ -72,8 +73,7 @@ class Engine:
         self._trade = Trade()
         self._marks = [(0, 0)] * len(self.books)
         self._cancel_again_ns = 0
-        # ClientId to the lots that its end counted and the moment after which we halt.
-        self.short: dict[int, tuple[int, int]] = {}
+        self.late = LateFills(self.table)
         self._stopped: set[int] = set()
         self._handlers: dict[type, Callable[[Any], None]] = {
             ev.OrderAcked: self._acked, ev.OrderRejected: self._rejected,
@@ -130,11 +130,11 @@ class Engine:
 
         ``more``: newer frames are already here, so a book may wait for them; trades never do.
         """
+        book = self.books[index]
         if bits & EVENT_TOP:
-            book = self.books[index]
-            self.desks[index].gate.observe(book.best_bid(), book.best_ask(), recv_ns)
+            self._observe[index](book.best_bid(), book.best_ask(), recv_ns)
         if self.trading:
-            if bits & EVENT_BOOK and self.books[index].trust == BookTrust.TRUSTED:
+            if bits & EVENT_BOOK and book.trust == TRUSTED:
                 if more:
                     self._postpone(index, recv_ns)
                 else:
@@ -143,7 +143,7 @@ class Engine:
                 self._tell_trades(index, trades)
         if self._postponed and not more:
             self.catch_up()
-        self.trackers.record(LOOP_ITERATION, mono_ns() - recv_ns)
+        self.trackers.record_since(LOOP_ITERATION, recv_ns)
 
     def _postpone(self, index: int, recv_ns: int) -> None:
         """Let a book wait for the newer frames behind it, but not for ever."""
@@ -158,7 +158,7 @@ class Engine:
         """Nothing newer is here: wake the strategies for the books that waited."""
         while self._postponed:
             index, _ = self._postponed.popitem()
-            if self.trading and self.books[index].trust == BookTrust.TRUSTED:
+            if self.trading and self.books[index].trust == TRUSTED:
                 self._wake(index)
             else:
                 self.wakes_skipped += 1
@@ -170,10 +170,16 @@ class Engine:
             del self._postponed[index]
             self.wakes_skipped += 1
         for strategy, desk in self.voices:
+            if not desk.enabled:
+                continue
             desk.placing_ns = 0
             start_ns = mono_ns()
-            self._speak(strategy, desk, strategy.on_book, book)
-            self.trackers.record(INTENT_GENERATION, mono_ns() - start_ns - desk.placing_ns)
+            # What _speak does, on the hottest path without its call.
+            try:
+                strategy.on_book(book)
+            except Exception as error:
+                self._disable(strategy, desk, "on_book", error)
+            self.trackers.record_since(INTENT_GENERATION, start_ns + desk.placing_ns)
 
     def _tell_trades(self, index: int, trades: Iterable[tuple[int, ...]]) -> None:
         trade = self._trade
@@ -202,14 +208,15 @@ class Engine:
             self.guard.check_loss(profit, now_us)
         self.hours.tick(now_us)
         self.refusals.tick(self.clock.mono_ns())
-        self._check_short()
+        if late := self.late.check(self.clock.mono_ns()):
+            self.guard.halt(late)
         self._check_venue()
         self._check_rows()
         self._cancel_of_disabled()
         if self.trading and self.guard.state != HALTED:
             for strategy, desk in self.voices:
                 self._speak(strategy, desk, strategy.on_timer, now_us)
-        self.trackers.record(LOOP_ITERATION, mono_ns() - start_ns)
+        self.trackers.record_since(LOOP_ITERATION, start_ns)
 
     def profit_net(self) -> float:
         """Realised plus unrealised at mid minus fees, in quote units.
@@ -247,24 +254,6 @@ class Engine:
             for _, desk in self.voices:
                 if not desk.enabled:
                     desk.cancel_all()
-
-    def fills_are_late(self) -> bool:
-        """True if fills that the end of an order counted should have been told by now."""
-        now_ns = self.clock.mono_ns()
-        return any(end_ns - now_ns < FILL_LATE_NS - FILL_WAIT_NS
-                   for _, end_ns in self.short.values())
-
-    def _check_short(self) -> None:
-        """Fills that the venue counted at the end of an order and never told break the ledger."""
-        now_ns = self.clock.mono_ns()
-        for client_id, (filled_lots, end_ns) in list(self.short.items()):
-            told_lots = self.table.filled_lots(self.table.find(client_id))
-            if told_lots >= filled_lots:
-                del self.short[client_id]
-            elif now_ns > end_ns:
-                del self.short[client_id]
-                self.guard.halt(f"order {client_id}: the venue counts {filled_lots} lots filled, "
-                                f"we were told of {told_lots}")
 
     def _check_venue(self) -> None:
         """The breaker's time, and the limits on a venue that is slow or out of sight."""
@@ -432,7 +421,7 @@ class Engine:
             lots = max(lots, self.table.lots(handle))
         # Of an earlier run's order the balance tells what is missing, at the start.
         if lots > self.table.filled_lots(handle) and self._made_here(event.client_id):
-            self.short[event.client_id] = (lots, self.clock.mono_ns() + FILL_LATE_NS)
+            self.late.add(event.client_id, lots, self.clock.mono_ns())
         if event.state != OrderState.REJECTED:
             self._answered(event.client_id, handle)
         desk = self.desks[self.table.instrument(handle)]

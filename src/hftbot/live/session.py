@@ -177,7 +177,7 @@ class Session:
             else:
                 self.engine.on_events((event,))
                 if kind is OrderDone and (self.engine.blind
-                                          or event.client_id in self.engine.short):
+                                          or event.client_id in self.engine.late):
                     # Its last fills may be lost on the way: the next list has to tell them.
                     self.gateway.expect(event.client_id)
 
@@ -398,7 +398,7 @@ class Session:
         """
         if self.engine.blind or self._private is None or now_ns < self._ask_ns:
             return
-        if (not self.reconciler.reconciled or self.engine.fills_are_late()
+        if (not self.reconciler.reconciled or self.engine.late.are_due(now_ns)
                 or any(map(self._should_be_over, self.engine.rows.open_handles()))):
             self._ask_ns = now_ns + ASK_AGAIN_NS
             self.gateway.ask_again(now_ns)

@@ -95,6 +95,8 @@ class World:
                            LatencyLimit(settings.kill_latency_us,
                                         settings.kill_latency_after_us * 1000),
                            BlindLimit(settings.blind_max_us * 1000))
+        # Of each market frame: the guard hears of it without a call in between.
+        self.link_seen = self.guard.link_seen
         self.engine = Engine(clock, self.lanes, self.desks, OrderBookkeeping(self.table),
                              self.guard, self.router, self.ledger, notes, self.trackers,
                              settings.quote_refresh_ttl_us)
@@ -130,10 +132,6 @@ class World:
         """The venue gave a new token: order texts carry it from now on."""
         for text in self.texts:
             text.set_token(token.reveal().encode())
-
-    def link_seen(self, recv_ns: int) -> None:
-        """A market frame arrived."""
-        self.guard.link_seen(recv_ns)
 
     def refresh_limits(self) -> None:
         """Position limits follow the price."""
