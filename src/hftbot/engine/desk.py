@@ -9,7 +9,7 @@ from typing import Any
 from fastcore.probe.clock import mono_ns
 from fastcore.probe.trackers import ORDER_PLACEMENT
 from hftbot.engine.router import Router
-from hftbot.words import crash_points
+from hftbot.words.crash_points import pass_by, watches
 from hftbot.words.instrument import Instrument
 from hftbot.words.intent import Intent
 from hftbot.words.market import Candle, Ticker
@@ -127,7 +127,8 @@ class StrategyDesk:
                post_only: bool, created_us: int, ttl_us: int, reason: str) -> int:
         start_ns = mono_ns()
         self.intents += 1
-        crash_points.pass_by("after_intent")
+        if watches:
+            pass_by("after_intent")
         if not self.enabled:
             return self._rows.denied(-int(Verdict.DENY_HALTED))
         handle = self._router.place(self.strategy, instrument, side, ticks, lots, tif, post_only,
@@ -137,7 +138,7 @@ class StrategyDesk:
         if handle < 0:
             return self._rows.denied(handle)
         self._trackers.record(ORDER_PLACEMENT, elapsed_ns)
-        client_id = int(self._table.client_id(handle))
+        client_id: int = self._table.client_id(handle)
         if reason:
             self._rows.reasons[client_id] = reason
         return client_id

@@ -13,7 +13,7 @@ from hftbot.engine.breaker import CLOSED, Breaker
 from hftbot.engine.guard import HALTED
 from hftbot.engine.ledger import Ledger
 from hftbot.errors import Disconnected
-from hftbot.words import crash_points
+from hftbot.words.crash_points import pass_by, watches
 from hftbot.words.order import OrderState, Tif
 from hftbot.words.ports import Clock
 from hftbot.words.verdict import Verdict
@@ -110,19 +110,22 @@ class Router:
         now_us = self.clock.now_us()
         now_ns = self.clock.mono_ns()
         desk = self.desks[instrument]
-        crash_points.pass_by("after_hold")
-        handle = int(desk.place(strategy, side, ticks, lots, tif, post_only, created_us, ttl_us,
-                                now_us, now_ns))
+        if watches:
+            pass_by("after_hold")
+        handle: int = desk.place(strategy, side, ticks, lots, tif, post_only, created_us, ttl_us,
+                                 now_us, now_ns)
         if handle < 0:
             return handle
-        crash_points.pass_by("after_journal_before_send")
+        if watches:
+            pass_by("after_journal_before_send")
         try:
             send(desk.frame())
         except Disconnected:
             desk.discard(handle, self.clock.now_us())
             self.detach()
             return NOT_READY
-        crash_points.pass_by("after_send_before_ack")
+        if watches:
+            pass_by("after_send_before_ack")
         self.orders_sent += 1
         client_id = self.table.client_id(handle)
         self._sent("add_order", client_id, now_ns)

@@ -6,12 +6,10 @@ from fastcore.probe import clock
 
 
 class SystemClock:
-    """Real time: wall microseconds and monotonic nanoseconds."""
+    """Real time: wall microseconds and monotonic nanoseconds.
 
-    def now_us(self) -> int:
-        """Wall-clock microseconds since the epoch."""
-        return int(clock.now_us())
+    Each order asks several times, so these are the compiled functions themselves.
+    """
 
-    def mono_ns(self) -> int:
-        """Monotonic nanoseconds."""
-        return int(clock.mono_ns())
+    now_us = staticmethod(clock.now_us)
+    mono_ns = staticmethod(clock.mono_ns)

@@ -24,12 +24,13 @@ POINTS = (
     "during_drain",
     "after_cancel_all_before_verify",
 )
-_armed: list[Callable[[str], None]] = []
+watches: list[Callable[[str], None]] = []
+"""Who waits for a place to be passed. On the hot path it is asked before ``pass_by`` is called."""
 
 
 def pass_by(name: str) -> None:
     """This place is passed."""
-    for watch in _armed:
+    for watch in watches:
         watch(name)
 
 
@@ -56,9 +57,9 @@ def arm(text: str, die: Callable[[], None]) -> None:
             if left[0] == 0:
                 die()
 
-    _armed.append(watch)
+    watches.append(watch)
 
 
 def armed() -> bool:
     """True if this process is to die somewhere."""
-    return bool(_armed)
+    return bool(watches)

@@ -67,8 +67,10 @@ class Calls:
 
     def note(self, req_id: int, call: Call) -> None:
         """A request left."""
-        self.close(call.what, req_id)
-        self._calls[call.what, req_id] = call
+        key = call.what, req_id
+        if key in self._calls:
+            self._drop(key)
+        self._calls[key] = call
         for client_id in call.client_ids:
             self._about.setdefault(client_id, []).append(call)
 
