@@ -14,7 +14,7 @@ house:
 	$(PYTHON) -m pytest tests/house
 
 lint:
-	$(PYTHON) -m ruff check src tests bench
+	$(PYTHON) -m ruff check src tests bench docs .ci/*.py
 
 types:
 	$(PYTHON) -m mypy

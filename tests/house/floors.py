@@ -12,7 +12,7 @@ from tree import Import, Source, Tree
 
 OWN = ("hftbot", "fastcore")
 CORE = ("fastcore.probe", "fastcore.market", "fastcore.money", "fastcore.sim", "fastcore.codec",
-        "fastcore.sign", "fastcore.lane")
+        "fastcore.lane")
 WORDS = ("hftbot.words", "hftbot.errors", "hftbot.config")
 VENUES = ("hftbot.venue.kraken", "hftbot.venue.hyperliquid", "hftbot.venue.polymarket")
 MINDS = ("hftbot.signal", "hftbot.engine", *VENUES)
@@ -21,14 +21,13 @@ HANDS_BELOW_WORLDS = (*LOW, *MINDS, "hftbot.wire", "hftbot.store", "hftbot.strat
                       "hftbot.venue", "hftbot.timing")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    # floor 0, from the bottom; codec and sign stand beside the ladder
+    # floor 0, from the bottom; codec stands beside the ladder
     "fastcore": (),
     "fastcore.probe": (),
     "fastcore.market": ("fastcore.probe",),
     "fastcore.money": ("fastcore.probe", "fastcore.market"),
     "fastcore.sim": ("fastcore.probe", "fastcore.market", "fastcore.money"),
     "fastcore.codec": (),
-    "fastcore.sign": (),
     "fastcore.lane": CORE[:-1],
     # floor 1
     "hftbot.words": CORE,
@@ -88,8 +87,7 @@ CORE_STDLIB = {"__future__", "array", "struct", "typing", "collections", "datacl
                "decimal", "zlib", "binascii", "base64", "mmap", "cython", "libc", "cpython",
                "importlib", "sys", "contextlib"}
 CORE_GIVEN = {"fastcore.probe.histogram_codec": {"re", "datetime"},  # the log's dated header
-              "fastcore.codec": {"json", "eth_keys", "libcpp", "re", "datetime"},
-              "fastcore.sign": {"json", "eth_keys", "libcpp"}}
+              "fastcore.codec": {"json", "libcpp", "re", "datetime"}}
 GUARDIAN = "hftbot.app.guardian"
 ORDER_PATH = ("fastcore.lane", "fastcore.money", "hftbot.engine", "hftbot.strategy",
               "hftbot.signal", "hftbot.live.session", "hftbot.live.world", "hftbot.live.connect",

@@ -129,3 +129,36 @@ def test_controls_name_settings_with_their_defaults() -> None:
     assert [(name, default) for name, default in told if keys()[name].default != default] == []
     risk = {name for name, key in keys().items() if key.group == "risk"}
     assert sorted(risk - named) == []
+
+
+def sections(page: pathlib.Path) -> list[str]:
+    """The headings of a page as links name them; what stands in code blocks is none."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return [re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-")
+            for title in re.findall(r"^#+ (.+)$", text, re.M)]
+
+
+def broken(page: pathlib.Path) -> list[str]:
+    """Links of a page whose place is not there."""
+    found = []
+    for file, section in re.findall(r"\]\(([\w./-]*)#([\w-]+)\)",
+                                    page.read_text(encoding="utf-8")):
+        target = page.parent / file if file else page
+        if section not in sections(target):
+            found.append(f"{page.name}: {file}#{section}")
+    return found
+
+
+def test_links_lead_to_sections_that_exist(tmp_path: pathlib.Path) -> None:
+    pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
+    assert [link for page in pages for link in broken(page)] == []
+    planted = tmp_path / "page.md"
+    planted.write_text("# Page\n\n[here](#page) [gone](#gone)\n```\n# gone\n```\n")
+    assert broken(planted) == ["page.md: #gone"]
+
+
+def test_operating_lists_all_its_sections() -> None:
+    page = DOCS / "operating.md"
+    contents = page.read_text(encoding="utf-8").split("\n## ")[0]
+    assert re.findall(r"\(#([\w-]+)\)", contents)
+    assert set(re.findall(r"\(#([\w-]+)\)", contents)) == set(sections(page)[1:])

@@ -165,7 +165,7 @@ def test_session_cancels_leave_while_blind_orders_do_not(play) -> None:
         scene.up()
         scene.rig.engine.start()
         order = scene.rig.buy(ticks=BID, tif=Tif.GTC)
-        scene.session._go_blind("a gap")
+        scene.session._go_blind()
         assert scene.rig.desk().place(0, Side.BUY, ASK, LOTS) < 0
         scene.world.guard.halt("planted")
         assert scene.wire.count(codec.client_id_text(order).encode()) == 2

@@ -16,13 +16,23 @@ from typing import TYPE_CHECKING, NoReturn
 
 from hftbot import __version__
 from hftbot.app import cli_backtest, cli_files, cli_live, cli_parity, texts
+from hftbot.app.cli_flags import (
+    Commands,
+    Parser,
+    add_json,
+    add_sources,
+    add_state,
+    declare,
+    duration,
+    port,
+    run_number,
+)
 from hftbot.app.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_PIPE, EXIT_UNEXPECTED
 from hftbot.errors import ConfigError, HftbotError
 
 if TYPE_CHECKING:
     from hftbot.app.load import Loaded
 
-DURATION_S_MAX = 366 * 86_400.0
 # Flags that are settings under another name.
 SETTING_FLAGS = {"symbols": "SYMBOLS", "venue": "VENUE", "strategy": "STRATEGY",
                  "state": "STATE_DIR", "fees": "FEES", "seed": "SEED", "busy_poll": "BUSY_POLL",
@@ -86,27 +96,20 @@ class _Wide(argparse.RawDescriptionHelpFormatter):
         self._action_max_length = 14
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse that answers a mistake with one line and exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{' '.join(message.split())} (see `{self.prog} --help`)")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; ``command`` of the result is the function to call."""
-    parser = _Parser(prog="hftbot", description=texts.PROGRAM, epilog=texts.PROGRAM_EXAMPLES,
+    parser = Parser(prog="hftbot", description=texts.PROGRAM, epilog=texts.PROGRAM_EXAMPLES,
                      formatter_class=_Wide, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"hftbot {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     _add_run(commands)
     _add_exchange(commands)
     _add_guardian(commands)
     _add_halts(commands)
-    cli_live.add(commands, _command, _add_sources)
-    cli_files.add(commands, _command, _add_sources)
-    cli_backtest.add(commands, _command, _add_sources)
-    cli_parity.add(commands, _command, _add_sources, _run_number)
+    cli_live.add(commands)
+    cli_files.add(commands)
+    cli_backtest.add(commands)
+    cli_parity.add(commands)
     _add_reports(commands)
     _add_top(commands)
     _add_journal(commands)
@@ -114,18 +117,8 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: argparse._SubParsersAction[_Parser], name: str, words: tuple[str, str, str],
-             call: Callable[[argparse.Namespace], int]) -> _Parser:
-    line, about, examples = words
-    parser = commands.add_parser(name, help=line, description=about, epilog=examples,
-                                 formatter_class=argparse.RawDescriptionHelpFormatter,
-                                 allow_abbrev=False)
-    parser.set_defaults(command=call, parser=parser)
-    return parser
-
-
-def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "run", texts.RUN, command_run)
+def _add_run(commands: Commands) -> None:
+    parser = declare(commands, "run", texts.RUN, command_run)
     what = parser.add_argument_group("what to trade")
     what.add_argument("--symbols", metavar="LIST", help="markets, such as BTC/USD,ETH/USD")
     what.add_argument("--strategy", metavar="NAME",
@@ -148,7 +141,7 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
                        help="fees of the embedded account; a tier is a 30-day volume such as 250k")
     where.add_argument("--seed", metavar="N", help="seed of the synthetic market")
     how = parser.add_argument_group("how long, and what stays")
-    how.add_argument("--duration", metavar="S", type=_duration,
+    how.add_argument("--duration", metavar="S", type=duration,
                      help="stop after S seconds (default: at Ctrl-C or at the end of data)")
     how.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
     how.add_argument("--fresh", action="store_true",
@@ -159,12 +152,12 @@ def _add_run(commands: argparse._SubParsersAction[_Parser]) -> None:
                      help="print lines; without it a terminal shows the live view")
     how.add_argument("--busy-poll", metavar="off|on|adaptive", help="spin for the next frame")
     how.add_argument("--log-format", metavar="text|json", help="lines of bot_hft.log")
-    _add_sources(parser)
+    add_sources(parser)
 
 
-def _add_exchange(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "exchange", texts.EXCHANGE, command_exchange)
-    parser.add_argument("--port", metavar="N", type=_port, default=0,
+def _add_exchange(commands: Commands) -> None:
+    parser = declare(commands, "exchange", texts.EXCHANGE, command_exchange)
+    parser.add_argument("--port", metavar="N", type=port, default=0,
                         help="port on 127.0.0.1 (default: a free one)")
     parser.add_argument("--tls-cert", metavar="FILE", default="",
                         help="PEM certificate: serve https and wss; needs --tls-key")
@@ -178,105 +171,73 @@ def _add_exchange(commands: argparse._SubParsersAction[_Parser]) -> None:
                              "`--switch help` lists what there is")
     parser.add_argument("--fees", metavar="free|kraken|TIER", help="fee schedule")
     parser.add_argument("--seed", metavar="N", help="seed of the synthetic market")
-    parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
-    parser.add_argument("--duration", metavar="S", type=_duration, help="stop after S seconds")
+    add_state(parser)
+    parser.add_argument("--duration", metavar="S", type=duration, help="stop after S seconds")
     parser.add_argument("--fresh", action="store_true", help="archive the account, begin anew")
     parser.add_argument("--json", action="store_true", help="print the URLs as one JSON object")
     parser.add_argument("--linger", metavar="S", help="with --with-bot: serve on for S seconds")
     parser.add_argument("--with-bot", action="store_true",
                         help="stop LINGER_S seconds after standard input closes")
     parser.add_argument("--log-format", metavar="text|json", help="lines of the log")
-    _add_sources(parser)
+    add_sources(parser)
 
 
-def _add_guardian(commands: argparse._SubParsersAction[_Parser]) -> None:
-    _command(commands, "guardian", texts.GUARDIAN, command_guardian)
+def _add_guardian(commands: Commands) -> None:
+    declare(commands, "guardian", texts.GUARDIAN, command_guardian)
 
 
-def _add_halts(commands: argparse._SubParsersAction[_Parser]) -> None:
-    kill = _command(commands, "kill", texts.KILL, command_kill)
+def _add_halts(commands: Commands) -> None:
+    kill = declare(commands, "kill", texts.KILL, command_kill)
     kill.add_argument("--reason", metavar="TEXT", default="by `hftbot kill`",
                       help="what the next start shall say")
-    resume = _command(commands, "resume", texts.RESUME, command_resume)
+    resume = declare(commands, "resume", texts.RESUME, command_resume)
     resume.add_argument("--yes", action="store_true", help="clear the halt")
     for parser in (kill, resume):
-        parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
-        parser.add_argument("--json", action="store_true", help="one JSON object")
-        _add_sources(parser)
+        add_state(parser)
+        add_json(parser)
+        add_sources(parser)
 
 
-def _add_reports(commands: argparse._SubParsersAction[_Parser]) -> None:
+def _add_reports(commands: Commands) -> None:
     for name, words, call in (("latency", texts.LATENCY, command_latency),
                               ("status", texts.STATUS, command_status),
                               ("report", texts.REPORT, command_report),
                               ("doctor", texts.DOCTOR, command_doctor)):
-        parser = _command(commands, name, words, call)
-        parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
-        parser.add_argument("--json", action="store_true", help="one JSON object")
+        parser = declare(commands, name, words, call)
+        add_state(parser)
+        add_json(parser)
         if call is command_doctor:
             parser.add_argument("--live", action="store_true",
                                 help="ask the real venue too: addresses, clock, key rights, fees")
-        _add_sources(parser)
+        add_sources(parser)
 
 
-def _add_top(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "top", texts.TOP, command_top)
-    parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
+def _add_top(commands: Commands) -> None:
+    parser = declare(commands, "top", texts.TOP, command_top)
+    add_state(parser)
     parser.add_argument("--with-bot", action="store_true", help=argparse.SUPPRESS)
-    _add_sources(parser)
+    add_sources(parser)
 
 
-def _add_journal(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "journal", texts.JOURNAL, command_journal)
+def _add_journal(commands: Commands) -> None:
+    parser = declare(commands, "journal", texts.JOURNAL, command_journal)
     parser.add_argument("what", choices=("show", "verify", "replay", "rebuild"),
                         help="show: every record of one run; verify: check the journals of all; "
                              "replay: the state that one run's records give; rebuild: bot_hft.db "
                              "from all journals")
-    parser.add_argument("--run", metavar="N", type=_run_number,
+    parser.add_argument("--run", metavar="N", type=run_number,
                         help="this run (default: show and replay the last one, verify all)")
-    parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
-    _add_sources(parser)
+    add_state(parser)
+    add_json(parser)
+    add_sources(parser)
 
 
-def _add_config(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = _command(commands, "config", texts.CONFIG, command_config)
+def _add_config(commands: Commands) -> None:
+    parser = declare(commands, "config", texts.CONFIG, command_config)
     parser.add_argument("what", choices=("show", "keys"),
                         help="show: values in force and their sources; keys: every key explained")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
-    _add_sources(parser)
-
-
-def _add_sources(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("where settings come from")
-    group.add_argument("--profile", metavar="NAME",
-                       help="read .env.NAME here, else the packaged profile (hft)")
-    group.add_argument("--config", metavar="FILE", help="a .toml or .json file")
-    group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[],
-                       help="set any key; may be given several times")
-
-
-def _duration(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds <= DURATION_S_MAX:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of seconds from above 0 "
-                                         f"to {DURATION_S_MAX:.0f}")
-    return seconds
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:6]) < 65536):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a port from 0 to 65535")
-    return int(text)
-
-
-def _run_number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a run from 1 to 65535")
-    return int(text)
+    add_json(parser)
+    add_sources(parser)
 
 
 def _refuse_flag(word: str, options: argparse.Namespace) -> NoReturn:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
-from typing import Any
 
 from hftbot.app import texts_backtest
-
-Command = Callable[[argparse.Namespace], int]
-Declare = Callable[[Any, str, tuple[str, str, str], Command], argparse.ArgumentParser]
+from hftbot.app.cli_flags import Commands, add_json, add_sources, declare
 
 
-def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None]) -> None:
-    """Declare it. ``declare`` makes one parser, ``add_sources`` the flags of settings."""
+def add(commands: Commands) -> None:
+    """Declare it."""
     parser = declare(commands, "backtest", texts_backtest.BACKTEST, command_backtest)
     parser.add_argument("--data", metavar="FILE", action="append", required=True,
                         help="recorded events of one market (files that continue each other: "
@@ -51,7 +47,7 @@ def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None]) -> 
     parser.add_argument("--seed", metavar="N", help="seed of drawn latencies")
     parser.add_argument("--report", metavar="FILE", help="write the tearsheet, one HTML file")
     parser.add_argument("--fills", metavar="FILE", help="write the fill list, CSV")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_json(parser)
     add_sources(parser)
 
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hftbot.app import texts_files
+from hftbot.app.cli_flags import Commands, add_json, add_sources, declare
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-Command = Callable[[argparse.Namespace], int]
-Declare = Callable[[Any, str, tuple[str, str, str], Command], argparse.ArgumentParser]
 
-
-def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None]) -> None:
-    """Declare them. ``declare`` makes one parser, ``add_sources`` the flags of settings."""
-    _add_record(commands, declare, add_sources)
+def add(commands: Commands) -> None:
+    """Declare them."""
+    _add_record(commands)
     convert = declare(commands, "convert", texts_files.CONVERT, command_convert)
     convert.add_argument("inputs", metavar="IN", nargs="+", help="one file, or several in order")
     convert.add_argument("output", metavar="OUT", help="name.npy, name.npz or name.parquet")
@@ -44,10 +41,10 @@ def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None]) -> 
         parser.add_argument("--base-latency", metavar="MS", type=_not_negative, default=1.0,
                             help="where the clocks of sender and receiver disagree, the fastest "
                                  "message took so long (default 1)")
-        parser.add_argument("--json", action="store_true", help="one JSON object")
+        add_json(parser)
 
 
-def _add_record(commands: Any, declare: Declare, add_sources: Callable[[Any], None]) -> None:
+def _add_record(commands: Commands) -> None:
     record = declare(commands, "record", texts_files.RECORD, command_record)
     record.add_argument("folder", metavar="DIR", help="where the files go; made if it is not there")
     record.add_argument("--symbols", metavar="LIST", help="markets, such as BTC/USD,ETH/USD")

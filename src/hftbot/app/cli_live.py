@@ -10,14 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from hftbot.app import texts_live
+from hftbot.app.cli_flags import Commands, add_json, add_sources, add_state, declare
 from hftbot.errors import ConfigError
 
-Command = Callable[[argparse.Namespace], int]
-Declare = Callable[[Any, str, tuple[str, str, str], Command], argparse.ArgumentParser]
 
-
-def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None]) -> None:
-    """Declare them. ``declare`` makes one parser, ``add_sources`` the flags of settings."""
+def add(commands: Commands) -> None:
+    """Declare them."""
     flatten = declare(commands, "flatten", texts_live.FLATTEN, command_flatten)
     flatten.add_argument("--symbol", metavar="NAME", action="append", default=[],
                          help="only this market; may be given several times")
@@ -29,12 +27,12 @@ def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None]) -> 
     for parser in (flatten, cancel, test):
         parser.add_argument("--exchange", metavar="URL",
                             help="an `hftbot exchange` that you started yourself")
-        parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
+        add_state(parser)
     for parser in (flatten, cancel, test, markets):
         parser.add_argument("--live", action="store_true",
                             help="on the real venue" if parser is markets else
                             "on the real venue, real money; needs DRY_RUN=0 as well")
-        parser.add_argument("--json", action="store_true", help="one JSON object")
+        add_json(parser)
         add_sources(parser)
     init = declare(commands, "init", texts_live.INIT, command_init)
     init.add_argument("--out", metavar="FILE", default=".env", help="where to (default .env)")

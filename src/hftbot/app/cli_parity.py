@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-Command = Callable[[argparse.Namespace], int]
-Declare = Callable[[Any, str, tuple[str, str, str], Command], argparse.ArgumentParser]
+from hftbot.app.cli_flags import Commands, add_json, add_sources, add_state, declare, run_number
+
 TOLERANCE, TOLERANCE_LIMIT = 5.0, 60_000.0
 
 PARITY = (
@@ -28,9 +26,8 @@ examples:
 )
 
 
-def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None],
-        run_number: Callable[[str], int]) -> None:
-    """Declare it. ``declare`` makes the parser, ``add_sources`` the flags of settings."""
+def add(commands: Commands) -> None:
+    """Declare it."""
     parser = declare(commands, "parity", PARITY, command_parity)
     parser.add_argument("--market", metavar="FILE", required=True,
                         help="the recording of the run's market (files that continue each "
@@ -52,8 +49,8 @@ def add(commands: Any, declare: Declare, add_sources: Callable[[Any], None],
     parser.add_argument("--strategy", metavar="NAME",
                         help="with --again: the run's strategy, if it was your own file")
     parser.add_argument("--all", action="store_true", help="print every difference")
-    parser.add_argument("--state", metavar="DIR", help="state directory (default hftbot-state)")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_state(parser)
+    add_json(parser)
     add_sources(parser)
 
 

@@ -35,7 +35,7 @@ class MarketTape:
             try:
                 self._tape = FrameTape(Path(path), offset_ns, notes.error)
             except OSError as error:
-                raise ConfigError(f"--record {path[:80]}: cannot be made: "
+                raise ConfigError(f"--record {path}: cannot be made: "
                                   f"{error.strerror or error}") from None
 
     def take(self, view: memoryview, recv_ns: int) -> None:

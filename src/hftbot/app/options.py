@@ -92,13 +92,13 @@ def check_run(settings: Settings, options: RunOptions) -> None:
 
 def _check_record(path: str) -> None:
     if os.path.lexists(path):
-        raise ConfigError(f"--record {path}: something is there already; a recording begins "
-                          "a new file")
+        raise ConfigError(f"--record {path}: something is there already; a recording begins a new "
+                          "file")
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
         raise ConfigError(f"--record {path}: there is no directory {folder}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError(f"--record {path[:80]}: nothing can be written into {folder[:80]}")
+        raise ConfigError(f"--record {path}: nothing can be written into {folder}")
 
 
 def _check_exchange(url: str) -> None:

@@ -28,6 +28,7 @@ STATE_CHECK, STATE_FIRST, STATE_CLEAN = 0, 1, 2
 # Fills that a venue tells again after a reconnect are its last ones; so are those that come late.
 KEYS_MAX = 512
 ENDED_MAX = 256
+KEYS_A_ROW = 4
 # Transactions that a venue's counter may still remember.
 SPENT_MAX = 4096
 # A fill is told at most this long after the end of its order.
@@ -73,6 +74,12 @@ def fill_text_parse(payload: bytes) -> tuple[int, bool, str]:
     """(fill key, maker, fill id) of such a record."""
     key, maker = _FILL_TEXT.unpack_from(payload)
     return key, bool(maker), payload[_FILL_TEXT.size:].decode("utf-8", "replace")
+
+
+def key_rows(keys: Sequence[int]) -> Iterator[list[int]]:
+    """Known fill keys as rows of KIND_SEEN hold them: so many each, 0 where there is none."""
+    for at in range(0, len(keys), KEYS_A_ROW):
+        yield [*keys[at:at + KEYS_A_ROW], 0, 0, 0][:KEYS_A_ROW]
 
 
 def dry_payload(text: str) -> bytes:
@@ -270,7 +277,7 @@ class Replay:
             self.opened_us[index] = since_us
 
     def _seen(self, words: Sequence[int]) -> None:
-        for key in words[2:6]:
+        for key in words[2:2 + KEYS_A_ROW]:
             if key:
                 self._remember(key)
 

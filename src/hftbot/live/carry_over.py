@@ -16,11 +16,10 @@ from fastcore.lane.desk import (
     KIND_SEEN,
     KIND_STATE,
 )
-from hftbot.engine.recover import KEYS_MAX, LATE_US, STATE_FIRST, state_hash
+from hftbot.engine.recover import KEYS_MAX, LATE_US, STATE_FIRST, key_rows, state_hash
 from hftbot.live.world import World
 from hftbot.words.order import OrderState
 
-KEYS_A_ROW = 4
 Row = tuple[int, tuple[int, ...]]
 
 
@@ -41,10 +40,8 @@ def base_rows(world: World) -> list[Row]:
             rows += _ended(table.get(handle), ended_us)
     for handle in world.engine.rows.held_handles():
         rows += _open(table.get(handle), now_us)
-    keys = world.ledger.keys(KEYS_MAX)
-    for at in range(0, len(keys), KEYS_A_ROW):
-        row = [*keys[at:at + KEYS_A_ROW], 0, 0, 0][:KEYS_A_ROW]
-        rows.append((KIND_SEEN, (0, 0, *row, now_us, 0)))
+    rows += [(KIND_SEEN, (0, 0, *keys, now_us, 0))
+             for keys in key_rows(world.ledger.keys(KEYS_MAX))]
     day, profit_e10 = world.guard.day
     rows.append((KIND_STATE, (0, 0, state_hash(table, world.ledger.positions), day, profit_e10,
                               table.counter, now_us, STATE_FIRST)))

@@ -23,6 +23,7 @@ from hftbot.engine.recover import (
     Carried,
     ReplayedOrder,
     fill_text,
+    key_rows,
     state_hash,
 )
 from hftbot.live.world import World
@@ -36,7 +37,6 @@ STATE_NS = 1_000_000_000
 LOOK_NS = 1_000_000_000
 LOOKS = 3
 SETTLE_S = 5.0
-KEYS_A_ROW = 4
 EXTERNAL = 0
 Send = Callable[[list[bytes]], None]
 Wait = Callable[[Callable[[], bool], float], Awaitable[bool]]
@@ -97,8 +97,7 @@ class Reconciler:
         for client_id in carried.ended:
             world.gateway.expect(client_id)
         world.ledger.carry(carried.keys)
-        for at in range(0, len(carried.keys), KEYS_A_ROW):
-            keys = [*carried.keys[at:at + KEYS_A_ROW], 0, 0, 0][:KEYS_A_ROW]
+        for keys in key_rows(carried.keys):
             self._append(KIND_SEEN, *keys, now_us, 0)
         world.guard.carry_day(carried.day, carried.first_profit_e10)
         world.limits.resume(carried.spent, [order.instrument for order in carried.orders])

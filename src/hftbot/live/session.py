@@ -148,7 +148,7 @@ class Session:
     def private_down(self, reason: str) -> None:
         """The trading link is gone: we are blind, and unanswered orders are in doubt."""
         self._private = None
-        self._go_blind(reason)
+        self._go_blind()
         self.engine.router.detach()
         self.engine.on_events(self.gateway.disconnected(reason))
         self.notes.warn(f"trading link lost: {reason}")
@@ -171,7 +171,7 @@ class Session:
             elif kind is PrivateReady:
                 self._restore_sight()
             elif kind is PrivateLost:
-                self._go_blind(event.reason)
+                self._go_blind()
             elif kind is ev.VenueError and rules.token_refused(event.code):
                 self._token_refused(event.code)
             else:
@@ -209,7 +209,7 @@ class Session:
         self._admit()
         self.world.guard.set_ready(True)
 
-    def _go_blind(self, reason: str) -> None:
+    def _go_blind(self) -> None:
         """No new orders until the venue has told us where we stand; cancels go out meanwhile."""
         self.engine.blind = True
         self.reconciler.listed = False
@@ -237,7 +237,7 @@ class Session:
     def doubt_everything(self, reason: str) -> None:
         """As after a disconnect: no order leaves before the venue told anew where we stand."""
         self.notes.warn(f"{reason}: connecting anew")
-        self._go_blind(reason)
+        self._go_blind()
         for wire in (self._private, self._public):
             if wire is not None:
                 wire.close()
