@@ -12,6 +12,7 @@ from typing import Any
 from hftbot.app import texts_live
 from hftbot.errors import ConfigError
 
+Flag = tuple[str, str, str]
 Command = Callable[[argparse.Namespace], int]
 Declare = Callable[[Any, str, tuple[str, str, str], Command], argparse.ArgumentParser]
 
@@ -84,6 +85,16 @@ def told(json_wanted: bool, command: Callable[[], int],
         code = command()
     print(json.dumps({"exit_code": code, **content(code)}))
     return code
+
+
+def undisputed(flags: list[Flag]) -> list[Flag]:
+    """The same flags, if none of them names a venue that --live is not. Raises ConfigError."""
+    for name, text, said in flags:
+        if name.upper() == "VENUE" and text.strip().lower() != "live":
+            raise ConfigError(f"--live and {said} {'VENUE=' * (said == '--set')}{text[:20]} "
+                              "contradict each other, and --live moves real money: give one of "
+                              "them")
+    return flags
 
 
 def _loaded(options: argparse.Namespace) -> Any:
