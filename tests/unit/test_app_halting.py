@@ -70,6 +70,25 @@ def test_keeper_takes_the_kill_away_once_the_halt_is_on_disk(folder: pathlib.Pat
     assert not kill.exists()
 
 
+@pytest.mark.fault("K3")
+def test_kill_cannot_reach_a_bot_whose_directory_is_gone(tmp_path: pathlib.Path) -> None:
+    """`hftbot kill` would make a new one and find no bot in it."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    keeper = halting.HaltKeeper(folder, "sim:a", True, str)
+    assert keeper.kill_asked() == ""
+    folder.rename(tmp_path / "aside")
+    assert "state was removed or replaced" in keeper.kill_asked()
+    folder.mkdir()
+    assert "state was removed or replaced" in keeper.kill_asked()
+    (folder / "KILL").write_text("fat finger")
+    assert keeper.kill_asked() == "killed: fat finger"
+    folder.joinpath("KILL").unlink()
+    folder.rmdir()
+    (tmp_path / "aside").rename(folder)
+    assert keeper.kill_asked() == ""
+
+
 def test_kill_that_cannot_be_seen_is_asked_for(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").touch()
     assert "cannot see" in keeper(tmp_path / "file").kill_asked()

@@ -70,6 +70,22 @@ def test_a_key_file_that_is_a_link_is_refused(tmp_path: pathlib.Path) -> None:
     assert read(tmp_path).settings.seed == 3
 
 
+def test_a_key_in_the_place_of_its_file_is_not_repeated(tmp_path: pathlib.Path) -> None:
+    """A mistake that is easily made must not put the key into a terminal or a log."""
+    key = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
+    with pytest.raises(ConfigError, match=r"looks like the key itself") as error:
+        read(tmp_path, KRAKEN_API_SECRET_FILE=key)
+    assert key[:8] not in str(error.value)
+    path = tmp_path / ("k" * 60)
+    put(path)
+    assert read(tmp_path, KRAKEN_API_KEY_FILE="k" * 60).settings.kraken_api_key.reveal() == KEY
+
+
+def test_a_login_in_an_address_is_not_repeated(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ConfigError, match=r"KRAKEN_REST_URL=https://\*\*\*@api\.kraken\.com "):
+        read(tmp_path, KRAKEN_REST_URL=f"https://me:{KEY}@api.kraken.com")
+
+
 @pytest.mark.fault("S4")
 def test_a_key_file_of_another_owner_is_refused(tmp_path: pathlib.Path,
                                                 monkeypatch: pytest.MonkeyPatch) -> None:

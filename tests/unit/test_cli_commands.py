@@ -177,6 +177,21 @@ def test_live_needs_the_flag_and_both_keys(composed: Composed, monkeypatch: pyte
     assert composed.settings.dry_run
 
 
+@pytest.mark.fault("H2")
+@pytest.mark.parametrize(("command", "other"), [
+    ("run", "--venue paper"), ("run", "--venue sim"), ("run", "--set VENUE=sim"),
+    ("flatten", "--set VENUE=sim")])
+def test_live_beside_another_venue_is_refused(composed: Composed, command: str,
+                                              other: str,
+                                              monkeypatch: pytest.MonkeyPatch,
+                                              capsys: pytest.CaptureFixture[str]) -> None:
+    """Who says both may mean the one that costs nothing."""
+    for name, text in (("KRAKEN_API_KEY", KEY), ("KRAKEN_API_SECRET", SECRET), ("DRY_RUN", "0")):
+        monkeypatch.setenv(name, text)
+    told = complaint(capsys, command, "--live", *other.split())
+    assert f"--live and {other} contradict each other" in told
+
+
 def test_errors_become_exit_codes(composed: Composed, capsys: pytest.CaptureFixture[str]) -> None:
     composed.answer = StoreError("state directory x is in use by pid 7")
     assert complaint(capsys, "run", code=3).endswith("x is in use by pid 7")

@@ -126,6 +126,7 @@ def test_a_full_queue_drops_and_counts(tmp_path: pathlib.Path) -> None:
     for number in range(25):
         ledger.fill(a_fill(number))
     assert ledger.dropped == 15
+    assert "lacks 15 rows (too many waited)" in ledger.loss()
     release.set()
     ledger.close()
     assert rows(ledger, "SELECT COUNT(*) FROM fills") == [(10,)]
@@ -146,6 +147,7 @@ def test_the_next_run_appends(tmp_path: pathlib.Path) -> None:
     for number in range(2):
         ledger = LedgerDb(tmp_path / "bot_hft.db")
         ledger.fill(a_fill(number))
+        assert ledger.loss() == ""
         ledger.close()
     assert rows(ledger, "SELECT COUNT(*) FROM fills") == [(2,)]
     assert (tmp_path / "bot_hft.db").stat().st_mode & 0o777 == 0o600
@@ -161,7 +163,7 @@ def test_a_locked_database_loses_rows_but_not_the_bot(ledger: LedgerDb) -> None:
     other.execute("ROLLBACK")
     other.close()
     assert ledger.dropped == 1
-    assert "locked" in ledger.last_error
+    assert "lacks 1 rows (OperationalError: database is locked)" in ledger.loss()
     ledger.fill(a_fill(2))
     assert ledger.flush()
     assert rows(ledger, "SELECT fill_id FROM fills") == [("F2",)]

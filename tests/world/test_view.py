@@ -51,6 +51,14 @@ class NoStore:
     def order(self, row: dict[str, Any]) -> None: ...
     def note(self, row: dict[str, Any]) -> None: ...
 
+    def loss(self) -> str:
+        return ""
+
+
+class LossyStore(NoStore):
+    def loss(self) -> str:
+        return "the database lacks 3 rows"
+
 
 @pytest.fixture
 def seen(tmp_path: pathlib.Path) -> dict[str, Clean]:
@@ -148,3 +156,20 @@ def test_view_draws_at_every_moment(seen: dict[str, Clean]) -> None:
             lines = panes.frame(panes.Scene(content), columns, rows)
             assert len(lines) == rows
             assert any("BTC/USD" in line.plain for line in lines)
+
+
+def test_view_of_a_database_that_loses_rows_is_told_once_and_at_the_end(
+        tmp_path: pathlib.Path) -> None:
+    said: list[str] = []
+    reporters: list[Reporter] = []
+
+    def plan(ring: Ring) -> None:
+        reporters.append(Reporter(ring.world.settings, "sim", ring.session, LossyStore(), tmp_path,
+                                  said.append, Redactor([])))
+        ring.session.on_tick = reporters[0].tick
+
+    ring = run_ring(3, 6.0, strategy=Quoter(), script=plan)
+    assert ring.notes.lines.count("the database lacks 3 rows") == 1
+    assert "the database lacks 3 rows" not in said
+    reporters[0].finish([], False)
+    assert said[-1] == "the database lacks 3 rows"

@@ -255,7 +255,7 @@ def _refuse_flag(word: str, options: argparse.Namespace) -> NoReturn:
 def load_settings(options: argparse.Namespace) -> Loaded:
     """Settings in force for these flags. Raises ConfigError."""
     from hftbot.app.load import load
-    flags: list[tuple[str, str, str]] = []
+    flags: list[cli_live.Flag] = []
     for assignment in options.set:
         name, equals, text = assignment.partition("=")
         if not equals or not name.strip():
@@ -266,7 +266,7 @@ def load_settings(options: argparse.Namespace) -> Loaded:
         if text is not None:
             flags.append((name, text, "--" + attribute.replace("_", "-")))
     if getattr(options, "live", False) is True:
-        flags.append(("VENUE", "live", "--live"))
+        flags = [*cli_live.undisputed(flags), ("VENUE", "live", "--live")]
     return load(profile=options.profile, config=options.config, flags=flags)
 
 

@@ -84,6 +84,16 @@ def told(json_wanted: bool, command: Callable[[], int],
     return code
 
 
+def undisputed(flags: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """The same flags, if none of them names a venue that --live is not. Raises ConfigError."""
+    for name, text, said in flags:
+        if name.upper() == "VENUE" and text.strip().lower() != "live":
+            raise ConfigError(f"--live and {said} {'VENUE=' * (said == '--set')}{text[:20]} "
+                              "contradict each other, and --live moves real money: give one of "
+                              "them")
+    return flags
+
+
 def _loaded(options: argparse.Namespace) -> Any:
     from hftbot.app.cli import load_settings
     loaded = load_settings(options)

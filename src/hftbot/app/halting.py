@@ -35,6 +35,7 @@ class HaltKeeper:
         self._redact = redact
         self._file = HaltFile(folder)
         self._kill = KillFile(folder)
+        self._folder, self._place = folder, _place(folder)
         self.kept = False
 
     def make_room(self) -> None:
@@ -54,9 +55,20 @@ class HaltKeeper:
             reason = self._kill.asked()
         except OSError as error:
             return f"cannot see whether a kill is asked for: {error.strerror or error}"
+        if not reason and _place(self._folder) != self._place:
+            return f"{self._folder} was removed or replaced: no kill could be seen there"
         if reason and self.kept:
             self._kill.remove()
         return reason
+
+
+def _place(folder: Path) -> tuple[int, int]:
+    """Which directory a path leads to; (0, 0) if to none."""
+    try:
+        facts = folder.stat()
+    except OSError:
+        return 0, 0
+    return facts.st_dev, facts.st_ino
 
 
 def refuse_kill(folder: Path) -> None:

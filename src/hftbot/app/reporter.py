@@ -73,7 +73,7 @@ class Reporter:
                 self.world.engine.voices)}
         self._found = session.reconciler.report
         self._slow_seen = 0
-        self._blind = False
+        self._blind = self._lossy = False
         self._latency_log = LatencyLog(state_dir / status.LATENCY_LOG, self.world.trackers,
                                        self._start_us)
 
@@ -146,6 +146,7 @@ class Reporter:
             self._next_status_us = now_us + STATUS_US
             self._write_status("running")
             self._warn_if_slow()
+            self._warn_of_loss()
         if now_us >= self._next_progress_us:
             self._next_progress_us = now_us + self.settings.progress_interval_us
             latency = self.world.trackers.statistics()
@@ -177,6 +178,12 @@ class Reporter:
         if slowest_ns > max(SLOW_NS, self._slow_seen):
             self._slow_seen = slowest_ns
             self.world.notes.warn(f"slow loop: elapsed {slowest_ns / 1000:,.0f}µs in one turn")
+
+    def _warn_of_loss(self) -> None:
+        loss = self.store.loss()
+        if loss and not self._lossy:
+            self._lossy = True
+            self.world.notes.warn(loss)
 
     def _tops(self) -> list[tuple[str, str, str]]:
         rows = []
@@ -283,6 +290,9 @@ class Reporter:
         markouts = self.markouts.results()
         text = report.summary(totals, markouts, files)
         self._say(text)
+        loss = self.store.loss()
+        if loss:
+            self._say(loss)
         self.world.notes.info(f"stopped at {stamp(now_us)}: {totals.ended}; "
                               f"{totals.orders_sent} orders, {totals.fills} fills, "
                               f"pnl {totals.pnl_usd:+.6f}")

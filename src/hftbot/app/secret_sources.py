@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import stat
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from hftbot.errors import ConfigError
 SERVICE = "hftbot"
 KEY_BYTES_MAX = 8192
 PATH_SHOWN = 300
+_LIKE_A_KEY = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -99,6 +101,9 @@ def settle(found: Mapping[str, tuple[str, str]], files: Mapping[str, tuple[str, 
         named = found.get(f"{key.name}_FILE")
         if named is not None and named[0].strip():
             path = here / Path(named[0].strip()).expanduser()
+            if _LIKE_A_KEY.fullmatch(named[0].strip()) and not path.exists():
+                raise ConfigError(f"{key.name}_FILE ({named[1]}) looks like the key itself; it "
+                                  "must name a file that holds the key")
             best = key_file(path, f"{key.name}_FILE ({named[1]})"), f"file {path}"
         elif key.name in files:
             best = files[key.name]

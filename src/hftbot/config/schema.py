@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
@@ -43,6 +44,7 @@ SECRETS_LATER = (
     "POLYMARKET_API_KEY", "POLYMARKET_API_SECRET", "POLYMARKET_PASSPHRASE", "PK",
 )
 _KEY_FILE = Text("the path of a file", optional=True)
+_LOGIN = re.compile(r"//[^/@]*@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,5 +373,5 @@ def check(settings: Settings, source_of: Mapping[str, str]) -> None:
 
 
 def _shortened(text: str) -> str:
-    line = text if text.isprintable() else repr(text)[1:-1]
+    line = _LOGIN.sub("//***@", text if text.isprintable() else repr(text)[1:-1])
     return line if len(line) <= 60 else line[:57] + "..."

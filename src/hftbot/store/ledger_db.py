@@ -142,6 +142,13 @@ class LedgerDb:
         return {"written": self.written, "dropped": self.dropped, "waiting": len(self._rows),
                 "last_error": self.last_error}
 
+    def loss(self) -> str:
+        """How many rows were dropped, why and what mends it; empty if none was."""
+        if not self.dropped:
+            return ""
+        return (f"{self.path} lacks {self.dropped} rows ({self.last_error or 'too many waited'}); "
+                "`hftbot journal rebuild` writes it anew from the journals")
+
     def flush(self, timeout_s: float = CLOSE_S) -> bool:
         """Wait until everything handed over so far is written or dropped; False if it takes long.
 

@@ -195,11 +195,15 @@ class Http(Protocol):
 
 
 class Store(Protocol):
-    """Projection for people; never on the hot path, never blocks."""
+    """Projection for people; never on the hot path, never blocks.
+
+    ``loss`` says in a sentence which rows it could not keep; empty if it kept all.
+    """
 
     def fill(self, row: dict[str, Any]) -> None: ...
     def order(self, row: dict[str, Any]) -> None: ...
     def note(self, row: dict[str, Any]) -> None: ...
+    def loss(self) -> str: ...
 
 
 class Notes(Protocol):
