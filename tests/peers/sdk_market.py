@@ -4,11 +4,12 @@ import asyncio
 import json
 import sys
 from binascii import crc32
+from collections import Counter
 
 from kraken.base_api import SpotClient
 from kraken.spot import SpotOrderBookClient, SpotWSClient
 
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 SYMBOLS = ["BTC/USD", "ETH/USD", "SOL/USD"]
 
 
@@ -31,11 +32,23 @@ class Book(SpotOrderBookClient):
 
 
 class Listener(SpotWSClient):
-    """Keeps every message until one satisfies ``enough``."""
+    """Keeps every message, until ``enough`` says that of each kind enough have come.
+
+    Counted as they come: a client that looks through all of them each time falls behind for good
+    on a machine with other work.
+    """
+
+    def listen(self, enough):
+        self.seen, self.counts = [], Counter()
+        self.wait(enough)
+
+    def wait(self, enough):
+        self.enough, self.done = enough, asyncio.Event()
 
     async def on_message(self, message):
         self.seen.append(message)
-        if self.enough(self.seen):
+        self.counts[message.get("channel") or message.get("method"), message.get("type")] += 1
+        if self.enough(self.counts):
             self.done.set()
 
 
@@ -56,19 +69,13 @@ async def books(facts, depth):
     return client.told
 
 
-def names(seen):
-    return {(message.get("channel"), message.get("type")) for message in seen}
-
-
 async def channels(facts):
     client = Listener(rest_url=facts["rest_url"], ws_url=facts["rest_url"].replace("http", "ws"))
-    client.seen, client.done = [], asyncio.Event()
     wanted = {("ticker", "snapshot"), ("ticker", "update"), ("ohlc", "snapshot"),
               ("ohlc", "update"), ("trade", "snapshot"), ("trade", "update"),
               ("instrument", "snapshot"), ("book", "snapshot"), ("book", "update"),
-              ("status", "update"), ("heartbeat", None)}
-    client.enough = lambda seen: wanted <= names(seen) and any(
-        message.get("method") == "pong" for message in seen)
+              ("status", "update"), ("heartbeat", None), ("pong", None)}
+    client.listen(lambda counts: wanted <= counts.keys())
     await client.start()
     await client.subscribe(params={"channel": "ticker", "symbol": SYMBOLS})
     await client.subscribe(params={"channel": "ohlc", "symbol": SYMBOLS, "interval": 1})
@@ -79,9 +86,7 @@ async def channels(facts):
     async with asyncio.timeout(PATIENCE_S):
         await client.done.wait()
     active = [sub["channel"] for sub in client.active_public_subscriptions]
-    client.done, before = asyncio.Event(), len(client.seen)
-    client.enough = lambda seen: [
-        message.get("method") for message in seen[before:]].count("unsubscribe") >= 3
+    client.wait(lambda counts: counts["unsubscribe", None] >= 3)
     await client.unsubscribe(params={"channel": "ticker", "symbol": SYMBOLS})
     await ended(client)
     instrument = next(m for m in client.seen if m.get("channel") == "instrument")
@@ -94,8 +99,7 @@ async def level3(facts):
     base = facts["rest_url"].replace("http", "ws")
     client = Listener(key=facts["api_key"], secret=facts["api_secret"], no_public=True,
                       rest_url=facts["rest_url"], auth_ws_url=f"{base}/l3")
-    client.seen, client.done = [], asyncio.Event()
-    client.enough = lambda seen: sum(message.get("channel") == "level3" for message in seen) > 100
+    client.listen(lambda counts: counts["level3", "update"] > 100)
     await client.start()
     await client.subscribe(params={"channel": "level3", "symbol": ["BTC/USD"]})
     await ended(client)

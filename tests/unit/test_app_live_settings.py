@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import base64
 import pathlib
 from dataclasses import replace
@@ -19,6 +20,7 @@ from hftbot.config.kinds import Flag
 from hftbot.config.schema import Settings, keys
 from hftbot.errors import ConfigError
 from hftbot.live.dry_run import DryHttp, DryRun
+from hftbot.live.preconditions import Found
 from hftbot.watch import status
 from hftbot.wire import ws
 from hftbot.wire.http import HttpClient
@@ -134,6 +136,22 @@ def test_live_addresses_are_encrypted_and_of_one_venue() -> None:
     for name in KEYED:
         with pytest.raises(ConfigError, match=f"--live needs {name.upper()}"):
             live_venue.check_settings(settings(**{name: Secret("")}))
+
+
+def test_two_keys_of_one_account_share_a_lock(here: pathlib.Path,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    def lock_names(key: str, iban: str) -> tuple[str, ...]:
+        async def look(*_given: object) -> Found:
+            return Found((), {}, iban)
+        monkeypatch.setattr(live_venue, "look", look)
+        opened = live_venue.open_live(settings(kraken_api_key=Secret(key)), here)
+        return asyncio.run(opened).lock_names
+
+    first, second = lock_names("one", "AA01 KEEP"), lock_names("two", "AA01 KEEP")
+    assert first[0] != second[0]
+    assert first[1] == second[1] != lock_names("one", "AA02")[1]
+    assert lock_names("one", "") == first[:1]
+    assert "KEEP" not in first[1]
 
 
 def test_dry_run_has_no_guardian_and_fences_every_door() -> None:

@@ -241,3 +241,19 @@ def test_garbage_never_stops_the_face(venue):
     venue.run(1.5, trader, client)
     client.say({"method": "ping"})
     assert any(message.get("method") == "pong" for message in venue.run(0.1, client)[0])
+
+
+def test_private_requests_that_come_at_once_are_done_in_their_order(venue):
+    client = venue.connect("private")
+    token = venue.rest("GetWebSocketsToken")["result"]["token"]
+    wishes = {"channel": "executions", "token": token}
+    for method in ("subscribe", "subscribe", "unsubscribe", "unsubscribe", "subscribe"):
+        client.say({"method": method, "params": wishes})
+    [messages] = venue.run(0.1, client)
+    assert [answer.get("error", "") for answer in acks(messages)] == [
+        "", "Already subscribed", "", "Subscription Not Found", ""]
+    assert [frame["sequence"] for frame in messages
+            if frame.get("channel") == "executions"] == [1, 1]
+    assert list(client.subscriptions) == [("executions", "")]
+    client.close()
+    assert venue.face.gate.kept == {token: 0}

@@ -364,6 +364,8 @@ def test_keys_have_rights(venue, key, allowed, denied):
     told = ask(venue, "GetApiKeyInfo", _key=key)
     assert set(told["permissions"]) == venue.face.gate.keys[key].rights
     assert ("withdraw-funds" in told["permissions"]) == (key == "withdrawer")
+    assert told["iban"] == ask(venue, "GetApiKeyInfo", _key="trader")["iban"] != ""
+    assert told["iban"] != VirtualExchange(seed=2).face.gate.iban
 
 
 def test_each_keys_nonces_outlive_a_run(venue):

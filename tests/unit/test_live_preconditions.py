@@ -57,6 +57,8 @@ class Venue:
         name = url.rpartition("/")[2].partition("?")[0]
         self.asked.append(name)
         result = self.result[name]
+        if isinstance(result, list):
+            result = result.pop(0)
         if isinstance(result, Exception):
             raise result
         if isinstance(result, str):
@@ -150,6 +152,21 @@ def test_precondition_of_the_guardians_own_key() -> None:
     venue.result["GetApiKeyInfo"] = {"permissions": ["query-open-trades"]}
     text = refusal(look(venue, guardian=True))
     assert "guardian's permissions: the key lacks close-trades" in text
+
+
+@pytest.mark.parametrize(("bots", "guardians", "expected"), [
+    ("AA01", "AA01", True), ("AA01", "AA02", False), ("", "AA02", None), ("AA01", "", None)])
+def test_a_guardian_of_another_account_is_none(bots: str, guardians: str,
+                                               expected: bool | None) -> None:
+    venue = Venue(Clock())
+    venue.result["GetApiKeyInfo"] = [
+        {"permissions": RIGHTS, **({"iban": iban} if iban else {})} for iban in (bots, guardians)]
+    found = look(venue, guardian=True)
+    said = [each.ok for each in found.findings if each.name == "guardian's account"]
+    assert said == ([] if expected is None else [expected])
+    assert found.iban == bots
+    if expected is False:
+        assert "guardian's account: not the bot's" in refusal(found)
 
 
 def test_dry_run_does_not_begin_over_orders_that_it_would_have_to_cancel() -> None:

@@ -12,7 +12,8 @@ import sys
 import pytest
 
 from hftbot.errors import InUse, StoreError
-from hftbot.store.account_lock import AccountLock
+from hftbot.store import account_lock
+from hftbot.store.account_lock import AccountLock, locked
 
 pytestmark = pytest.mark.fault("H3")
 HOLD = """
@@ -75,3 +76,15 @@ def test_a_lock_that_cannot_be_had_is_no_permission(tmp_path: pathlib.Path) -> N
     assert not (tmp_path / "elsewhere").exists()
     with pytest.raises(StoreError, match="cannot lock the account sim-1"):
         AccountLock("sim-1", tmp_path / "missing")
+
+
+def test_an_account_with_two_names_is_refused_by_either(
+        tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account_lock, "SHARED_MEMORY", tmp_path)
+    with locked(["live:first-key", "live-owner:both"]):
+        with pytest.raises(InUse, match="account live-owner:both"), \
+                locked(["live:second-key", "live-owner:both"]):
+            pass
+        with AccountLock("live:second-key"):
+            assert len(list(tmp_path.iterdir())) == 3
+    assert not list(tmp_path.iterdir())

@@ -43,7 +43,7 @@ from hftbot.live.flatten import Flattener, Leaving
 from hftbot.live.rest_client import PATIENCE_S
 from hftbot.live.session import Session
 from hftbot.live.world import World
-from hftbot.store.account_lock import AccountLock
+from hftbot.store.account_lock import locked
 from hftbot.store.drain_file import DrainFile
 from hftbot.store.halt_file import KillFile
 from hftbot.store.journal_file import JournalFile, Row
@@ -115,7 +115,7 @@ async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: L
                 logs.redactor.add(secret)
             if options.job != FLATTEN:
                 halting.refuse(state.path, exchange.account)
-            with AccountLock(exchange.account):
+            with locked(exchange.lock_names):
                 return await _trade(settings, options, state, logs, exchange, stop, guarding)
         finally:
             await exchange.release()

@@ -127,6 +127,7 @@ async def open_live(settings: Settings, folder: Path, halts: bool = True) -> Ope
         "as it is, measured", PRODUCTION, access=access, fees_e6=found.fees_e6,
         fees_from=f"the venue tells {rates_text(found.fees_e6)}")
     venue.lock = account
+    venue.owner = halting.account_name("live-owner", Secret(found.iban)) if found.iban else ""
     venue.ledger = account if dry is None else halting.account_name("dry", settings.kraken_api_key)
     venue.notes += notes(settings, found.findings)
     return venue

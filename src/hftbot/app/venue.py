@@ -46,7 +46,7 @@ class OpenVenue:
     ``own``: its account lives in the state directory of this run. ``fees_e6`` are the account's
     own fees by symbol, (maker, taker), and ``fees_from`` says in one line where they are from.
     ``lock`` and ``ledger`` name the account for halts and locks, and for the journal; they differ
-    in a dry run only.
+    in a dry run only. ``owner`` names it by what all its keys have in common, empty if unknown.
     """
 
     endpoint: Endpoint
@@ -62,6 +62,7 @@ class OpenVenue:
     fees_from: str = ""
     lock: str = ""
     ledger: str = ""
+    owner: str = ""
 
     def explained(self, error: TransportError) -> HftbotError:
         """The error, or why the exchange that we started is gone, if that is the cause."""
@@ -73,6 +74,11 @@ class OpenVenue:
     def account(self) -> str:
         """The venue account, as halts name it."""
         return self.lock or halting.account_name("sim", self.endpoint.api_key)
+
+    @property
+    def lock_names(self) -> tuple[str, ...]:
+        """What two bots of one account would both hold, whichever keys they have."""
+        return (self.account, self.owner) if self.owner else (self.account,)
 
     @property
     def journal_account(self) -> str:

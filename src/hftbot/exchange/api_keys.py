@@ -143,6 +143,12 @@ class Gatekeeper:
                       floor=nonce)
 
     @property
+    def iban(self) -> str:
+        """What all keys of the account have in common, in the venue's form of it."""
+        digest = hashlib.sha256(f"iban {self.api_secret}".encode()).hexdigest().upper()
+        return f"AA{int(digest[:8], 16) % 100:02d} {digest[8:12]} {digest[12:16]} {digest[16:20]}"
+
+    @property
     def guardian_key(self) -> str:
         """The public half of the guardian's key."""
         return self.keys["guardian"].key

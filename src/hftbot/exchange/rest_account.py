@@ -58,7 +58,8 @@ class RestAccount:
         made = str(key.created_us // 1_000_000)
         return {"api_key_name": key.name, "api_key": key.key, "nonce": str(key.last_nonce),
                 "nonce_window": str(self.face.gate.nonce_window),
-                "permissions": sorted(key.rights), "iban": "", "valid_until": "0",
+                "permissions": sorted(key.rights), "iban": self.face.gate.iban,
+                "valid_until": "0",
                 "query_from": "0", "query_to": "0", "created_time": made, "modified_time": made,
                 "ip_allowlist": [],
                 "last_used": str(key.last_used_us // 1_000_000)}

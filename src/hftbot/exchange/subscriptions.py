@@ -209,33 +209,39 @@ def handle_private(connection: Connection, method: str, req_id: int | None, chan
                    params: dict[str, Any], now_us: int) -> None:
     """executions and balances."""
     out_us = now_us + TOKEN_CHECK_US
-    key = (channel, "")
     try:
         token = connection.check_token(params, now_us)
     except Refused as refusal:
         named = channel if str(refusal).startswith("ESession") else ""
         connection.refuse(str(refusal), method, req_id, now_us, out_us, channel=named)
         return
-    if method == "unsubscribe":
-        if key not in connection.subscriptions:
-            raise Refused("Subscription Not Found")
-        connection.leave(key)
-        connection.ack(method, req_id, f'{{"channel":"{channel}"}}', now_us, out_us)
+    # What is asked is done once the token is checked, in the order of the requests.
+    connection.face.later(out_us, lambda at_us: decide_private(
+        connection, method, req_id, channel, params, token, now_us, at_us))
+
+
+def decide_private(connection: Connection, method: str, req_id: int | None, channel: str,
+                   params: dict[str, Any], token: str, in_us: int, now_us: int) -> None:
+    """The token was good: subscribe or unsubscribe, unless that is so already."""
+    if connection.closed:
         return
-    if key in connection.subscriptions:
-        raise Refused("Already subscribed")
-    connection.face.gate.keep(token)
-    connection.tokens.append(token)
-    # The answer and the snapshot are one instant of the account, once the token is checked.
-    connection.face.later(out_us, lambda at_us: begin_private(
-        connection, req_id, channel, params, now_us, at_us))
+    key = (channel, "")
+    there = key in connection.subscriptions
+    if there == (method == "subscribe"):
+        connection.refuse("Already subscribed" if there else "Subscription Not Found", method,
+                          req_id, in_us, now_us)
+    elif there:
+        connection.leave(key)
+        connection.ack(method, req_id, f'{{"channel":"{channel}"}}', in_us, now_us)
+    else:
+        connection.face.gate.keep(token)
+        connection.tokens.append(token)
+        begin_private(connection, req_id, channel, params, in_us, now_us)
 
 
 def begin_private(connection: Connection, req_id: int | None, channel: str,
                   params: dict[str, Any], in_us: int, now_us: int) -> None:
     """Ack a private subscription and send its snapshot as sequence 1."""
-    if connection.closed:
-        return
     face = connection.face
     connection.enroll((channel, ""), 1)
     connection.sequences[channel] = 0

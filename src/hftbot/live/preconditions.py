@@ -35,11 +35,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All findings, and the account's own fees by symbol: (maker, taker) in millionths."""
+    """All findings, and the account's own fees by symbol: (maker, taker) in millionths.
+
+    ``iban`` is the account's name at the venue, empty if it was not told.
+    """
 
     findings: tuple[Finding, ...]
     fees_e6: dict[str, tuple[int, int]]
-    mode: str = ""
+    iban: str = ""
 
     def refuse(self) -> None:
         """Raise PreconditionError naming each one that does not hold."""
@@ -68,6 +71,8 @@ class Inspector:
         self._ws_url = ws_url
         self._clock = clock
         self._symbols = tuple(symbols)
+        # The accounts that the keys asked about are of, the bot's first.
+        self._ibans: list[str] = []
         self._off_us_max = min(CLOCK_OFF_US_MAX, deadline_us // 4)
 
     async def look(self) -> Found:
@@ -80,11 +85,12 @@ class Inspector:
         if self._guardian is not None:
             findings += await self._rights("guardian's permissions", self._guardian,
                                            GUARDIAN_RIGHTS)
+            findings += self._one_account()
         if self._dry:
             findings.append(await self._leftovers())
         fees: dict[str, tuple[int, int]] = {}
         findings.append(await self._fees(fees))
-        return Found(tuple(findings), fees)
+        return Found(tuple(findings), fees, next(iter(self._ibans), ""))
 
     async def _reach(self) -> Finding:
         try:
@@ -112,7 +118,18 @@ class Inspector:
         except VenueError as error:
             return [Finding(name, False, f"the key's rights are not known: {error}",
                             "KRAKEN_API_KEY and KRAKEN_API_SECRET of one key")]
+        self._ibans.append(key.iban)
         return [*key_findings(name, key, wanted, self._clock.now_us() // 1_000_000)]
+
+    def _one_account(self) -> list[Finding]:
+        """A guardian cancels what its own key's account has open, and nothing else."""
+        known = [iban for iban in self._ibans if iban]
+        if len(known) < 2:
+            return []
+        same = len(set(known)) == 1
+        return [Finding("guardian's account", same, "the bot's" if same else
+                        "not the bot's: it could cancel nothing of this run",
+                        "" if same else "two keys of one account")]
 
     async def _leftovers(self) -> Finding:
         """A dry run cancels nothing, so nothing of ours may be left open."""

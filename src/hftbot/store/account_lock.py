@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hftbot.errors import InUse, StoreError
@@ -65,3 +66,12 @@ class AccountLock:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+@contextlib.contextmanager
+def locked(accounts: Iterable[str]) -> Iterator[None]:
+    """Holds one account by each name that it has. Raises as AccountLock, and then holds none."""
+    with contextlib.ExitStack() as held:
+        for account in accounts:
+            held.enter_context(AccountLock(account))
+        yield

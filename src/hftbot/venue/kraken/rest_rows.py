@@ -150,12 +150,16 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What GetApiKeyInfo says of the key. ``nonce_window`` is in units of the nonce."""
+    """What GetApiKeyInfo says of the key. ``nonce_window`` is in units of the nonce.
+
+    ``iban`` names the account, empty if the venue does not tell it: keys of one account share it.
+    """
 
     name: str
     permissions: frozenset[str]
     nonce_window: int
     valid_until_s: int
+    iban: str = ""
 
 
 def amount(row: codec.Row, key: str) -> Decimal:
@@ -311,4 +315,5 @@ def api_key(result: codec.Row) -> ApiKey:
     """The result of GetApiKeyInfo. Raises BadFrame."""
     return ApiKey(codec.text_or(result, "api_key_name"),
                   frozenset(texts(result, "permissions")),
-                  int(amount_or(result, "nonce_window")), int(amount_or(result, "valid_until")))
+                  int(amount_or(result, "nonce_window")), int(amount_or(result, "valid_until")),
+                  codec.text_or(result, "iban"))
