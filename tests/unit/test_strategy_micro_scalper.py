@@ -316,6 +316,14 @@ def test_the_end_of_a_full_order_need_not_be_told():
     assert desk.held[0] == 0
 
 
+def test_a_position_that_a_human_closed_is_not_counted_as_open():
+    desk = begin()
+    enter(desk)
+    assert desk.strategy.statistics()["open_positions"] == 1
+    desk.held[0] = 0
+    assert desk.strategy.statistics()["open_positions"] == 0
+
+
 def test_attempts_to_leave_are_spaced_and_slow_down():
     desk = begin(answers=("fill", "none", "none", "none", "none", "fill"))
     enter(desk)

@@ -84,3 +84,19 @@ def test_a_small_target_still_trades():
     pace = TradePace(1)
     assert (pace.day_most(), pace.hour_most()) == (1, 1)
     assert play(pace, 24) == 1
+
+
+def test_the_hint_says_why_signals_were_let_pass_and_when_the_next_may_enter():
+    pace = TradePace(100)
+    play(pace, 1)
+    now_us = MIDNIGHT_US + HOUR_US // 2
+    assert pace.hints(0, now_us) == []
+    told, = pace.hints(7, now_us)
+    assert told.startswith("7 signals were let pass: 8 positions were opened within an hour")
+    assert "The next may open in 30 minutes; TARGET_DAILY_TRADES=0 takes the limit off" in told
+    assert pace.hints(7, MIDNIGHT_US + 2 * HOUR_US) == []
+    play(pace, 24)
+    told, = pace.hints(7, MIDNIGHT_US + DAY_US - 90_000_000)
+    assert "100 positions were opened this UTC day" in told
+    assert "The next may open in 2 minutes" in told
+    assert TradePace().hints(7, MIDNIGHT_US) == []

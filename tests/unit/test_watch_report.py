@@ -138,3 +138,12 @@ def test_groups_of_figures_have_a_line_each_and_hints_follow() -> None:
     assert lines == ["Strategy   mine: trades 3",
                      "           exits_by target: trades 2, net 0.5",
                      "Hint       trade less", "Hint       sleep more"]
+
+
+def test_one_fill_is_one_and_without_a_fill_there_is_no_markout() -> None:
+    rows = [Markout(0, 1, 0.5, 0.01), Markout(30, 0, 0.0, 0.0)]
+    totals = replace(TOTALS, orders_sent=1, fills=1)
+    text = report.summary(totals, rows)
+    assert "Orders     1 sent, 1 fill, 1 rejected" in text
+    assert text.count("Markout") == 2
+    assert "Markout" not in report.summary(replace(totals, fills=0), rows)

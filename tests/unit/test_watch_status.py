@@ -53,6 +53,26 @@ def test_there_may_be_nothing_to_read(tmp_path: pathlib.Path) -> None:
         status.write(tmp_path / "status.json" / "below", {})
 
 
+def test_latencies_of_a_run_that_wrote_no_report_yet(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / status.STATUS_FILE
+    row = dict.fromkeys(status.FIGURES, 2.0)
+    status.write(path, {"latency": {"book_update": row, "risk_check": {**row, "count": 0},
+                                    "torn": {"count": 3}}})
+    assert status.latencies(path) == {"book_update": row}
+    for content in ({}, {"latency": 3}, {"latency": {"torn": {"count": 3}}}):
+        status.write(path, content)
+        with pytest.raises(HftbotError, match="the last run has measured none"):
+            status.latencies(path)
+
+
+def test_positions_are_shown_as_the_summary_shows_them() -> None:
+    held = [{"symbol": "BTC/USD", "size": 0.00166651}, {"symbol": "ETH/USD", "size": -2.5}]
+    told = status.text({**CONTENT, "positions": held}, True, NOW_US)
+    assert "  positions        +0.00166651 BTC/USD, -2.5 ETH/USD\n" in told
+    assert "positions        none" in status.text(CONTENT, True, NOW_US)
+    assert "size=x" in status.text({"positions": [{"symbol": "A", "size": "x"}]}, True, NOW_US)
+
+
 def test_alive_is_what_the_system_says() -> None:
     assert status.is_alive(CONTENT)
     assert not status.is_alive({**CONTENT, "state": "stopped"})

@@ -356,7 +356,9 @@ def command_latency(options: argparse.Namespace) -> int:
     """``hftbot latency``"""
     from hftbot.watch import latency_log, status
     folder = Path(load_settings(options).settings.state_dir).expanduser()
-    statistics = latency_log.read(folder / status.LATENCY_LOG)
+    # A run writes its log with each report; the status has the latencies of the last second.
+    statistics = (latency_log.read(folder / status.LATENCY_LOG)
+                  or status.latencies(folder / status.STATUS_FILE))
     if options.json:
         print(status.as_json(statistics))
     else:

@@ -53,6 +53,7 @@ from hftbot.store.state_dir import StateDir
 from hftbot.timing import LATENCY_TRACKERS
 from hftbot.watch import logs as logging_room
 from hftbot.watch import report
+from hftbot.watch.line_folding import fitted
 from hftbot.watch.logs import Logs
 from hftbot.watch.recent import RecentNotes
 from hftbot.wire.http import HttpClient
@@ -408,7 +409,7 @@ def _printer(json_wanted: bool, redact: Callable[[str], str]) -> Callable[[str],
 
     def say(text: str) -> None:
         with contextlib.suppress(BrokenPipeError):
-            print(redact(text), file=stream, flush=True)
+            print(fitted(redact(text), stream), file=stream, flush=True)
 
     return say
 

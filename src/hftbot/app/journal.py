@@ -23,6 +23,7 @@ from hftbot.store.journal_reader import (
     run_of,
 )
 from hftbot.store.state_dir import hot_folder
+from hftbot.watch import status
 from hftbot.words.order import OrderState, Tif, client_id_parts
 
 ROW_BYTES = 64
@@ -99,12 +100,14 @@ def replay(state: Path, run: int | None, json_wanted: bool) -> int:
     """
     files = []
     good = True
-    for name in _chosen(_journals(state), state, run):
+    journals = _journals(state)
+    for name in _chosen(journals, state, run):
         copy, trouble = _read(state, name)
         result = replayed(copy)
         good = good and not (result.mismatch or trouble)
         symbols = header_words(copy.header).get("symbols", "").split(",")
         told = {"journal": name, "read": str(copy.path), "damage": trouble,
+                "runs_now": name == journals[-1] and _bot_runs(state),
                 **_replayed(result, symbols)}
         files.append(told)
         if not json_wanted:
@@ -116,8 +119,9 @@ def replay(state: Path, run: int | None, json_wanted: bool) -> int:
 
 def _print_replay(told: dict[str, Any]) -> None:
     print(f"{told['read']}: {told['records']} records, {told['orders']} orders named, "
-          f"{told['fills']} fills; the run "
-          f"{'stopped cleanly' if told['clean'] else 'did not stop cleanly'}")
+          f"{told['fills']} fills; the run " + (
+              "stopped cleanly" if told["clean"] else
+              "goes on" if told["runs_now"] else "did not stop cleanly"))
     for row in told["positions"]:
         print(f"position {row['symbol']}: {row['lots']} lots, cost {row['cost']}, realised "
               f"{row['realised']} (ticks * lots), fees {row['fees_e10'] / 1e10:.10f}, held "
@@ -256,6 +260,13 @@ def _journals(state: Path) -> list[str]:
         raise HftbotError(f"no journal in {state} (start a bot with `hftbot run`, or name its "
                           "directory with --state)")
     return found
+
+
+def _bot_runs(state: Path) -> bool:
+    try:
+        return status.is_alive(status.read(state / status.STATUS_FILE))
+    except HftbotError:
+        return False
 
 
 def _chosen(found: Sequence[str], state: Path, run: int | None) -> list[str]:

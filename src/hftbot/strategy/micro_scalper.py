@@ -473,17 +473,17 @@ class MicroScalper(Strategy):
         counted.update(expired_signals=self.queue.expired, queued_most=self.queue.most,
                        orders_most=self.flight.most, retries=self.flight.retries,
                        late_orders=self.flight.late)
-        counted["open_positions"] = sum(1 for m in self._markets.values() if m.cycler.lots)
+        # The desk's word counts: a human may have closed what the cycler still remembers.
+        counted["open_positions"] = sum(1 for index, m in self._markets.items() if m.cycler.lots
+                                        and self.desk.position_lots(index))
         counted["adopted"] = "; ".join(
             m.adopted_text() for m in self._markets.values() if m.adopted)
         counted["refused"] = "; ".join(m.refused for m in self._markets.values() if m.refused)
         counted["last_denial"] = self.flight.last_denial
         if self.pace.target_day:
-            counted["pace"] = {"target_day": self.pace.target_day,
-                               "opened_day": self.pace.opened_day,
-                               "opened_hour": self.pace.opened_hour(now_us),
-                               "share_pct": self.pace.share_pct}
+            counted["pace"] = self.pace.content(now_us)
             counted["throttled"] = self.pace.text(now_us)
         counted.update(figures.content(now_us))
-        counted["hints"] = figures.hints(self._counts, self.flight.late, self.post_only)
+        counted["hints"] = [*figures.hints(self._counts, self.flight.late, self.post_only),
+                            *self.pace.hints(self._counts["paced_signals"], now_us)]
         return counted

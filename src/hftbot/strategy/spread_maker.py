@@ -301,7 +301,9 @@ class SpreadMaker(Strategy):
             return
         self._counts["moved"] += 1
         if client_id == old:
-            quote.ticks, quote.lots, quote.moving, quote.since_us = wish.ticks, lots, True, now_us
+            quote.ticks, quote.moving, quote.since_us = wish.ticks, True, now_us
+            # One that is made smaller may still trade whole until the venue has answered.
+            quote.lots = max(quote.lots, lots)
             return
         found = self._quotes.pop(old, None)
         if found is None or client_id in self._early:

@@ -96,6 +96,28 @@ class TradePace:
                     f"{LOSSES_IN_ROW_MAX} trades in a row lost")
         return self.why
 
+    def content(self, now_us: int) -> dict[str, int]:
+        """Its figures, as a strategy tells them."""
+        return {"target_day": self.target_day, "opened_day": self.opened_day,
+                "opened_hour": self.opened_hour(now_us), "share_pct": self.share_pct}
+
+    def hints(self, paced_signals: int, now_us: int) -> list[str]:
+        """Why signals were let pass, if so many positions are open as an hour or a day may see."""
+        hour = self.opened_hour(now_us)
+        if self.target_day == 0 or not paced_signals:
+            return []
+        if self.opened_day >= self.day_most():
+            when, next_us = "this UTC day", (now_us // DAY_US + 1) * DAY_US
+        elif hour >= self.hour_most():
+            when, next_us = "within an hour", self._hour[-self.hour_most()] + HOUR_US
+        else:
+            return []
+        count = self.opened_day if when == "this UTC day" else hour
+        return [f"{paced_signals} signals were let pass: {count} positions were opened {when}, "
+                f"earlier runs included, as many as TARGET_DAILY_TRADES={self.target_day} lets. "
+                f"The next may open in {-(-(next_us - now_us) // 60_000_000)} minutes; "
+                "TARGET_DAILY_TRADES=0 takes the limit off"]
+
     def _turn(self, now_us: int) -> None:
         day = now_us // DAY_US
         if day != self._day:

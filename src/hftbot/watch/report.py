@@ -184,7 +184,7 @@ def summary(totals: Totals, markouts: Sequence[Markout] = (), files: Sequence[st
         lines.append(f"HALTED     {totals.halted}")
     sent = (f"none sent, {totals.dry:,} requests written down (DRY)"
             if totals.mode == MODE_DRY else f"{totals.orders_sent:,} sent")
-    lines.append(f"Orders     {sent}, {totals.fills:,} fills, "
+    lines.append(f"Orders     {sent}, {totals.fills:,} {_fills(totals.fills)}, "
                  f"{totals.rejects:,} rejected, {totals.doubts:,} in doubt, "
                  f"{totals.open_orders:,} open at exit")
     if totals.denied:
@@ -225,6 +225,10 @@ def _row(row: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {_plain(value)}" for key, value in row.items() if value)
 
 
+def _fills(count: int) -> str:
+    return "fill" if count == 1 else "fills"
+
+
 def _positions(totals: Totals) -> list[str]:
     if not totals.positions:
         return ["Positions  flat"]
@@ -257,13 +261,13 @@ def _profit(totals: Totals, markouts: Sequence[Markout]) -> list[str]:
     if pays_less(totals):
         lines.append(f"Base fees  {_money(totals.pnl_usd_at_base_fees)} USD net would be left of "
                      f"the same trades at the venue's base fees, {totals.base_fees_usd:.6f} in all")
-    for row in markouts:
+    for row in markouts if totals.fills else ():
         if row.horizon_s == 0:
             when = "at the fill"
         else:
             when = f"{row.horizon_s:>3} s later"
         figures = (f"{row.bps_mean:+.3f} bps, {row.quote_mean:+.6f} USD a fill "
-                   f"({row.count:,} {'fill' if row.count == 1 else 'fills'})" if row.count
+                   f"({row.count:,} {_fills(row.count)})" if row.count
                    else "no fill is that old")
         lines.append(f"Markout    {when:<11} {figures}")
     return lines

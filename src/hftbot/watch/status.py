@@ -16,6 +16,7 @@ from hftbot.watch.report import strategy_lines
 STATUS_FILE = "status.json"
 LATENCY_LOG = "latency.hlog"
 FILE_BYTES_MAX = 8 << 20
+FIGURES = ("count", "min_us", "avg_us", "p50_us", "p95_us", "p99_us", "max_us")
 
 
 def write(path: Path | str, content: Mapping[str, Any]) -> None:
@@ -58,6 +59,17 @@ def read(path: Path | str) -> dict[str, Any]:
     return content
 
 
+def latencies(path: Path | str) -> dict[str, Mapping[str, float]]:
+    """What the last run measured so far, by tracker. Raises HftbotError if that is nothing."""
+    told = read(path).get("latency")
+    found = {name: row for name, row in _rows(told)
+             if row.get("count") and all(isinstance(row.get(key), int | float) for key in FIGURES)}
+    if not found:
+        raise HftbotError("no latencies yet: the last run has measured none; trade with "
+                          "`hftbot run`")
+    return found
+
+
 def is_alive(content: Mapping[str, Any]) -> bool:
     """True if the process that wrote the status still runs and did not say that it stopped."""
     pid = content.get("pid")
@@ -90,6 +102,8 @@ def text(content: Mapping[str, Any], alive: bool, now_us: int) -> str:
         elif name == "strategy" and isinstance(value, Mapping):
             lines += [f"  {line}" for own, counters in value.items()
                       if isinstance(counters, Mapping) for line in strategy_lines(own, counters)]
+        elif name == "positions" and isinstance(value, list):
+            lines.append(f"  {name:<16} {_held(value)}")
         elif name not in ("pid", "updated_us", "state", "latency"):
             lines.append(f"  {name:<16} {_shown(value)}")
     latency = content.get("latency")
@@ -99,6 +113,13 @@ def text(content: Mapping[str, Any], alive: bool, now_us: int) -> str:
                   for name, row in latency.items()
                   if isinstance(row, Mapping) and row.get("count")]
     return "\n".join(lines)
+
+
+def _held(positions: list[Any]) -> str:
+    held = [f"{row['size']:+.8g} {row['symbol']}" for row in positions
+            if isinstance(row, Mapping) and isinstance(row.get("size"), int | float)
+            and "symbol" in row]
+    return ", ".join(held) if len(held) == len(positions) and held else _shown(positions)
 
 
 def limit_lines(limits: Mapping[str, Any]) -> list[str]:
