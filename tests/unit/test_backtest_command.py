@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from hftbot.app import cli
-from hftbot.app.backtest import ProgressBar, venue_of
+from hftbot.app.backtest import ProgressBar
+from hftbot.app.backtest_markets import venue_of
 from world.backtest_rig import MS, packed, random_market
 
 SHARED = pathlib.Path(os.environ.get("HFTBOT_SHARED")
@@ -114,6 +115,45 @@ def test_the_text_says_what_was_assumed(folder, capsys):
 def test_a_run_without_fees_is_refused(folder, capsys):
     assert run(fees=None) == 2
     assert "give --fees (one of: free, kraken" in capsys.readouterr().err
+
+
+def test_a_step_that_is_given_is_the_one_that_is_used(folder, capsys):
+    assert run("--single", "--json", "--tick", "0.05", "--lot", "0.001", "--fills",
+               "fills.csv") == 0
+    (asset,) = json.loads(capsys.readouterr().out)["models"]["calibrated"]["assets"]
+    assert (asset["tick_size"], asset["lot_size"]) == (0.05, 0.001)
+    rows = [line.split(",") for line in pathlib.Path("fills.csv").read_text().splitlines()[1:]]
+    assert all(float(row[7]) == int(row[5]) / 20 for row in rows)
+
+
+@pytest.mark.parametrize(("contract", "size", "value_max", "admitted"), [
+    ("linear", "1", "400", True), ("linear", "1", "200", False),
+    ("linear", "1000", "200000", False), ("linear", "1000", "400000", True),
+    ("inverse", "100000", "400", False), ("inverse", "100000", "600", True)])
+def test_the_guard_counts_what_a_contract_is_worth(folder, capsys, contract, size, value_max,
+                                                   admitted):
+    """Five lots of 0.001 at a price of 60,000: 300, or 500 where each contract is 100,000."""
+    assert run("--single", "--json", "--contract", contract, "--contract-size", size,
+               "--set", f"ORDER_VALUE_USD_MAX={value_max}", "--set", "POSITION_USD_MAX=1000000",
+               "--set", "GROSS_USD_MAX=1000000", "--set", "LOSS_USD_DAY_MAX=1000000") == 0
+    report = json.loads(capsys.readouterr().out)["models"]["calibrated"]
+    assert (report["fills"] > 10) == admitted
+    assert ("ORDER_VALUE" in json.dumps(report["denied"]).upper()) != admitted
+
+
+def test_fees_of_an_inverse_contract_are_in_its_money(folder, capsys):
+    assert run("--single", "--json", "--fills", "fills.csv", "--contract", "inverse",
+               "--contract-size", "100", fees="maker=2,taker=7") == 0
+    report = json.loads(capsys.readouterr().out)["models"]["calibrated"]
+    (account,) = report["accounts"]
+    rows = [line.split(",") for line in pathlib.Path("fills.csv").read_text().splitlines()[1:]]
+    paid = sum(100 * float(row[8]) / float(row[7]) * (2e-4 if int(row[9]) else 7e-4)
+               for row in rows)
+    assert account["currency"] == "BTC"
+    assert len(rows) > 10
+    assert account["fees"] == pytest.approx(paid, abs=1e-12 * len(rows))
+    gone = account["profit_before_fees"] - account["profit"]
+    assert gone == pytest.approx(paid, abs=1e-12 * len(rows))
 
 
 def unsorted(rows):

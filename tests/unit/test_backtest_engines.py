@@ -39,7 +39,13 @@ def folder(tmp_path, monkeypatch):
     """Levels, single orders and a strategy in the working directory; no hftbacktest."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HFTBOT_HFTBACKTEST", raising=False)
-    np.savez("levels.npz", data=np.frombuffer(packed(random_market(3, 10.0)), ROW))
+    levels = np.frombuffer(packed(random_market(3, 10.0)), ROW).copy()
+    np.savez("levels.npz", data=levels)
+    fat = levels.copy()
+    fat["qty"] = np.rint(fat["qty"] * 1e3) * 1e6
+    np.savez("fat.npz", data=fat)
+    levels["px"] = np.rint(levels["px"] * 10) / 1e6
+    np.savez("cheap.npz", data=levels)
     np.savez("orders.npz", data=np.frombuffer(seeded_orders(3), ROW))
     (tmp_path / "joiner.py").write_text(JOINER)
     return tmp_path
@@ -64,7 +70,14 @@ def test_single_orders_are_traded_in_their_own_queues(folder, capsys):
     (["--exchange", "l3-fifo", "--queue", "log-prob"], "orders.npz", "leave --queue out"),
     (["--engine", "other"], "levels.npz", "invalid choice: 'other'"),
     (["--engine", "hftbacktest", "--latency", "realistic"], "levels.npz", "no random latency"),
-    (["--engine", "hftbacktest", "--fees", "polymarket"], "levels.npz", "no fee curve"),
+    (["--engine", "hftbacktest", "--fees", "polymarket"], "cheap.npz", "no fee curve"),
+    (["--fees", "polymarket"], "levels.npz", "levels.npz: row 0: price 60000 is above 1, and "
+                                             "--fees polymarket is for contracts that pay 1"),
+    (["--contract", "binary"], "levels.npz", "and --contract binary is for contracts that pay"),
+    (["--tick", "0.1", "--tick", "0.1"], "levels.npz", "--tick is given 2 times and there are 1"),
+    (["--tick", "7"], "levels.npz", "row 0: price is not a multiple of 7"),
+    (["--lot", "0"], "levels.npz", "'0' is not a step such as 0.01"),
+    (["--lot", "1000000", "--contract-size", "1000000000"], "fat.npz", "more than a guard can"),
 ])
 def test_what_does_not_fit_is_refused(folder, capsys, monkeypatch, words, data, complaint):
     monkeypatch.setenv("HFTBOT_HFTBACKTEST", sys.executable)

@@ -111,7 +111,7 @@ def test_an_array_file_is_mapped_and_never_changed(tmp_path):
     path = saved(tmp_path, GOOD)
     found = open_rows(path)
     assert (found.symbol, found.tick_size, found.lot_size) == (
-        "ABC", Decimal("0.1"), Decimal("0.05"))
+        "ABC", Decimal("0.1"), Decimal("0.25"))
     assert (found.first_ns, found.last_ns, found.rows) == (10, 31, 4)
     assert isinstance(found.array.base, memoryview)
     words = found.buffer.cast("q")
@@ -203,7 +203,7 @@ def test_rows_are_named_across_chunks(tmp_path, monkeypatch, chunk):
     monkeypatch.setattr("hftbot.backtest.row_checks.CHUNK_ROWS", chunk)
     with pytest.raises(DataError, match="row 3: exch_ts goes backwards"):
         open_rows(saved(tmp_path, changed(3, exch_ts=14)))
-    assert open_rows(saved(tmp_path, GOOD)).lot_size == Decimal("0.05")
+    assert open_rows(saved(tmp_path, GOOD)).lot_size == Decimal("0.25")
 
 
 def test_files_that_are_cut_off_say_where(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -12,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from hftbot.app import backtest_models as models
-from hftbot.app.backtest_run import Market, Plan, adjusted, run
+from hftbot.app.backtest_run import Plan, adjusted, run
 from hftbot.app.exit_codes import EXIT_FAILED, EXIT_HALTED
 from hftbot.backtest.fill_file import fills_text
-from hftbot.backtest.market import instrument_of
 from hftbot.backtest.result import BacktestResult
 from hftbot.backtest.world import NO_MARKET
 from hftbot.config.schema import Settings
@@ -69,36 +67,14 @@ def plan_of(options: argparse.Namespace, settings: Settings, notes: tuple[str, .
     if options.fee_model is None:
         raise ConfigError("a backtest has to know what trading costs: give --fees (one of: "
                           f"{models.FEES_FORM})")
-    from hftbot.backtest.data import open_rows
     models.queue_of(options.exchange, options.queue)
     models.fee_choice(options.fee_model, "BTC/USD")
-    wanted = list(settings.symbols) if options.symbols else []
-    opened = [open_rows([part for part in path.split(",") if part], if_several=name)
-              for path, name in itertools.zip_longest(options.data, wanted[:len(options.data)])]
-    names = wanted or [rows.symbol for rows in opened]
-    if len(names) != len(opened):
-        raise ConfigError(f"--symbols names {len(names)} and there are {len(opened)} --data: name "
-                          "one market for each, in their order")
-    markets: list[Market] = []
-    for index, (rows, name) in enumerate(zip(opened, names, strict=True)):
-        models.refuse_other_rows(options.exchange, rows)
-        fees = models.fee_choice(options.fee_model, instrument_of(
-            index, name, rows.tick_size, rows.lot_size).symbol)
-        grid = instrument_of(index, name, rows.tick_size, rows.lot_size, *fees.rates_e6)
-        latency = models.latency_choice(options.latency, settings, venue_of(rows.format), rows)
-        if any(market.grid.symbol == grid.symbol for market in markets):
-            raise ConfigError(f"two --data hold {grid.symbol}: give files that continue each "
-                              "other as --data FIRST,SECOND")
-        markets.append(Market(rows, grid, fees, latency))
-        notes += tuple(f"{grid.symbol}: {note}" for note in rows.notes)
-    return Plan(adjusted(settings, [market.grid.symbol for market in markets]), tuple(markets),
+    from hftbot.app.backtest_markets import markets_of
+    markets = markets_of(options, settings)
+    notes += tuple(f"{market.grid.symbol}: {note}" for market in markets
+                   for note in market.rows.notes)
+    return Plan(adjusted(settings, [market.grid.symbol for market in markets]), markets,
                 options.exchange, options.contract, options.contract_size, notes)
-
-
-def venue_of(format_name: str) -> str:
-    """The venue that a format of data belongs to; empty if it does not say."""
-    word = format_name.lower().split(" ")[0]
-    return word if word == "kraken" or word in models.VENUES_NS else ""
 
 
 def tell(options: argparse.Namespace, runs: Sequence[BacktestResult],

@@ -8,7 +8,7 @@ import sys
 
 from fastcore.sim import queue as queues
 from hftbot.app.backtest_models import QueueChoice
-from hftbot.app.backtest_run import Plan
+from hftbot.app.backtest_run import Plan, asset_of
 from hftbot.backtest.comparison import (
     Comparison,
     RequestTape,
@@ -70,11 +70,8 @@ class Beside:
     def _setting(self, index: int, asset: SimAsset | None = None) -> Setting:
         market, plan = self.plan.markets[index], self.plan
         name = next(name for name, kind in queues.NAMES.items() if kind == self.queue.kind)
-        grid = market.grid
         return Setting(
-            asset=asset or SimAsset(
-                symbol=grid.symbol, base=grid.base, quote=grid.quote, tick_size=grid.tick_size,
-                lot_size=grid.lot_size, contract=plan.contract, contract_size=plan.contract_size),
+            asset=asset or asset_of(market, plan),
             events=market.rows.buffer, queue=L3 if plan.exchange == L3 else name,
             power=self.queue.power, partial=plan.exchange == PARTIAL, fees=market.fees.model,
             latency=market.latency.make())

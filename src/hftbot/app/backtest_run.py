@@ -42,12 +42,20 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """One market of a run: its data (backtest.event_rows.EventRows), its grid, its models."""
+    """One market of a run: its data (backtest.event_rows.EventRows), its grid, its models.
+
+    A lot of ``grid`` holds the contract's size, see backtest.market.lot_of; one of the data not.
+    """
 
     rows: Any
     grid: Instrument
     fees: FeeChoice
     latency: LatencyChoice
+
+    @property
+    def steps(self) -> tuple[float, float]:
+        """Price and size step of the data."""
+        return float(self.rows.tick_size), float(self.rows.lot_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +145,8 @@ def run(plan: Plan, name: str, queue: QueueChoice, progress: Progress,
 
 
 def _add(replay: Any, plan: Plan, market: Market, queue: QueueChoice) -> int:
-    grid = market.grid
     return int(replay.add(
-        market.rows.buffer, grid.tick_size, grid.lot_size, market.latency.make(),
+        market.rows.buffer, *market.steps, market.latency.make(),
         market.fees.model, queue=queue.kind, power=queue.power,
         exchange=EXCHANGES[plan.exchange], contract=CONTRACTS[plan.contract],
         contract_size=plan.contract_size))
@@ -148,8 +155,7 @@ def _add(replay: Any, plan: Plan, market: Market, queue: QueueChoice) -> int:
 def _fee_e10(plan: Plan) -> Callable[[int, int, int, bool], int]:
     """What an execution costs, in 1e-10 quote units: the same doubles as the replay's own."""
     contract, size = CONTRACTS[plan.contract], plan.contract_size
-    steps = [(market.grid.tick_size, market.grid.lot_size, market.fees.model)
-             for market in plan.markets]
+    steps = [(*market.steps, market.fees.model) for market in plan.markets]
 
     def fee_e10(index: int, ticks: int, lots: int, maker: bool) -> int:
         tick_size, lot_size, model = steps[index]
@@ -172,7 +178,7 @@ def _result(plan: Plan, name: str, queue: QueueChoice, strategy: str) -> Backtes
     chosen = [market.latency for market in plan.markets]
     return BacktestResult(
         strategy=strategy,
-        assets=tuple(_asset(market, plan) for market in plan.markets),
+        assets=tuple(asset_of(market, plan) for market in plan.markets),
         assumptions=Assumptions(
             name=name, queue=queue.text, exchange=EXCHANGE_TEXTS[plan.exchange],
             order_latency="; ".join(latencies), fees="; ".join(fees),
@@ -183,10 +189,12 @@ def _result(plan: Plan, name: str, queue: QueueChoice, strategy: str) -> Backtes
         settings=plan.settings.texts(), samples=Samples(len(plan.markets)))
 
 
-def _asset(market: Market, plan: Plan) -> SimAsset:
+def asset_of(market: Market, plan: Plan) -> SimAsset:
+    """The market as reports see it: on the grid of its data."""
     grid, rows = market.grid, market.rows
+    tick_size, lot_size = market.steps
     return SimAsset(
-        symbol=grid.symbol, base=grid.base, quote=grid.quote, tick_size=grid.tick_size,
-        lot_size=grid.lot_size, contract=plan.contract, contract_size=plan.contract_size,
+        symbol=grid.symbol, base=grid.base, quote=grid.quote, tick_size=tick_size,
+        lot_size=lot_size, contract=plan.contract, contract_size=plan.contract_size,
         data=tuple(path.name for path in rows.paths), rows=rows.rows, first_ns=rows.first_ns,
         last_ns=rows.last_ns)

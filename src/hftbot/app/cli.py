@@ -255,7 +255,7 @@ def _refuse_flag(word: str, options: argparse.Namespace) -> NoReturn:
 def load_settings(options: argparse.Namespace) -> Loaded:
     """Settings in force for these flags. Raises ConfigError."""
     from hftbot.app.load import load
-    flags: list[cli_live.Flag] = []
+    flags: list[tuple[str, str, str]] = []
     for assignment in options.set:
         name, equals, text = assignment.partition("=")
         if not equals or not name.strip():

@@ -7,6 +7,7 @@ import math
 
 from hftbot.app import texts_backtest
 from hftbot.app.cli_flags import Commands, add_json, add_sources, declare
+from hftbot.app.cli_files import step
 
 
 def add(commands: Commands) -> None:
@@ -15,6 +16,11 @@ def add(commands: Commands) -> None:
     parser.add_argument("--data", metavar="FILE", action="append", required=True,
                         help="recorded events of one market (files that continue each other: "
                              "A,B); once more for each further market")
+    parser.add_argument("--tick", metavar="STEP", action="append", type=step, default=[],
+                        help="the price step, once for each --data in their order (default: the "
+                             "venue's own, else found in the data)")
+    parser.add_argument("--lot", metavar="STEP", action="append", type=step, default=[],
+                        help="the size step, likewise")
     # Not called fees: that is a setting of the embedded exchange, and has a default.
     parser.add_argument("--fees", metavar="MODEL", dest="fee_model",
                         help="what trading costs, required: free, kraken, 250k; "

@@ -36,8 +36,8 @@ def add(commands: Commands) -> None:
                         help="N times as fast as it happened (default: as fast as it goes)")
     for parser in (convert, replay):
         parser.add_argument("--symbol", metavar="NAME", help="the market, if there are several")
-        parser.add_argument("--tick", metavar="STEP", type=_step, help="the price step")
-        parser.add_argument("--lot", metavar="STEP", type=_step, help="the size step")
+        parser.add_argument("--tick", metavar="STEP", type=step, help="the price step")
+        parser.add_argument("--lot", metavar="STEP", type=step, help="the size step")
         parser.add_argument("--base-latency", metavar="MS", type=_not_negative, default=1.0,
                             help="where the clocks of sender and receiver disagree, the fastest "
                                  "message took so long (default 1)")
@@ -96,15 +96,16 @@ def _reading(options: argparse.Namespace) -> dict[str, Any]:
             "lot_size": options.lot, "base_latency_ns": round(options.base_latency * 1e6)}
 
 
-def _step(text: str) -> Decimal:
+def step(text: str) -> Decimal:
+    """The step that a flag names, such as 0.01."""
     from decimal import Decimal, InvalidOperation
     try:
-        step = Decimal(text)
+        found = Decimal(text)
     except InvalidOperation:
-        step = Decimal(0)
-    if not (step.is_finite() and Decimal("1e-12") <= step <= Decimal("1e9")):
+        found = Decimal(0)
+    if not (found.is_finite() and Decimal("1e-12") <= found <= Decimal("1e9")):
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a step such as 0.01")
-    return step
+    return found
 
 
 def _not_negative(text: str) -> float:

@@ -35,7 +35,7 @@ def exact_units(number: str | int) -> int:
 
 
 def grid_step(units: Iterable[int]) -> int:
-    """The coarsest step of 1, 2 or 5 times a power of ten that divides every number.
+    """The coarsest step of 1, 2, 2.5 or 5 times a power of ten that divides every number.
 
     0 if there is none but zeros. The step that an exchange lists is of this form, and a common
     divisor of many numbers alone could be a multiple of it.
@@ -50,7 +50,7 @@ def grid_step(units: Iterable[int]) -> int:
     power = 1
     while common % (power * 10) == 0:
         power *= 10
-    for factor in (5, 2):
+    for factor in (25, 5, 2):
         if common % (power * factor) == 0:
             return power * factor
     return power

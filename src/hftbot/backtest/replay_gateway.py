@@ -222,7 +222,8 @@ class ReplayGateway:
         fee_e10 = self._fee_e10(index, answer.exec_ticks, answer.exec_lots, maker)
         self.result.add_fill(SimFill(
             index, answer.client_id, side, answer.exec_ticks, answer.exec_lots, maker,
-            fee_e10 / E10, answer.exch_ns, answer.seen_ns))
+            self.result.assets[index].in_money(fee_e10 / E10, answer.exec_ticks),
+            answer.exch_ns, answer.seen_ns))
         self._events.append(ev.OrderFilled(
             answer.client_id, str(answer.client_id), f"B{self._fills}", index, side,
             answer.exec_ticks, answer.exec_lots, fee_e10, maker, answer.exch_ns // 1000))

@@ -74,6 +74,10 @@ class SimAsset:
         return float(traded_value(KINDS[self.contract], self.contract_size,
                                   ticks * self.tick_size, lots * self.lot_size))
 
+    def in_money(self, quote: float, ticks: int) -> float:
+        """Quote units at a price in the asset's money: base units if inverse."""
+        return quote / (ticks * self.tick_size) if self.contract == INVERSE else quote
+
     @property
     def money(self) -> str:
         """The currency that profit is counted in."""

@@ -81,7 +81,7 @@ class Step:
 
     @property
     def step(self) -> Decimal:
-        """The coarsest listed step (1, 2 or 5 times a power of ten) that fits."""
+        """The coarsest listed step (1, 2, 2.5 or 5 times a power of ten) that fits."""
         if self.given is not None:
             return self.given
         return step_decimal(grid_step([self._common]) or 1, self._places)
