@@ -377,6 +377,17 @@ def test_answers_that_wait_are_all_kept(room):
 
 
 @pytest.mark.parametrize("room", rooms, ids=BOTH)
+def test_levels_outside_the_window_that_come_in_a_row(room):
+    """A snapshot lists them from the best on: none inside the window comes between."""
+    levels = [row(DEPTH, BUY, 10**6 - 97 * i, 1, 200) for i in range(1, 4200)]
+    replay = opened(row(DEPTH, BUY, 10**6, 1, 200), row(DEPTH, SELL, 10**6 + 1, 1, 200), *levels,
+                    row(DEPTH, BUY, 1, 1, 1 << 40), room=room, window=64)
+    replay.goto(1 << 30)
+    assert replay.levels(0, BUY, 3) == [(10**6 - 97 * i, LOT) for i in range(3)]
+    assert all(replay.lots_at(0, BUY, 10**6 - 97 * i) == 1 for i in range(4200))
+
+
+@pytest.mark.parametrize("room", rooms, ids=BOTH)
 def test_a_book_wider_than_its_window(room):
     """Thousands of levels outside the window, the best among them, then there and back."""
     levels = [row(DEPTH, SELL, 200 + 3 * i, 1 + i % 7, 200) for i in range(3000)]

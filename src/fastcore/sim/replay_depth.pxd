@@ -32,6 +32,7 @@ cdef class Depth:
     cdef int64_t[::1] far_keys
     cdef double[::1] far_quantities
     cdef int64_t[::1] far_used, far_live
+    cdef int64_t[::1] far_marked       # whether a level outside the window is marked
 
     cdef int64_t stops_at_trades       # follow() leaves trades to the caller
     cdef int64_t stops_at_orders       # and rows of single orders
@@ -87,6 +88,8 @@ cdef class Depth:
     cdef int64_t far_find(self, int64_t side, int64_t key) noexcept nogil
     @cython.locals(at=int64_t)
     cdef void far_put(self, int64_t side, int64_t key, double quantity) noexcept nogil
+    cdef double set_far(self, int64_t side, int64_t key, double quantity) noexcept nogil
+    cdef void look_for_room(self, int64_t side) noexcept nogil
     cdef bint needs_room(self) noexcept nogil
 
     @cython.locals(lots=int64_t)
