@@ -46,6 +46,7 @@ cdef class Depth:
     @cython.locals(at=int64_t, ev=int64_t, kind=int64_t, side=int64_t, ticks=int64_t, key=int64_t,
                    slot=int64_t, x=double, quantity=double, alarms=int64_t, change=int64_t)
     cdef int64_t follow(self, int64_t i, int64_t limit_ns) noexcept nogil
+    cdef int64_t first_from(self, int64_t i) noexcept nogil
     cdef int64_t next_ns(self, int64_t i) noexcept nogil
     cdef bint fits(self, double price) noexcept nogil
     @cython.locals(x=double, ticks=int64_t)

@@ -153,8 +153,14 @@ class Depth:
         self.stopped = i < self.rows
         return i
 
+    def first_from(self, i: int) -> int:
+        """The first row from the i-th on that is for this book."""
+        while i < self.rows and self.words[i << 3] & self.flag == 0:
+            i += 1
+        return i
+
     def next_ns(self, i: int) -> int:
-        """The time of the i-th row, which follow() returned; NEVER at the end."""
+        """The time of the i-th row, which is for this book; NEVER at the end."""
         return self.words[(i << 3) + self.stamp] if i < self.rows else code.NEVER
 
     def fits(self, price: float) -> bool:
