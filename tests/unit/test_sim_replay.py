@@ -377,6 +377,17 @@ def test_answers_that_wait_are_all_kept(room):
 
 
 @pytest.mark.parametrize("room", rooms, ids=BOTH)
+def test_levels_outside_the_window_that_come_in_a_row(room):
+    """A snapshot lists them from the best on: none inside the window comes between."""
+    levels = [row(DEPTH, BUY, 10**6 - 97 * i, 1, 200) for i in range(1, 4200)]
+    replay = opened(row(DEPTH, BUY, 10**6, 1, 200), row(DEPTH, SELL, 10**6 + 1, 1, 200), *levels,
+                    row(DEPTH, BUY, 1, 1, 1 << 40), room=room, window=64)
+    replay.goto(1 << 30)
+    assert replay.levels(0, BUY, 3) == [(10**6 - 97 * i, LOT) for i in range(3)]
+    assert all(replay.lots_at(0, BUY, 10**6 - 97 * i) == 1 for i in range(4200))
+
+
+@pytest.mark.parametrize("room", rooms, ids=BOTH)
 def test_a_book_wider_than_its_window(room):
     """Thousands of levels outside the window, the best among them, then there and back."""
     levels = [row(DEPTH, SELL, 200 + 3 * i, 1 + i % 7, 200) for i in range(3000)]
@@ -396,3 +407,26 @@ def test_a_book_wider_than_its_window(room):
     assert replay.fills()[0][3] == 9170
     replay.goto(550)
     assert [ticks for ticks, _ in replay.levels(0, SELL, 3)] == [101, 500, 9170]
+
+
+@pytest.mark.parametrize("room", rooms, ids=BOTH)
+def test_an_answer_before_a_row_that_is_for_one_side_alone(room):
+    """A row that only its trader sees is no event of the exchange, whatever its exchange time."""
+    def answered(assets):
+        quiet = row(DEPTH, BUY, 99, 10, 100) + row(DEPTH, SELL, 101, 10, 100)
+        events = quiet + row(TRADE, SELL, 98, 1, 1000) + row(
+            DEPTH, BUY, 99, 9, 50_000, 60_000, flags=codes.AT_LOCAL) + row(
+            TRADE, SELL, 96, 1, 1001, flags=codes.AT_EXCHANGE)
+        replay = room.Replay()
+        for rows in [events, quiet][:assets]:
+            replay.add(rows, 0.1, LOT, latency.OrderLatency.constant(5, 7),
+                       fees.FeeModel(fees.PER_VALUE, 0.0, 0.001))
+        replay.elapse(50)
+        replay.submit(0, 1, BUY, 99, 1, codes.GTC)
+        replay.submit(0, 2, BUY, 97, 1, codes.GTC)
+        seen = []
+        while replay.step(2000, codes.WAKE_RESPONSE) == codes.WAKE_RESPONSE:
+            seen += [(line[1], replay.now_ns) for line in replay.fills()]
+        return seen
+
+    assert answered(2) == answered(1) == [(1, 1007), (2, 1008)]

@@ -2,48 +2,39 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from fastcore.sim.replay_depth cimport Depth
+from fastcore.sim.replay_asset cimport Asset
 from fastcore.sim.replay_exchange cimport ExchangeSide
 from fastcore.sim.replay_local cimport LocalSide
 
 
 @cython.final
 cdef class Replay:
-    cdef list exchanges                # ExchangeSide by asset
-    cdef list homes                    # LocalSide by asset
+    cdef list assets                   # Asset by number
     cdef list latencies
-    cdef readonly int64_t count        # assets
+    cdef readonly int64_t count
     cdef readonly int64_t now_ns
     cdef readonly int64_t woken        # the asset that woke the last step
     cdef int64_t begun
     cdef int64_t waiting               # assets woken at this instant and not told yet
     cdef int64_t[::1] woken_bits       # why, by asset
-    cdef int64_t[::1] tops             # best keys before an instant
-    cdef double[::1] top_quantities
 
     # the clock
-    @cython.locals(exchange=ExchangeSide, home=LocalSide, i=int64_t)
+    @cython.locals(asset=Asset, i=int64_t)
     cdef int begin(self) except -1
     cpdef int elapse(self, int64_t duration_ns) except -1
-    @cython.locals(i=int64_t)
+    @cython.locals(asset=Asset, i=int64_t, next_ns=int64_t)
     cpdef int goto(self, int64_t until_ns) except -1
-    @cython.locals(m=int64_t, t=int64_t, i=int64_t, home=LocalSide, found=int64_t)
+    @cython.locals(m=int64_t, i=int64_t, asset=Asset, found=int64_t)
     cpdef int64_t step(self, int64_t until_ns, int64_t wake) except -1
     @cython.locals(i=int64_t)
     cdef int64_t tell(self) noexcept
     cdef int64_t ahead(self, int64_t until_ns) noexcept
     @cython.locals(i=int64_t, first=int64_t, first_ns=int64_t, second_ns=int64_t, t=int64_t,
-                   exchange=ExchangeSide)
+                   asset=Asset)
     cdef int run_exchanges(self, int64_t limit_ns, int stops) except -1
-    @cython.locals(exchange=ExchangeSide, done=cython.int)
-    cdef int run_exchange(self, int64_t i, int64_t limit_ns, int stops) except -1
-    @cython.locals(home=LocalSide, done=cython.int)
-    cdef int run_home(self, int64_t i, int64_t limit_ns) except -1
-    @cython.locals(home=LocalSide, depth=Depth, found=int64_t, side=int64_t, key=int64_t,
-                   quantity=double)
-    cdef int64_t run_instant(self, int64_t i, int64_t at_ns) except -1
-    @cython.locals(exchange=ExchangeSide, home=LocalSide, i=int64_t)
+    @cython.locals(asset=Asset, i=int64_t)
     cpdef bint ended(self)
+    @cython.locals(found=Asset)
     cdef LocalSide home(self, int64_t asset)
 
     # orders
@@ -81,11 +72,11 @@ cdef class Replay:
     cpdef list fills(self)
     @cython.locals(home=LocalSide, i=int64_t, k=int64_t, at=int64_t)
     cpdef list trades(self)
-    @cython.locals(home=LocalSide)
+    @cython.locals(home=LocalSide, i=int64_t)
     cpdef object collect(self, int what)
     cpdef object attach(self, int64_t asset, object order_book)
-    @cython.locals(home=LocalSide, exchange=ExchangeSide, i=int64_t, k=int64_t, at=int64_t,
-                   m=int64_t)
+    @cython.locals(asset=Asset, home=LocalSide, exchange=ExchangeSide, i=int64_t, k=int64_t,
+                   at=int64_t, m=int64_t)
     cpdef object state_hash(self)
 
 

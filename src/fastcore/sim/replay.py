@@ -19,7 +19,7 @@ from array import array
 
 from fastcore.sim import fees as prices
 from fastcore.sim import model_codes as models
-from fastcore.sim import replay_bus, replay_depth, replay_exchange, replay_local
+from fastcore.sim import replay_asset, replay_bus, replay_depth, replay_exchange, replay_local
 from fastcore.sim import replay_l3_exchange as by_order
 
 if cython.compiled:
@@ -37,13 +37,10 @@ class Replay:
     """
 
     def __init__(self) -> None:
-        self.exchanges = []
-        self.homes = []
+        self.assets = []
         self.latencies = []
         self.count = self.now_ns = self.woken = self.begun = self.waiting = 0
         self.woken_bits = array("q")
-        self.tops = array("q", [0, 0])
-        self.top_quantities = array("d", [0.0, 0.0])
 
     def add(self, events, tick_size: float, lot_size: float, latency, fees, *,
             queue: int = models.RISK_AVERSE, power: float = 3.0, exchange: int = 0,
@@ -78,14 +75,15 @@ class Replay:
         self.latencies.append(latency)
         requests = replay_bus.Bus(4 * orders)
         responses = replay_bus.Bus(4 * orders + 2 * code.TAKEN_LEVELS)
-        self.exchanges.append(
-            by_order.L3Exchange(book, requests, responses, latency, orders)
-            if exchange == code.L3_FIFO else replay_exchange.BookExchange(
-                book, requests, responses, latency, orders, exchange, queue, power))
-        self.homes.append(replay_local.LocalSide(
-            seen, requests, responses, latency, fees, contract, contract_size, orders))
+        home = replay_local.LocalSide(seen, requests, responses, latency, fees, contract,
+                                      contract_size, orders)
         if exchange == code.L3_FIFO:
-            self.homes[self.count].follow_orders()
+            home.follow_orders()
+            judge = by_order.L3Exchange(book, requests, responses, latency, orders)
+        else:
+            judge = replay_exchange.BookExchange(book, requests, responses, latency, orders,
+                                                 exchange, queue, power)
+        self.assets.append(replay_asset.Asset(self.count, judge, home))
         self.woken_bits = array("q", bytes(8 * (self.count + 1)))
         self.count += 1
         return self.count - 1
@@ -101,11 +99,10 @@ class Replay:
         self.begun = 1
         first_ns = code.NEVER
         for i in range(self.count):
-            self.run_exchange(i, NO_TIME, 0)
-            self.run_home(i, NO_TIME)
-            exchange = self.exchanges[i]
-            home = self.homes[i]
-            first_ns = min(first_ns, exchange.next_ns(), home.next_ns())
+            asset = self.assets[i]
+            asset.run_exchange(NO_TIME, 0)
+            asset.run_home(NO_TIME)
+            first_ns = min(first_ns, asset.next_ns())
         self.now_ns = first_ns if first_ns != code.NEVER else 0
         return 0
 
@@ -120,11 +117,11 @@ class Replay:
         while self.waiting:
             self.tell()
         until_ns = self.ahead(until_ns)
-        # Without a strategy in between, nothing here can change what happens there.
+        next_ns = code.NEVER
         for i in range(self.count):
-            self.run_exchange(i, until_ns, 0)
-            self.run_home(i, until_ns)
-        if self.ended():
+            asset = self.assets[i]
+            next_ns = min(next_ns, asset.run(until_ns))
+        if next_ns == code.NEVER:
             return 1
         self.now_ns = until_ns
         return 0
@@ -138,9 +135,8 @@ class Replay:
     def ended(self) -> bool:
         """Whether nothing is left to happen."""
         for i in range(self.count):
-            exchange = self.exchanges[i]
-            home = self.homes[i]
-            if exchange.next_ns() != code.NEVER or home.next_ns() != code.NEVER:
+            asset = self.assets[i]
+            if asset.next_ns() != code.NEVER:
                 return False
         return True
 
@@ -156,20 +152,19 @@ class Replay:
             return self.tell()
         until_ns = self.ahead(until_ns)
         for i in range(self.count):
-            home = self.homes[i]
-            home.listen(wake)
+            asset = self.assets[i]
+            asset.home.listen(wake)
         while True:
             m = until_ns
             for i in range(self.count):
-                home = self.homes[i]
-                t = home.next_ns()
-                if t < m:
-                    m = t
+                asset = self.assets[i]
+                m = min(m, asset.home.next_ns())
             # An answer may arrive here before anything else does.
             if self.run_exchanges(m, 1 if wake & code.WAKE_RESPONSE else 0):
                 continue
             for i in range(self.count):
-                found = self.run_instant(i, m)
+                asset = self.assets[i]
+                found = asset.run_instant(m)
                 if found & wake:
                     self.woken_bits[i] = found
                     self.waiting += 1
@@ -199,18 +194,20 @@ class Replay:
         Where answers count, exchanges run in order of time: none may be ahead of an answer that
         wakes a strategy.
         """
+        asset = self.assets[0]
         if self.count == 1:
-            return self.run_exchange(0, limit_ns, stops) == code.ANSWERED
+            return asset.run_exchange(limit_ns, stops) == code.ANSWERED
         if stops == 0:
             for i in range(self.count):
-                self.run_exchange(i, limit_ns, 0)
+                asset = self.assets[i]
+                asset.run_exchange(limit_ns, 0)
             return 0
         while True:
             first = 0
             first_ns = second_ns = code.NEVER
             for i in range(self.count):
-                exchange = self.exchanges[i]
-                t = exchange.next_ns()
+                asset = self.assets[i]
+                t = asset.exchange.next_ns()
                 if t < first_ns:
                     second_ns = first_ns
                     first_ns = t
@@ -221,58 +218,9 @@ class Replay:
                 return 0
             if second_ns > limit_ns:
                 second_ns = limit_ns
-            if self.run_exchange(first, second_ns, 1) == code.ANSWERED:
+            asset = self.assets[first]
+            if asset.run_exchange(second_ns, 1) == code.ANSWERED:
                 return 1
-
-    def run_exchange(self, i: int, limit_ns: int, stops: int) -> int:
-        """Run one exchange; REACHED or ANSWERED."""
-        exchange = self.exchanges[i]
-        while True:
-            if exchange.needs_room():
-                exchange.grow()
-            done = exchange.advance(limit_ns, stops)
-            if done == code.BAD_ROW:
-                raise ValueError(self.homes[i].complaint(i, exchange.next_row))
-            if done == code.NEEDS_ROOM:
-                exchange.grow()
-            else:
-                return done
-
-    def run_home(self, i: int, limit_ns: int) -> int:
-        """Run one trader's side up to the limit."""
-        home = self.homes[i]
-        while True:
-            done = home.advance(limit_ns)
-            if done == code.BAD_ROW:
-                raise ValueError(home.complaint(i, home.next_row))
-            if done == code.REACHED:
-                return 0
-            home.grow()
-
-    def run_instant(self, i: int, at_ns: int) -> int:
-        """See what is seen here at an instant; returns WAKE_* bits."""
-        home = self.homes[i]
-        if home.responses.head_ns < at_ns:
-            self.run_home(i, at_ns - 1)
-        if home.next_ns() > at_ns:
-            return 0
-        depth = home.depth
-        for side in range(2):
-            key = depth.best[side]
-            self.tops[side] = key
-            self.top_quantities[side] = depth.quantity(side, key)
-        found = code.WAKE_FEED if home.data_ns() <= at_ns else 0
-        home.bits = 0
-        depth.seen = 0
-        self.run_home(i, at_ns)
-        found |= home.bits | depth.seen
-        if depth.seen:
-            for side in range(2):
-                key = depth.best[side]
-                quantity = depth.quantity(side, key)
-                if key != self.tops[side] or quantity != self.top_quantities[side]:
-                    found |= code.WAKE_TOP
-        return found
 
     # Orders.
 
@@ -280,7 +228,8 @@ class Replay:
         """The trader's side of an asset."""
         if asset < 0 or asset >= self.count:
             raise IndexError(f"there is no asset {asset}; {self.count} were added")
-        return self.homes[asset]
+        found = self.assets[asset]
+        return found.home
 
     def submit(self, asset: int, order_id: int, side: int, ticks: int, lots: int, tif: int,
                order_type: int = 0) -> int:
@@ -390,7 +339,7 @@ class Replay:
         """
         found = []
         for i in range(self.count):
-            home = self.homes[i]
+            home = self.home(i)
             log = home.response_log
             for k in range(home.response_count):
                 at = k * code.RESPONSE_WORDS
@@ -406,7 +355,7 @@ class Replay:
         """
         found = []
         for i in range(self.count):
-            home = self.homes[i]
+            home = self.home(i)
             log = home.fill_log
             for k in range(home.fill_count):
                 at = k * code.FILL_WORDS
@@ -422,7 +371,7 @@ class Replay:
         """
         found = []
         for i in range(self.count):
-            home = self.homes[i]
+            home = self.home(i)
             log = home.trade_log
             for k in range(home.trade_count):
                 at = k * code.TRADE_WORDS
@@ -432,7 +381,8 @@ class Replay:
 
     def collect(self, what: int) -> None:
         """What is kept for responses(), fills() and trades(): COLLECT_* bits."""
-        for home in self.homes:
+        for i in range(self.count):
+            home = self.home(i)
             home.collecting = what
             home.listen(0)
 
@@ -447,8 +397,9 @@ class Replay:
         """64 bits that depend on the clock, the orders and the accounts."""
         values = [self.now_ns]
         for i in range(self.count):
-            home = self.homes[i]
-            exchange = self.exchanges[i]
+            asset = self.assets[i]
+            home = asset.home
+            exchange = asset.exchange
             values += [home.next_row, exchange.next_row, home.position_lots, home.volume_lots,
                        home.trades_count, exchange.open_orders, home.depth.best[0],
                        home.depth.best[1], exchange.depth.best[0], exchange.depth.best[1]]

@@ -32,6 +32,7 @@ cdef class Depth:
     cdef int64_t[::1] far_keys
     cdef double[::1] far_quantities
     cdef int64_t[::1] far_used, far_live
+    cdef int64_t[::1] far_marked       # whether a level outside the window is marked
 
     cdef int64_t stops_at_trades       # follow() leaves trades to the caller
     cdef int64_t stops_at_orders       # and rows of single orders
@@ -45,6 +46,7 @@ cdef class Depth:
     @cython.locals(at=int64_t, ev=int64_t, kind=int64_t, side=int64_t, ticks=int64_t, key=int64_t,
                    slot=int64_t, x=double, quantity=double, alarms=int64_t, change=int64_t)
     cdef int64_t follow(self, int64_t i, int64_t limit_ns) noexcept nogil
+    cdef int64_t first_from(self, int64_t i) noexcept nogil
     cdef int64_t next_ns(self, int64_t i) noexcept nogil
     cdef bint fits(self, double price) noexcept nogil
     @cython.locals(x=double, ticks=int64_t)
@@ -87,6 +89,8 @@ cdef class Depth:
     cdef int64_t far_find(self, int64_t side, int64_t key) noexcept nogil
     @cython.locals(at=int64_t)
     cdef void far_put(self, int64_t side, int64_t key, double quantity) noexcept nogil
+    cdef double set_far(self, int64_t side, int64_t key, double quantity) noexcept nogil
+    cdef void look_for_room(self, int64_t side) noexcept nogil
     cdef bint needs_room(self) noexcept nogil
 
     @cython.locals(lots=int64_t)

@@ -70,6 +70,7 @@ class Depth:
         self.low = array("q", [code.NEVER, code.NEVER])
         self.touch = array("q", [code.NO_KEY, code.NO_KEY])
         self.counts = array("q", [0, 0])
+        self.far_marked = array("q", [0, 0])
         self.far_used = array("q", [0, 0])
         self.far_live = array("q", [0, 0])
         self.far_size = 4096
@@ -84,9 +85,8 @@ class Depth:
     def follow(self, i: int, limit_ns: int) -> int:
         """Apply rows from the i-th on until one is later than the limit; returns the first left.
 
-        It also stops, with ``stopped`` 1, before a row for the caller: one at a marked level, one
-        that reaches ``touch``, a clear, one outside the window, and one that is no sound row; and
-        with ``stopped`` 2 after a row that moved a window or left too little room.
+        It also stops, ``stopped`` 1, before a row for the caller (a marked level, one that reaches
+        ``touch`` or moves the window, a clear, no sound row), 2 after one that left little room.
         """
         self.stopped = 0
         alarms = self.alarms
@@ -102,7 +102,8 @@ class Depth:
             if kind == 1 or kind == 4:
                 # A product is quicker than the quotient that counts, and the same but near halves.
                 x = self.reals[at + 3] * self.ticks_each + 0.5
-                if not 0.0 < x < 1e12 or (ev >> 28) & 3 == 0:
+                quantity = self.reals[at + 4]
+                if not 0.0 < x < 1e12 or not -1e300 < quantity < 1e300 or (ev >> 28) & 3 == 0:
                     break
                 side = 1 - ((ev >> 29) & 1)
                 ticks = int(x)
@@ -112,31 +113,32 @@ class Depth:
                 key = ticks * (1 - 2 * side)
                 slot = key - self.base[side]
                 if slot < 0 or slot >= self.width:
-                    break
-                slot = (key & (self.width - 1)) + side * self.width
-                quantity = self.reals[at + 4]
-                self.seen = code.WAKE_DEPTH
-                if (self.marks[slot >> 5] >> (slot & 31)) & 1:
-                    break
-                if not quantity >= self.least:
-                    quantity = 0.0
-                if key < self.best[side]:
-                    # Whether a level comes, stays or goes is anyone's guess: no branch on it.
-                    change = (quantity != 0.0) - (self.quantities[slot] != 0.0)
-                    self.quantities[slot] = quantity
-                    self.bits[slot >> 5] ^= (change & 1) << (slot & 31)
-                    self.counts[side] += change
-                    if key < self.low[side] and quantity != 0.0:
-                        self.low[side] = key
-                    if (2 * (self.far_used[side] + self.counts[side]) > self.far_size
-                            and change > 0):
-                        self.alarms += 1
-                elif quantity == 0.0:
-                    self.erase(side, key, slot)
-                elif key > self.best[side] and key + self.touch[1 - side] >= 0:
-                    break
+                    if self.far_marked[side] or key >= self.best[side]:
+                        break
+                    quantity = self.set_far(side, key, quantity)
                 else:
-                    self.store(side, key, slot, quantity)
+                    slot = (key & (self.width - 1)) + side * self.width
+                    if (self.marks[slot >> 5] >> (slot & 31)) & 1:
+                        break
+                    if key < self.best[side]:
+                        # Whether a level comes, stays or goes is anyone's guess: no branch on it.
+                        change = quantity >= self.least
+                        quantity *= change
+                        change -= self.quantities[slot] != 0.0
+                        self.quantities[slot] = quantity
+                        self.bits[slot >> 5] ^= (change & 1) << (slot & 31)
+                        self.counts[side] += change
+                        self.look_for_room(side)
+                        if key < self.low[side] and quantity != 0.0:
+                            self.low[side] = key
+                    elif not quantity >= self.least:
+                        quantity = 0.0
+                        self.erase(side, key, slot)
+                    elif key > self.best[side] and key + self.touch[1 - side] >= 0:
+                        break
+                    else:
+                        self.store(side, key, slot, quantity)
+                self.seen = code.WAKE_DEPTH
                 if self.mirrored:
                     self.copy_level(side, key, quantity)
                     self.stamp_mirror(at)
@@ -151,8 +153,14 @@ class Depth:
         self.stopped = i < self.rows
         return i
 
+    def first_from(self, i: int) -> int:
+        """The first row from the i-th on that is for this book."""
+        while i < self.rows and self.words[i << 3] & self.flag == 0:
+            i += 1
+        return i
+
     def next_ns(self, i: int) -> int:
-        """The time of the i-th row, which follow() returned; NEVER at the end."""
+        """The time of the i-th row, which is for this book; NEVER at the end."""
         return self.words[(i << 3) + self.stamp] if i < self.rows else code.NEVER
 
     def fits(self, price: float) -> bool:
@@ -184,9 +192,7 @@ class Depth:
             slot = key - self.base[side]
         if slot < 0 or slot >= self.width:
             before = self.quantity(side, key)
-            self.far_put(side, key, quantity if quantity >= self.least else 0.0)
-            if quantity >= self.least and key < self.low[side]:
-                self.low[side] = key
+            self.set_far(side, key, quantity)
         else:
             slot = (key & (self.width - 1)) + side * self.width
             before = self.quantities[slot]
@@ -204,8 +210,7 @@ class Depth:
         if self.quantities[slot] == 0.0:
             self.bits[slot >> 5] |= one << (slot & 31)
             self.counts[side] += 1
-            if 2 * (self.far_used[side] + self.counts[side]) > self.far_size:
-                self.alarms += 1
+            self.look_for_room(side)
         self.quantities[slot] = quantity
         if key < self.low[side]:
             self.low[side] = key
@@ -312,6 +317,8 @@ class Depth:
         if 0 <= offset < self.width:
             slot = (key & (self.width - 1)) + side * self.width
             self.marks[slot >> 5] |= one << (slot & 31)
+        else:
+            self.far_marked[side] = 1
 
     def unmark(self, side: int, key: int) -> None:
         """No longer."""
@@ -324,6 +331,7 @@ class Depth:
 
     def unmark_all(self, side: int) -> None:
         """No level of a side is marked."""
+        self.far_marked[side] = 0
         for i in range(self.words_a_side):
             self.marks[i + side * self.words_a_side] = 0
 
@@ -368,6 +376,15 @@ class Depth:
             at = (at + 1) & (self.far_size - 1)
         return side * self.far_size + at
 
+    def set_far(self, side: int, key: int, quantity: float) -> float:
+        """Set a level outside the window that is not the best; returns what it shows then."""
+        if not quantity >= self.least:
+            quantity = 0.0
+        elif key < self.low[side]:
+            self.low[side] = key
+        self.far_put(side, key, quantity)
+        return quantity
+
     def far_put(self, side: int, key: int, quantity: float) -> None:
         """Set a level of the table; its place stays when it is gone, until ``grow``."""
         at = self.far_find(side, key)
@@ -376,11 +393,14 @@ class Depth:
                 return
             self.far_keys[at] = key
             self.far_used[side] += 1
-        if self.far_quantities[at] > 0.0:
-            self.far_live[side] -= 1
-        if quantity > 0.0:
-            self.far_live[side] += 1
+            self.look_for_room(side)
+        self.far_live[side] += (quantity > 0.0) - (self.far_quantities[at] > 0.0)
         self.far_quantities[at] = quantity
+
+    def look_for_room(self, side: int) -> None:
+        """Raise an alarm if there is too little."""
+        if 2 * (self.far_used[side] + self.counts[side]) > self.far_size:
+            self.alarms += 1
 
     def needs_room(self) -> bool:
         """Whether the table could overflow if a window moved now: then grow()."""

@@ -138,7 +138,7 @@ class BookExchange(ExchangeSide):
                 if self.depth.stopped == 1:
                     if self.event(self.next_row):
                         return code.BAD_ROW
-                    self.next_row += 1
+                    self.next_row = self.depth.first_from(self.next_row + 1)
                 if self.depth.alarms != self.alarms:
                     self.mark_all()
                     if self.depth.needs_room():

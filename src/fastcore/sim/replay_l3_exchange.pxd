@@ -10,7 +10,7 @@ cdef class L3Exchange(ExchangeSide):
     cdef L3Book book
     cdef readonly int trouble          # why a row was bad: what the book answered
 
-    @cython.locals(answers=int64_t, until_ns=int64_t, at=int64_t, done=cython.int)
+    @cython.locals(answers=int64_t, until_ns=int64_t, done=cython.int)
     cdef int advance(self, int64_t limit_ns, int stops) noexcept nogil
     @cython.locals(ev=int64_t, exch_ns=int64_t, i=int64_t, row=int64_t)
     cdef int event(self, int64_t at) noexcept nogil

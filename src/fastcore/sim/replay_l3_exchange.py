@@ -38,17 +38,14 @@ class L3Exchange(ExchangeSide):
             until_ns = self.requests.head_ns
             if until_ns > limit_ns:
                 until_ns = limit_ns
+            self.next_row = self.depth.first_from(self.next_row)
             while self.next_row < self.depth.rows:
-                at = self.next_row << 3
-                if self.depth.words[at] & self.depth.flag == 0:
-                    self.next_row += 1
-                    continue
-                if self.depth.words[at + code.EXCH_NS] > until_ns:
+                if self.depth.next_ns(self.next_row) > until_ns:
                     break
-                done = self.event(at)
+                done = self.event(self.next_row << 3)
                 if done != code.REACHED:
                     return done
-                self.next_row += 1
+                self.next_row = self.depth.first_from(self.next_row + 1)
                 if self.answers != answers:
                     answers = self.answers
                     if stops:
