@@ -38,11 +38,13 @@ class ReplayClock:
 
     def now_us(self) -> int:
         """Wall-clock microseconds of the data."""
-        return int(self._replay.now_ns) // 1000
+        now_ns: int = self._replay.now_ns
+        return now_ns // 1000
 
     def mono_ns(self) -> int:
         """The same moment in nanoseconds; it never goes back."""
-        return int(self._replay.now_ns)
+        now_ns: int = self._replay.now_ns
+        return now_ns
 
 
 class Rooms(Protocol):
