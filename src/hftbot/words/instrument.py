@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+# Strategies ask for prices at every wake-up: no power is worked out twice.
+_POWERS = tuple(float(10**exponent) for exponent in range(128))
+
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
@@ -33,12 +36,12 @@ class Instrument:
     @property
     def tick_size(self) -> float:
         """Price of one tick, in quote units."""
-        return self.tick_units / float(10**self.price_precision)
+        return self.tick_units / _POWERS[self.price_precision]
 
     @property
     def lot_size(self) -> float:
         """Size of one lot, in base units."""
-        return self.lot_units / float(10**self.qty_precision)
+        return self.lot_units / _POWERS[self.qty_precision]
 
     @property
     def value_exponent(self) -> int:
@@ -47,11 +50,11 @@ class Instrument:
 
     def price(self, ticks: int) -> float:
         """Ticks to a float price, for fair values and reports."""
-        return ticks * self.tick_units / float(10**self.price_precision)
+        return ticks * self.tick_units / _POWERS[self.price_precision]
 
     def qty(self, lots: int) -> float:
         """Lots to a float size, for reports."""
-        return lots * self.lot_units / float(10**self.qty_precision)
+        return lots * self.lot_units / _POWERS[self.qty_precision]
 
     def value(self, ticks: int, lots: int) -> float:
         """Value of lots at ticks in quote units, for reports."""
@@ -59,7 +62,7 @@ class Instrument:
 
     def worth(self, tick_lots: int) -> float:
         """A sum of ticks * lots in quote units, for reports."""
-        return tick_lots * self.tick_units * self.lot_units / float(10**self.value_exponent)
+        return tick_lots * self.tick_units * self.lot_units / _POWERS[self.value_exponent]
 
     def price_text(self, ticks: int) -> str:
         """Exact decimal text at the venue's precision."""
