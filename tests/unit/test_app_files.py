@@ -165,6 +165,9 @@ def test_replay_waits_as_long_as_its_speed_asks(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--depth", "7"], "10, 25, 100, 500, 1000 levels, not 7"),
     (["--exchange", "http://127.0.0.1:1"], "no embedded exchange answers at http://127.0.0.1:1"),
+    (["--exchange", "localhost:8080"], "must be an address such as http://127.0.0.1:8080"),
+    (["--exchange", "http://example.com"], "the embedded exchange is on this machine"),
+    (["--exchange", "http://127.0.0.1:99999"], "a port is from 1 to 65535"),
     (["--live", "--exchange", "http://127.0.0.1:1"], "--live and --exchange exclude each other"),
     (["--rotate", "0"], "'0' is not a number above 0")])
 def test_record_refuses(tmp_path, capsys, arguments, message):

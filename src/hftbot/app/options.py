@@ -64,7 +64,7 @@ class ExchangeOptions:
 def check_run(settings: Settings, options: RunOptions) -> None:
     """Refuse a run whose flags and settings contradict each other. Raises ConfigError."""
     if options.exchange_url is not None:
-        _check_exchange(options.exchange_url)
+        check_exchange(options.exchange_url)
     if options.record is not None:
         _check_record(options.record)
     if settings.venue == "live":
@@ -101,7 +101,8 @@ def _check_record(path: str) -> None:
         raise ConfigError(f"--record {path}: nothing can be written into {folder}")
 
 
-def _check_exchange(url: str) -> None:
+def check_exchange(url: str) -> None:
+    """Refuse what is no address of an exchange on this machine. Raises ConfigError."""
     found = _EXCHANGE_URL.fullmatch(url)
     if found is None:
         raise ConfigError(f"--exchange {url[:80]!r}: must be an address such as "

@@ -24,6 +24,7 @@ from fastcore.probe.clock import mono_ns
 from hftbot.app import children
 from hftbot.app.access import Access, tls_context
 from hftbot.app.compose import run_loop
+from hftbot.app.options import check_exchange
 from hftbot.backtest import parquet_file
 from hftbot.backtest.data import open_rows
 from hftbot.backtest.recorder import Recorder
@@ -60,6 +61,8 @@ def record(settings: Settings, options: RecordOptions) -> int:
     """
     if options.live and options.exchange_url is not None:
         raise ConfigError("--live and --exchange exclude each other")
+    if options.exchange_url is not None:
+        check_exchange(options.exchange_url)
     if options.parquet:
         parquet_file.require()
     return run_loop(lambda: _Recording(settings, options).run())
