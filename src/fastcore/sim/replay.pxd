@@ -54,7 +54,6 @@ cdef class Replay:
     cpdef int64_t best(self, int64_t asset, int side) except? -1
     @cython.locals(home=LocalSide)
     cpdef int64_t lots_at(self, int64_t asset, int side, int64_t ticks) except? -1
-    cpdef double quantity_at(self, int64_t asset, int side, int64_t ticks) except? -1.0
     cpdef int64_t position(self, int64_t asset) except? -1
     cpdef double position_quantity(self, int64_t asset) except? -1.0
     cpdef double balance(self, int64_t asset) except? -1.0

@@ -280,10 +280,6 @@ class Replay:
         home = self.home(asset)
         return home.depth.lots_of(home.depth.quantity(side & 1, -ticks if side else ticks))
 
-    def quantity_at(self, asset: int, side: int, ticks: int) -> float:
-        """What a level shows, in base units."""
-        return self.home(asset).depth.quantity(side & 1, -ticks if side else ticks)
-
     def levels(self, asset: int, side: int, count: int) -> list[tuple[int, float]]:
         """The best levels as (ticks, quantity), best first."""
         return self.home(asset).depth.levels(side & 1, count)

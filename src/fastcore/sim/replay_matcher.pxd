@@ -12,7 +12,7 @@ cdef class ReplayMatcher:
     cdef int64_t[::1] ids, owners, sides, prices, leaves, ahead, expiry
     cdef int64_t[::1] display, visible
     cdef int64_t[::1] fill_rows, change_rows, cancel_rows
-    cdef int64_t last_id, fill_capacity, change_capacity
+    cdef int64_t last_id
     cdef uint64_t mask, prime
     cdef readonly int64_t capacity, open_orders
     cdef readonly int64_t fill_count, change_count, cancel_count

@@ -37,8 +37,6 @@ class ReplayMatcher:
          self.display, self.visible) = [array("q", bytes(8 * orders)) for _ in range(9)]
         self.open_orders = 0
         self.last_id = 0
-        self.fill_capacity = levels + orders
-        self.change_capacity = 2 * levels + 8
         self.fill_rows = array("q", bytes(8 * code.FILL_WORDS * (levels + orders)))
         self.change_rows = array("q", bytes(8 * code.CHANGE_WORDS * (2 * levels + 8)))
         self.cancel_rows = array("q", bytes(8 * code.CANCEL_WORDS * orders))

@@ -6,8 +6,7 @@ import argparse
 import math
 
 from hftbot.app import texts_backtest
-from hftbot.app.cli_files import step
-from hftbot.app.cli_flags import Commands, add_json, add_sources, declare
+from hftbot.app.cli_flags import Commands, add_json, add_sources, declare, step
 
 
 def add(commands: Commands) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hftbot.app import texts_files
-from hftbot.app.cli_flags import Commands, add_json, add_sources, declare
-
-if TYPE_CHECKING:
-    from decimal import Decimal
+from hftbot.app.cli_flags import Commands, add_json, add_sources, declare, step
 
 
 def add(commands: Commands) -> None:
@@ -94,18 +91,6 @@ def command_replay(options: argparse.Namespace) -> int:
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
     return {"inputs": tuple(options.inputs), "symbol": options.symbol, "tick_size": options.tick,
             "lot_size": options.lot, "base_latency_ns": round(options.base_latency * 1e6)}
-
-
-def step(text: str) -> Decimal:
-    """The step that a flag names, such as 0.01."""
-    from decimal import Decimal, InvalidOperation
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        found = Decimal(0)
-    if not (found.is_finite() and Decimal("1e-12") <= found <= Decimal("1e9")):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a step such as 0.01")
-    return found
 
 
 def _not_negative(text: str) -> float:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from hftbot.errors import ConfigError
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 DURATION_S_MAX = 366 * 86_400.0
 Command = Callable[[argparse.Namespace], int]
@@ -74,3 +77,15 @@ def run_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a run from 1 to 65535")
     return int(text)
+
+
+def step(text: str) -> Decimal:
+    """The step that a flag names, such as 0.01."""
+    from decimal import Decimal, InvalidOperation
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal(0)
+    if not (found.is_finite() and Decimal("1e-12") <= found <= Decimal("1e9")):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a step such as 0.01")
+    return found
