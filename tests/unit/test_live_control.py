@@ -245,13 +245,6 @@ def test_control_closing_does_not_wait_for_a_caller(tmp_path, loop_factory):
     run_on(main(), loop_factory)
 
 
-def test_control_words_are_taken_once(tmp_path):
-    served = Control(tmp_path / "control.sock", {"status": lambda request: {}})
-    served.add("flatten", lambda request: {})
-    with pytest.raises(ValueError, match="flatten"):
-        served.add("flatten", lambda request: {})
-
-
 def test_control_a_folder_that_takes_no_socket(tmp_path, loop_factory):
     async def main():
         with pytest.raises(StoreError, match="cannot listen at"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hftbot.app import commands
+from hftbot.app import control_commands
 from hftbot.app.jobs import TradeJob
 from hftbot.engine.guard import HALTED, REDUCING
 from hftbot.errors import ConfigError
@@ -232,10 +232,10 @@ def test_flatten_of_a_running_bot_keeps_the_market_closed() -> None:
 
         async def asked() -> None:
             with pytest.raises(ConfigError, match="this bot trades BTC/USD"):
-                await commands.close(ring.session, flattener, ["ETH/USD"])
+                await control_commands.close(ring.session, flattener, ["ETH/USD"])
             with pytest.raises(ConfigError, match="a list of texts"):
-                await commands.close(ring.session, flattener, "BTC/USD")
-            answers.append(await commands.close(ring.session, flattener, []))
+                await control_commands.close(ring.session, flattener, "BTC/USD")
+            answers.append(await control_commands.close(ring.session, flattener, []))
         ring.venue.loop.call_later(HALT_S, lambda: asyncio.ensure_future(asked()))
     ring, tamper, _ = finished(12.0, plan, on_stop="hold")
     answer, = answers
@@ -253,7 +253,7 @@ def test_cancel_all_of_a_running_bot() -> None:
 
     def plan(ring: Ring, tamper: Tamper) -> None:
         async def asked() -> None:
-            answers.append(await commands.cancel_all(ring.session))
+            answers.append(await control_commands.cancel_all(ring.session))
         ring.venue.loop.call_later(HALT_S, lambda: asyncio.ensure_future(asked()))
     finished(8.0, plan, on_stop="hold")
     assert answers == [{"asked": 1, "open_orders": 0}]

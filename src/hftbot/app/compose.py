@@ -16,11 +16,11 @@ from typing import Any
 
 import fastcore
 from hftbot import __version__
-from hftbot.app import commands, crash, dying, halting, hardening, ledger, live_venue
+from hftbot.app import crash, dying, halting, hardening, ledger, live_venue
 from hftbot.app import venue as venues
 from hftbot.app.access import serving_context
-from hftbot.app.answering import control_of
 from hftbot.app.children import Endpoint, ExchangeChild
+from hftbot.app.control_commands import control_of
 from hftbot.app.exit_codes import EXIT_FAILED, EXIT_HALTED, EXIT_NOT_VERIFIED
 from hftbot.app.fees import ask_fees, base_text
 from hftbot.app.guarding import Guarding
@@ -177,8 +177,7 @@ async def _trade(settings: Settings, options: RunOptions, state: StateDir, logs:
         job.attach(session, leaving)
         view = View(session, reporter, recent, logs.redactor)
         world.engine.observers.append(view)
-        control = control_of(state.path, reporter, view, logs)
-        commands.add(control, session, leaving.flattener)
+        control = control_of(state.path, session, leaving.flattener, reporter, view, logs)
         await control.start()
         say(_banner(settings, options, state, exchange, journal, guarding, (*remarks, *rebuilt)))
         for note in (f"run {run_number} of hftbot {__version__} starts: {exchange.mode}, "

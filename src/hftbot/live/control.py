@@ -58,12 +58,6 @@ class Control:
         self._callers: set[asyncio.Task[Any]] = set()
         self._identity = (0, 0)
 
-    def add(self, word: str, handler: Handler) -> None:
-        """One more command. Raises ValueError if the word is taken."""
-        if word in self._handlers:
-            raise ValueError(f"{word!r} is answered already")
-        self._handlers[word] = handler
-
     async def start(self) -> None:
         """Listen from now on, for the same user only. Replaces what a killed bot left.
 

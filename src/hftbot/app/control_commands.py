@@ -1,28 +1,40 @@
-"""What a running bot does when it is asked on its control socket: flatten, cancel all."""
+"""What a running bot says and does when it is asked on its control socket."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hftbot.app.jobs import closings_content
+from hftbot.app.reporter import Reporter
+from hftbot.app.view import View
 from hftbot.errors import ConfigError
-from hftbot.live.control import Control
+from hftbot.live.control import CONTROL_FILE, Control
 from hftbot.live.flatten import Flattener, sentence
 from hftbot.live.session import Session
+from hftbot.watch.logs import Logs
 
 CANCELLED_S = 15.0
 
 
-def add(control: Control, session: Session, flattener: Flattener) -> None:
-    """``flatten`` (symbols: a list, empty for all) and ``cancel-all``."""
+def control_of(folder: Path, session: Session, flattener: Flattener, reporter: Reporter,
+               view: View, logs: Logs) -> Control:
+    """The control socket of a run, not yet listening. Commands:
+
+    * ``status``: what status.json says, as of now;
+    * ``view``: what the live view shows;
+    * ``flatten`` (symbols: a list, empty for all) and ``cancel-all``.
+    """
     async def flatten(request: dict[str, Any]) -> dict[str, Any]:
         return await close(session, flattener, request.get("symbols", []))
 
     async def cancel(request: dict[str, Any]) -> dict[str, Any]:
         return await cancel_all(session)
 
-    control.add("flatten", flatten)
-    control.add("cancel-all", cancel)
+    return Control(folder / CONTROL_FILE, {"status": lambda request: reporter.content(),
+                                           "view": lambda request: view.content(),
+                                           "flatten": flatten, "cancel-all": cancel},
+                   redact=logs.redactor.tree, complain=logs.error)
 
 
 async def close(session: Session, flattener: Flattener, symbols: object) -> dict[str, Any]:
