@@ -268,7 +268,7 @@ def test_on_stop_flatten_and_commands_to_a_running_bot(venue) -> None:
     result = json.loads(done.stdout)
     assert result["fills"] >= 2
     assert result["positions"] == []
-    assert "closed by 1 IOC orders, the venue's balance agrees" in result["closed"][0]
+    assert "closed by 1 IOC order, the venue's balance agrees" in result["closed"][0]
 
 
 def test_markets_and_doctor_ask_the_live_venue(venue) -> None:

@@ -153,7 +153,8 @@ class Flattener:
 
 def sentence(closing: Closing, qty_text: Callable[[int], str]) -> str:
     """What became of one market, for people."""
-    held, orders = qty_text(closing.held_lots), f"{closing.orders} IOC orders"
+    held = qty_text(closing.held_lots)
+    orders = f"{closing.orders} IOC order{'' if closing.orders == 1 else 's'}"
     if closing.flat and not closing.held_lots:
         return f"{closing.symbol}: nothing was held"
     if closing.flat:
