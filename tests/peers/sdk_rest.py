@@ -50,6 +50,7 @@ def orders(clients):
     told["open"] = user.get_open_orders(trades=True)["open"][txid]
     told["holds"] = user.get_balances()["ZUSD"]
     told["amended"] = trade.amend_order(cl_ord_id="mine-1", limit_price=41_000, order_qty=0.02)
+    told["amends"] = user.get_order_amends(order_id=txid)
     told["after_amend"] = user.get_open_orders(cl_ord_id="mine-1")["open"][txid]
     told["tag"] = trade.create_order(ordertype="limit", side="buy", pair=PAIR, volume="0.01",
                                      price="39000", userref=77)

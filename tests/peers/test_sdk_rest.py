@@ -42,6 +42,9 @@ def test_it_places_amends_and_cancels(exchange, peer):
     # What the order may cost at worst: its value and the taker's fee.
     assert told["holds"] == {"balance": "10000.0000", "hold_trade": "401.6050"}
     assert told["amended"]["amend_id"].startswith("T")
+    assert [(row["amend_type"], row["limit_price"]) for row in told["amends"]["amends"]] == [
+        ("original", "40000.5"), ("user", "41000.0")]
+    assert told["amends"]["amends"][1]["amend_id"] == told["amended"]["amend_id"]
     after = told["after_amend"]
     assert (after["descr"]["price"], after["vol"]) == ("41000.0", "0.02000000")
     [tag] = told["tag"]["txid"]

@@ -72,6 +72,7 @@ def test_post_only_mode_takes_what_rests(venue):
     assert taken["success"]
 
 
+@pytest.mark.fault("V2")
 def test_maintenance_takes_no_cancel_and_no_change(venue):
     trader = venue.trader()
     names = ["first", "second", "third"]
@@ -98,6 +99,7 @@ def test_maintenance_takes_no_cancel_and_no_change(venue):
     assert {row["exec_type"] for row in reports} == {"canceled"}
 
 
+@pytest.mark.fault("V2")
 def test_post_only_mode_takes_no_amend_that_would_trade(venue):
     trader = venue.trader()
     placed(venue, trader, cl_ord_id="mine")

@@ -119,6 +119,33 @@ def test_amend_and_its_refusals(venue):
         "EOrder:Post only order")
 
 
+def test_what_amends_made_of_an_order(venue):
+    [txid] = ask(venue, "AddOrder", **LIMIT)["txid"]
+    alone = ask(venue, "OrderAmends", order_id=txid)
+    assert alone["count"] == 1
+    ask(venue, "AmendOrder", txid=txid, limit_price="39000")
+    venue.clock.us += 1_000_000
+    ask(venue, "AmendOrder", txid=txid, order_qty="0.02", post_only="true")
+    told = ask(venue, "OrderAmends", order_id=txid)
+    assert told["amends"][0] == alone["amends"][0]
+    assert [(row["amend_type"], row["limit_price"], row["order_qty"], row["post_only"])
+            for row in told["amends"]] == [
+        ("original", "40000.0", "0.01000000", False), ("user", "39000.0", "0.01000000", False),
+        ("user", "39000.0", "0.02000000", True)]
+    assert len({row["amend_id"] for row in told["amends"]}) == told["count"] == 3
+    assert told["amends"][2]["timestamp"] - told["amends"][1]["timestamp"] >= 10**9
+    ask(venue, "CancelOrder", txid=txid)
+    saved = json.loads(json.dumps(venue.face.saved()))
+    later = VirtualExchange(saved=saved)
+    later.nonce += 1_000
+    later.face.remember(saved, [plain(row) for row in venue.face.desk.history.rows()])
+    assert ask(later, "OrderAmends", order_id=txid) == told
+    for wrong, error in (("", "EGeneral:Invalid arguments:order_id"),
+                         ("7", "EOrder:Invalid order"), ("O" + "A" * 5 + "-AAAAA-AAAAAA",
+                                                         "EOrder:Unknown order")):
+        assert ask(later, "OrderAmends", order_id=wrong) == error
+
+
 def test_cancel_by_every_name(venue):
     [txid] = ask(venue, "AddOrder", **LIMIT)["txid"]
     for _ in range(2):

@@ -196,6 +196,24 @@ def test_fault_drain_ends_when_the_venue_never_cancels() -> None:
     assert ring.venue.loop.time() < 3.1 + 61.0
 
 
+@pytest.mark.fault("V2")
+@pytest.mark.parametrize(("until_s", "left"), [(20.0, 0), (200.0, 1)])
+def test_fault_stop_in_maintenance_cancels_when_the_engine_returns(until_s: float,
+                                                                   left: int) -> None:
+    """No cancel is taken meanwhile: it is asked again, and what is open at the end is told."""
+    def plan(ring: Ring, _tamper: Tamper) -> None:
+        face, loop = ring.venue.face, ring.venue.loop
+        loop.call_later(2.5, face.set_system, "maintenance")
+        loop.call_later(until_s, face.set_system, "online")
+    ring, tamper = play(3.0, Once(500, Tif.GTC), plan)
+    assert ring.session.open_at_exit == left
+    assert len(ring.venue.face.desk.orders) == left
+    asked = [frame for frame in tamper.sent if frame["method"] == "cancel_order"]
+    assert 2 <= len(asked) <= 20
+    assert (until_s < ring.venue.loop.time() < until_s + 6.0) if not left else (
+        ring.venue.loop.time() < 3.1 + 61.0)
+
+
 def test_fault_drain_ends_when_the_venue_is_silent() -> None:
     """No answer of any kind: not verified is what is said."""
     def plan(ring: Ring, tamper: Tamper) -> None:

@@ -33,6 +33,7 @@ NEEDS: dict[str, frozenset[str]] = {
     "OpenPositions": frozenset(("query-open-trades",)),
     "ClosedOrders": frozenset(("query-closed-trades",)),
     "QueryOrders": frozenset(("query-open-trades", "query-closed-trades")),
+    "OrderAmends": frozenset(("query-open-trades", "query-closed-trades")),
     "TradesHistory": frozenset(("query-closed-trades",)),
     "QueryTrades": frozenset(("query-closed-trades",)),
     "Ledgers": frozenset(("query-ledger",)), "QueryLedgers": frozenset(("query-ledger",)),

@@ -1,4 +1,4 @@
-"""What is over: closed orders, executions and ledger rows of the account, newest last."""
+"""What is over: closed orders, executions, ledger rows and amendments, newest last."""
 
 from __future__ import annotations
 
@@ -61,7 +61,41 @@ class LedgerRow:
     stamp: str
 
 
-Row = ClosedOrder | Execution | LedgerRow
+@dataclass(slots=True)
+class Amendment:
+    """The terms of an order from ``at_us`` on; ``amend_type`` is original or user.
+
+    ``left_lots`` is what was not executed then.
+    """
+
+    amend_id: str
+    amend_type: str
+    order_id: str
+    symbol: str
+    lots: int
+    left_lots: int
+    ticks: int
+    display_lots: int
+    trigger_ticks: int
+    post_only: bool
+    at_us: int
+
+
+def terms(order: Order, amend_id: str, amend_type: str, left_lots: int, post_only: bool,
+          at_us: int) -> Amendment:
+    """The terms that an order has now."""
+    return Amendment(amend_id, amend_type, order.order_id, order.symbol, order.lots, left_lots,
+                     order.ticks, order.display_lots,
+                     order.trigger.ticks if order.trigger is not None else 0, post_only, at_us)
+
+
+def original(order: Order) -> Amendment:
+    """The terms of an order that has not been amended."""
+    return terms(order, f"T{order.order_id[1:]}", "original", order.lots, order.post_only,
+                 order.created_us)
+
+
+Row = ClosedOrder | Execution | LedgerRow | Amendment
 
 
 class History:
@@ -72,8 +106,10 @@ class History:
         self.closed: OrderedDict[str, ClosedOrder] = OrderedDict()
         self.executions: OrderedDict[str, Execution] = OrderedDict()
         self.ledger: OrderedDict[str, LedgerRow] = OrderedDict()
-        # Ids of an order's executions, oldest first.
+        self.amendments: OrderedDict[str, Amendment] = OrderedDict()
+        # Ids of an order's executions and amendments, oldest first.
         self.by_order: dict[str, list[str]] = {}
+        self.amended: dict[str, list[str]] = {}
         # Written down since the last save.
         self.fresh: list[Row] = []
 
@@ -107,29 +143,33 @@ class History:
         elif isinstance(row, Execution):
             self.by_order.setdefault(row.order_id, []).append(row.exec_id)
             oldest = bounded(self.executions, row.exec_id, row)
-            if oldest is not None and not self.forgotten(oldest):
-                del self.by_order[oldest.order_id]
+            if oldest is not None:
+                forget(self.by_order, oldest.order_id, oldest.exec_id)
+        elif isinstance(row, Amendment):
+            self.amended.setdefault(row.order_id, []).append(row.amend_id)
+            oldest = bounded(self.amendments, row.amend_id, row)
+            if oldest is not None:
+                forget(self.amended, oldest.order_id, oldest.amend_id)
         else:
             bounded(self.ledger, row.ledger_id, row)
             execution = self.executions.get(row.ref_id)
             if execution is not None:
                 execution.ledger_ids.append(row.ledger_id)
 
-    def forgotten(self, execution: Execution) -> list[str]:
-        """Take an execution from its order's list; what is left of that."""
-        left = self.by_order[execution.order_id]
-        left.remove(execution.exec_id)
-        return left
-
     def executions_of(self, order_id: str) -> list[str]:
         """Ids of an order's executions, oldest first."""
         return list(self.by_order.get(order_id, ()))
+
+    def amendments_of(self, order_id: str) -> list[Amendment]:
+        """What an order was, oldest first; empty if it was never amended."""
+        return [self.amendments[name] for name in self.amended.get(order_id, ())]
 
     # Between runs.
 
     def rows(self) -> list[Row]:
         """Everything, oldest first of each kind; ``plain`` makes data of a row."""
-        return [*self.closed.values(), *self.executions.values(), *self.ledger.values()]
+        return [*self.closed.values(), *self.executions.values(), *self.ledger.values(),
+                *self.amendments.values()]
 
     def drain(self) -> list[Row]:
         """What was written down since the last call."""
@@ -151,7 +191,16 @@ class History:
             elif kind == "ledger":
                 self.enter(LedgerRow(**told))
             elif told["symbol"] in symbols:
-                self.enter(Execution(**{**told, "ledger_ids": []}))
+                self.enter(Amendment(**told) if kind == "amendment"
+                           else Execution(**{**told, "ledger_ids": []}))
+
+
+def forget(by_order: dict[str, list[str]], order_id: str, name: str) -> None:
+    """Take an id from its order's list."""
+    left = by_order[order_id]
+    left.remove(name)
+    if not left:
+        del by_order[order_id]
 
 
 def bounded(table: OrderedDict[str, Any], name: str, row: Any) -> Any:
@@ -165,5 +214,5 @@ def plain(row: Row) -> dict[str, Any]:
     if isinstance(row, ClosedOrder):
         return {"kind": "order", "order": row.order.saved(), "status": row.status,
                 "reason": row.reason, "stamp": row.stamp}
-    kind = "execution" if isinstance(row, Execution) else "ledger"
+    kind = {Execution: "execution", LedgerRow: "ledger", Amendment: "amendment"}[type(row)]
     return {"kind": kind, **{each.name: getattr(row, each.name) for each in fields(row)}}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hftbot.exchange import reports
+from hftbot.exchange.history import original, terms
 from hftbot.exchange.market import Batch
 from hftbot.exchange.reports import Order
 from hftbot.exchange.requests import EditRequest, Refused, cost_check
@@ -17,8 +18,22 @@ if TYPE_CHECKING:
 
 
 def amend(desk: OrderDesk, order: Order, ticks: int, lots: int, post_only: bool, now_us: int,
-          display: int, stop: Term | None, limit: Term | None) -> Batch:
-    """``OrderDesk.amend``."""
+          display: int, stop: Term | None, limit: Term | None) -> tuple[str, Batch]:
+    """``OrderDesk.amend``: the change, and what the history knows of it."""
+    before = None if order.amended else original(order)
+    filled_lots = order.filled_lots
+    batch = change(desk, order, ticks, lots, post_only, now_us, display, stop, limit)
+    amend_id = desk.ids.next("T")
+    if before is not None:
+        desk.history.keep(before)
+    desk.history.keep(terms(order, amend_id, "user", max(0, order.lots - filled_lots), post_only,
+                            now_us))
+    return amend_id, batch
+
+
+def change(desk: OrderDesk, order: Order, ticks: int, lots: int, post_only: bool, now_us: int,
+           display: int, stop: Term | None, limit: Term | None) -> Batch:
+    """Change price and size, wherever the order is."""
     index = desk.index[order.symbol]
     market = desk.markets[index]
     desk.rates.amend(order.symbol, now_us, order.touched_us)

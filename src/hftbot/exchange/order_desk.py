@@ -227,8 +227,9 @@ class OrderDesk:
             self.end(index, order, "canceled", self.reason_text(reason), stamp)
 
     def amend(self, order: Order, ticks: int, lots: int, post_only: bool, now_us: int,
-              display: int = 0, stop: Term | None = None, limit: Term | None = None) -> Batch:
-        """Change an order in place; raises Refused. ``lots`` is the new total size.
+              display: int = 0, stop: Term | None = None,
+              limit: Term | None = None) -> tuple[str, Batch]:
+        """Change an order in place, and name the change; raises Refused. ``lots`` is the new size.
 
         ``display`` 0 keeps an iceberg's; ``stop`` and ``limit`` are the new trigger price and
         limit of an order that waits for its trigger, None keeps them.

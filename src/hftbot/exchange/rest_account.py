@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from hftbot.config.fee_schedules import FeeTier, schedule_of, tier_at
 from hftbot.exchange.api_keys import ApiKey
-from hftbot.exchange.history import ClosedOrder, Execution, LedgerRow, seconds
+from hftbot.exchange.history import (
+    Amendment,
+    ClosedOrder,
+    Execution,
+    LedgerRow,
+    original,
+    seconds,
+)
 from hftbot.exchange.reports import SIDES, Order, fee_text
 from hftbot.exchange.requests import ARGUMENTS, Refused
 from hftbot.exchange.rest_form import Fields, flag_of, list_of, text_of, whole_of
@@ -40,7 +47,8 @@ class RestAccount:
             "Balance": self.balance, "BalanceEx": self.balance_extended,
             "TradeBalance": self.trade_balance, "TradeVolume": self.trade_volume,
             "OpenOrders": self.open_orders, "ClosedOrders": self.closed_orders,
-            "QueryOrders": self.query_orders, "TradesHistory": self.trades_history,
+            "QueryOrders": self.query_orders, "OrderAmends": self.order_amends,
+            "TradesHistory": self.trades_history,
             "QueryTrades": self.query_trades, "OpenPositions": lambda fields: {},
             "Ledgers": self.ledgers, "QueryLedgers": self.query_ledgers,
             "WithdrawMethods": lambda fields: [], "WithdrawStatus": lambda fields: []}
@@ -148,6 +156,31 @@ class RestAccount:
                 told[name] = self.order_row(order, trades)
             elif closed is not None and wanted(closed.order):
                 told[name] = self.closed_row(closed, trades)
+        return told
+
+    def order_amends(self, fields: Fields) -> Any:
+        """What an order was when it came, and what each amend made of it."""
+        order_id = text_of(fields, "order_id")
+        if not ORDER_ID.fullmatch(order_id):
+            raise Refused("EOrder:Invalid order" if order_id else f"{ARGUMENTS}order_id")
+        order = self.order(order_id)
+        if order is None:
+            raise Refused("EOrder:Unknown order")
+        rows = self.history.amendments_of(order_id) or [original(order)]
+        return {"amends": [self.amend_row(row) for row in rows], "count": len(rows)}
+
+    def amend_row(self, row: Amendment) -> dict[str, Any]:
+        """One amendment in REST's form; its time is in nanoseconds."""
+        text = self.face.texts[self.face.desk.index[row.symbol]]
+        told: dict[str, Any] = {
+            "amend_id": row.amend_id, "amend_type": row.amend_type,
+            "order_qty": text.qty(row.lots), "remaining_qty": text.qty(row.left_lots),
+            "post_only": row.post_only, "timestamp": row.at_us * 1_000}
+        for name, ticks in (("limit_price", row.ticks), ("trigger_price", row.trigger_ticks)):
+            if ticks:
+                told[name] = text.price(ticks)
+        if row.display_lots:
+            told["display_qty"] = text.qty(row.display_lots)
         return told
 
     def order(self, order_id: str) -> Order | None:

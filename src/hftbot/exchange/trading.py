@@ -248,9 +248,8 @@ def amend_order(connection: Connection, method: str, req_id: int | None, params:
         face.desk.rates.charge(order.symbol, now_us, 1.0)
         raise
     named = echo(order, by_name)
-    batch = face.desk.amend(order, ticks, lots, post_only, now_us, display, stop, limit)
-    connection.ack(method, req_id,
-                   f'{{"amend_id":"{face.desk.ids.next("T")}",{named}}}', in_us, now_us)
+    amend_id, batch = face.desk.amend(order, ticks, lots, post_only, now_us, display, stop, limit)
+    connection.ack(method, req_id, f'{{"amend_id":"{amend_id}",{named}}}', in_us, now_us)
     face.publish(face.desk.index[order.symbol], batch, now_us)
     face.tell(now_us + face.engine_us() // 4)
 
