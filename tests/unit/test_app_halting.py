@@ -283,9 +283,13 @@ def test_early_signals_are_noted_and_cancel_the_start(folder: pathlib.Path) -> N
                 await asyncio.sleep(60.0)
             finally:
                 request.close()
+    paused = signal.getsignal(signal.SIGTSTP)
     with compose._early_signals() as noted:
+        # A bot that Ctrl-Z stopped would have its orders out.
+        assert signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN
         os.kill(os.getpid(), signal.SIGINT)
         assert noted == ["SIGINT"]
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(starting(noted))
     assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGTSTP) is paused

@@ -10,6 +10,7 @@ import pytest
 
 from hftbot.app.cli import main
 from hftbot.store.ledger_db import LedgerDb
+from hftbot.words.order import client_id_pack
 
 NOON_US = 1_795_262_400_000_000  # 2026-11-21 12:00 UTC
 
@@ -99,3 +100,29 @@ def test_report_does_not_write(state: pathlib.Path, capsys: pytest.CaptureFixtur
     assert main(["report"]) == 0
     assert (state / "bot_hft.db").read_bytes() == before
     assert "3 won" in capsys.readouterr().out
+
+
+def test_report_of_an_account_that_was_archived_leaves_nothing_open(
+        state: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run 2 bought, its account was put away, and run 3 begins with nothing."""
+    store = LedgerDb(state / "bot_hft.db")
+    for run, side, size in ((2, "buy", 0.004), (3, "buy", 0.001), (3, "sell", 0.003)):
+        store.fill({"ts": NOON_US + run, "symbol": "BTC/USD", "side": side, "size": size,
+                    "price": 60_000.0, "fee": 0.0, "fill_id": f"F{run}{side}", "maker": 0,
+                    "client_id": str(client_id_pack(1, run, 1)), "venue": "kraken",
+                    "strategy": "scalper"})
+    store.close()
+
+    def told() -> dict:
+        assert main(["report", "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert told()["open"][0]["size"] == pytest.approx(0.002)
+    journals = state / "archive" / "2026-11-21T120000" / "journal"
+    journals.mkdir(parents=True)
+    for run in (1, 2):
+        (journals / f"run-{run:05}.journal").write_bytes(b"")
+    assert told()["open"] == []
+    assert told()["sold_unbought"] == {"BTC/USD": pytest.approx(0.002)}
+    (journals / "run-00003.journal").write_bytes(b"")
+    assert (told()["open"], told()["sold_unbought"]) == ([], {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -127,6 +128,32 @@ def test_recover_carries_by_symbol_and_says_what_it_cannot() -> None:
     assert "ETH/USD is not traded in this run" in told.lost[0]
     assert told.ended == (SECOND,)
     assert told.keys == (5, 6)
+
+
+@pytest.mark.parametrize(("then", "lots", "cost"), [
+    ("1:8:1:1", 30_000, 30_000 * 600_000),  # as it is now
+    ("2:8:1:1", 30_000, 30_000 * 60_000),  # a tick was 0.01
+    ("1:8:5:1", 30_000, 30_000 * 3_000_000),  # a tick was 0.5
+    ("1:4:1:1", 300_000_000, 300_000_000 * 600_000),  # a lot was 0.0001
+    ("1:9:1:10", 30_000, 30_000 * 600_000), ("nonsense", 30_000, 30_000 * 600_000)])
+def test_recover_carries_what_is_held_onto_the_grid_of_now(then: str, lots: int,
+                                                           cost: int) -> None:
+    """Ticks and lots of a journal are those of its time; venues change them."""
+    replay = fed(order(FIRST, 30_000), fill(FIRST, 30_000, 5), order(SECOND, 30_000))
+    told = carry(replay, 3, ["BTC/USD"], [BTC], [then])
+    assert (told.positions[0].lots, told.positions[0].cost) == (lots, cost)
+    assert [one.lots for one in told.orders] == [lots]
+    assert told.orders[0].ticks * told.orders[0].lots == cost
+    assert told.lost == ()
+
+
+def test_recover_what_is_no_whole_number_of_lots_now_is_the_venues_word() -> None:
+    replay = fed(order(FIRST, 166_651), fill(FIRST, 166_651, 5))
+    coarse = replace(BTC, qty_precision=3)
+    told = carry(replay, 3, ["BTC/USD"], [coarse], ["1:8:1:1"])
+    assert told.positions[0].lots == 0
+    assert told.lost == ("BTC/USD has other lots than then: the 0.00166651 BTC held are no whole "
+                         "number of them, the venue's word counts",)
 
 
 def test_recover_loss_of_the_day_counts_on() -> None:

@@ -1,5 +1,6 @@
 """Recorded data on the embedded exchange: pace, uncrossed books, our place, the end."""
 
+import json
 import os
 import pathlib
 from decimal import Decimal
@@ -90,15 +91,20 @@ def test_takers_get_what_is_shown_and_the_trade_channel_only_the_recording(venue
     assert acks(private)[0]["success"]
 
 
-def test_an_order_of_another_grid_is_not_restored(venue):
+def test_an_order_or_a_trade_of_another_grid_is_not_restored(venue):
     other = VirtualExchange()
     trader = other.trader()
     trader.order(limit_price=50000.0)
+    trader.order(limit_price=66000.0, order_qty=0.00123456, time_in_force="ioc")
     other.run(0.1)
-    again = VirtualExchange(saved=other.face.saved(), events=rows(), mode="replay",
-                            listings=(LISTING,))
+    saved = json.loads(json.dumps(other.face.saved()))
+    assert saved["desk"]["recent_trades"]
+    again = VirtualExchange(saved=saved, events=rows(), mode="replay", listings=(LISTING,))
     assert again.face.desk.orders == {}
     assert again.face.account.holds.get("USD", 0) == 0
+    assert list(again.face.desk.recent_trades) == []
+    same = VirtualExchange(saved=saved)
+    assert list(same.face.desk.recent_trades) == saved["desk"]["recent_trades"]
 
 
 def test_empty_data_is_finished_at_once():

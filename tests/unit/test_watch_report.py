@@ -140,6 +140,13 @@ def test_groups_of_figures_have_a_line_each_and_hints_follow() -> None:
                      "Hint       trade less", "Hint       sleep more"]
 
 
+def test_sizes_have_no_exponent() -> None:
+    dust = replace(TOTALS, positions=(report.PositionLine("BTC/USD", 7e-08, 6e4, 6e4, 0.0),
+                                      report.PositionLine("A/USD", 1e7, 1.0, 1.0, 0.0)))
+    assert "Positions  +0.00000007 BTC/USD at" in report.summary(dust)
+    assert "position +0.00000007 BTC, +10000000 A" in report.progress_line(0, dust)
+
+
 def test_one_fill_is_one_and_without_a_fill_there_is_no_markout() -> None:
     rows = [Markout(0, 1, 0.5, 0.01), Markout(30, 0, 0.0, 0.0)]
     totals = replace(TOTALS, orders_sent=1, fills=1)

@@ -194,6 +194,13 @@ def test_report_gives_no_advice_on_trips_too_few_to_judge(told):
     assert not any("lost" in hint or "lose" in hint or "exits" in hint for hint in told["hints"])
 
 
+@pytest.mark.parametrize(("intent", "reason"), [
+    ("exit stop_loss", "stop_loss"), ("quote 0 lean 1.34", "quote"), ("held enough", "held enough"),
+    ("12 s old", "other"), ("", "unknown")])
+def test_report_groups_exits_by_their_words_and_not_by_their_figures(intent, reason):
+    assert list(told_of(many(2, 1.0, intent=intent))["by_exit"]) == [reason]
+
+
 def test_report_blames_no_exit_reason_that_it_does_not_know():
     trips = [replace(one, intent="") for one in many(40, -1.0)]
     assert not any("exits" in hint for hint in told_of(trips)["hints"])

@@ -93,13 +93,18 @@ def run(settings: Settings, options: RunOptions) -> int:
 
 @contextlib.contextmanager
 def _early_signals() -> Iterator[list[str]]:
-    """Notes a Ctrl-C until the loop takes it: raised anywhere, some room could swallow it."""
+    """Notes a Ctrl-C until the loop takes it: raised anywhere, some room could swallow it.
+
+    Ctrl-Z does nothing: a bot that is stopped has orders out.
+    """
     noted: list[str] = []
     before = signal.signal(signal.SIGINT, lambda _number, _frame: noted.append("SIGINT"))
+    paused = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     try:
         yield noted
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTSTP, paused)
 
 
 async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: Logs,

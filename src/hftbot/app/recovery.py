@@ -56,7 +56,8 @@ def carried(folder: Path, account: str, own: Path,
                 remarks.append(f"{path}: the state after record {replay.mismatch} is not what the "
                                "run noted there; the venue is asked in any case")
             symbols = header.get("symbols", "").split(",")
-            left = carry(replay, int(header["run"]), symbols, instruments)
+            left = carry(replay, int(header["run"]), symbols, instruments,
+                         header.get("grids", "").split(","))
             before = _spent_before(newest(folder, account, own), path, instruments)
             return dataclasses.replace(left, spent=(*before, *left.spent)), remarks
     except OSError as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hftbot.watch.base_fees import BaseFees
 from hftbot.watch.logs import stamp
 from hftbot.watch.report import MODE_LIVE
 from hftbot.watch.round_trips import TradedFill
+from hftbot.words.order import client_id_parts
 
 DATABASE = "bot_hft.db"
 SPOT = ("kraken",)
@@ -46,9 +48,10 @@ def command(folder: Path, json_wanted: bool) -> int:
 
 def figures(folder: Path, runs: _Runs) -> dict[str, Any]:
     """All figures of a state directory, as JSON takes them."""
-    fills, keys, orders = _read(folder / DATABASE, runs.found)
+    archived = _archived(folder)
+    fills, keys, orders = _read(folder / DATABASE, runs.found, archived)
     told = {"state": str(folder), "synthetic": runs.synthetic, "runs": runs.rows,
-            **trade_report.figures(fills, trade_report.order_figures(orders))}
+            **trade_report.figures(fills, trade_report.order_figures(orders), len(archived))}
     base = BaseFees(lambda symbol: rates_e6("kraken", symbol))
     for fill in fills:
         if fill.spot:
@@ -74,8 +77,14 @@ def _base_fee_remark(told: dict[str, Any]) -> list[str]:
     return [said]
 
 
-def _read(path: Path, journals: bool) -> tuple[list[TradedFill], set[int],
-                                               list[tuple[str, str, str, int]]]:
+def _archived(folder: Path) -> list[int]:
+    """The last run of each account that was archived, in their order."""
+    return sorted(max(runs) for one in folder.glob("archive/*/journal")
+                  if (runs := [run_of(name) for name in names(one)]))
+
+
+def _read(path: Path, journals: bool, archived: Sequence[int]
+          ) -> tuple[list[TradedFill], set[int], list[tuple[str, str, str, int]]]:
     """(fills oldest first, their journal keys, orders) of the database."""
     if not path.exists():
         remedy = ("write it from the journals with `hftbot journal rebuild`" if journals else
@@ -89,17 +98,20 @@ def _read(path: Path, journals: bool) -> tuple[list[TradedFill], set[int],
             rows = database.execute(FILLS.format(intent=intent)).fetchall()
             orders = [(str(state or "unknown"), str(tif or ""), str(reason or ""), int(wait or 0))
                       for state, tif, reason, wait in database.execute(ORDERS)]
-            return ([_fill(row) for row in rows], {fill_key(str(row[7])) for row in rows}, orders)
+            return ([_fill(row, archived) for row in rows],
+                    {fill_key(str(row[7])) for row in rows}, orders)
     except (sqlite3.Error, TypeError, ValueError) as error:
         raise StoreError(f"cannot read {path}: {error}; `hftbot journal rebuild` writes a new one "
                          "from the journals") from None
 
 
-def _fill(row: tuple[Any, ...]) -> TradedFill:
+def _fill(row: tuple[Any, ...], archived: Sequence[int]) -> TradedFill:
     ts_us, symbol, side, size, price, fee, order, _, venue, maker, strategy, intent = row
+    run = client_id_parts(int(order)).run if str(order).isdecimal() else 0
     return TradedFill(int(ts_us), str(strategy or ""), str(symbol), side == "buy", float(size),
                       float(price), float(fee), str(order), str(intent or ""),
-                      None if maker is None else bool(maker), venue in SPOT)
+                      None if maker is None else bool(maker), venue in SPOT,
+                      bisect_left(archived, run))
 
 
 class _Runs:

@@ -21,7 +21,7 @@ from hftbot.app.children import (
     find,
     status,
 )
-from hftbot.app.options import ExchangeOptions, RunOptions
+from hftbot.app.options import FLATTEN, ExchangeOptions, RunOptions
 from hftbot.config.schema import Settings
 from hftbot.errors import HftbotError, StoreError, TransportError
 from hftbot.exchange.settings import (
@@ -31,6 +31,7 @@ from hftbot.exchange.settings import (
     replay_listing,
     switched,
 )
+from hftbot.exchange.state_file import account_market
 from hftbot.live.clock import SystemClock
 from hftbot.store.halt_file import HaltFile
 from hftbot.store.state_dir import StateDir
@@ -117,14 +118,33 @@ async def open_venue(settings: Settings, options: RunOptions, state: StateDir) -
             venue.notes.append("found the exchange of an earlier run still serving")
             return venue
         await _stop(found, state)
-    if options.fresh:
+    notes = other_market(settings, options, state)
+    if options.fresh or notes:
         archive(state)
     child, endpoint = await ExchangeChild.start(
         _arguments(settings, options), settings.environment(), state.path / "exchange.log",
         state.exchange)
     venue = _described(endpoint, await status(endpoint.rest_url))
     venue.child, venue.own = child, True
+    venue.notes += notes
     return venue
+
+
+def other_market(settings: Settings, options: RunOptions, state: StateDir) -> list[str]:
+    """Why the account of the last run cannot go on: its prices were those of other data.
+
+    What it holds cost something else there, and its ticks and lots may mean something else. An
+    account on paper is for the exchange to refuse, one with a halt for a human to look at, and
+    one that is only to be closed stays.
+    """
+    before = account_market(state.exchange)
+    now = _mode(settings, options.replay), _source(settings, options.replay)
+    if (before in (None, now) or "paper" in (before[0], now[0]) or options.job == FLATTEN
+            or HaltFile(state.path).read()):
+        return []
+    was = before[1] or "the synthetic market"
+    return [f"the account here traded on {was}: it and its journals are kept in "
+            f"{state.archive_dir}, this run begins anew"]
 
 
 def wanted_facts(settings: Settings, replay: str | None) -> dict[str, Any]:
@@ -197,11 +217,18 @@ def _host(url: str) -> str:
     return urlsplit(url).netloc
 
 
-def _mode(settings: Settings, options: ExchangeOptions) -> Mode:
+def _mode(settings: Settings, replay: str | None) -> Mode:
     """Where the exchange's prices come from."""
     if settings.venue == "paper":
         return "paper"
-    return "replay" if options.replay else "synthetic"
+    return "replay" if replay else "synthetic"
+
+
+def _source(settings: Settings, replay: str | None) -> str:
+    """Whose prices they are: of which host, of which file; empty for our own market."""
+    if settings.venue == "paper":
+        return _host(settings.kraken_ws_url)
+    return str(Path(replay).absolute()) if replay else ""
 
 
 def exchange_settings(settings: Settings, options: ExchangeOptions,
@@ -215,7 +242,7 @@ def exchange_settings(settings: Settings, options: ExchangeOptions,
         listings = (replay_listing(settings.symbols[0], file.tick_size, file.lot_size),)
         events = file.events()
     told = ExchangeSettings(
-        state_dir=folder, port=options.port, mode=_mode(settings, options),
+        state_dir=folder, port=options.port, mode=_mode(settings, options.replay),
         seed=settings.seed, symbols=settings.symbols, listings=listings,
         fees=settings.fees,
         rate_tier=_rate_tier(settings.kraken_tier),
@@ -226,6 +253,6 @@ def exchange_settings(settings: Settings, options: ExchangeOptions,
         pace=settings.sim_pace_e6 / 1e6,
         linger_s=settings.linger_us / 1e6, watch_stdin=options.with_bot,
         json_output=options.json, faults_seed=options.faults_seed,
-        source=_host(settings.kraken_ws_url) if settings.venue == "paper" else "",
+        source=_source(settings, options.replay),
         switches=switched(options.switches))
     return told.check(), events

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import zip_longest
 from typing import Any
 
 from fastcore.lane import desk as rows
@@ -332,9 +335,15 @@ class Carried:
 
 
 def carry(replay: Replay, run: int, symbols: Sequence[str],
-          instruments: Sequence[Instrument]) -> Carried:
-    """What follows from a journal whose instruments were ``symbols``."""
+          instruments: Sequence[Instrument], counted_in: Sequence[str] = ()) -> Carried:
+    """What follows from a journal whose instruments were ``symbols``.
+
+    ``counted_in`` are their grids as the journal's header has them: a venue may have changed what
+    a tick and a lot are since then. Without them they are those of now.
+    """
     grids = {grid.symbol: grid for grid in instruments}
+    before = [grid_of(text, grids[symbol]) if symbol in grids else None
+              for symbol, text in zip_longest(symbols, counted_in[:len(symbols)], fillvalue="")]
     held = [Held()] * len(instruments)
     lost = []
     profit_e10 = replay.day_profit_e10
@@ -346,8 +355,13 @@ def carry(replay: Replay, run: int, symbols: Sequence[str],
                 lost.append(f"{symbol} is not traded in this run: the {position.lots} lots held "
                             "are left alone")
             continue
-        held[grid.index] = Held(position.lots, position.cost, replay.opened_us[index])
-        profit_e10 += position.fees_e10 - _worth_e10(grid, position.realised)
+        old = before[index] or grid
+        same = _held_on(grid, old, Held(position.lots, position.cost, replay.opened_us[index]))
+        if same is None:
+            lost.append(f"{symbol} has other lots than then: the {old.qty_text(position.lots)} "
+                        f"{grid.base} held are no whole number of them, the venue's word counts")
+        held[grid.index] = same or Held()
+        profit_e10 += position.fees_e10 - _worth_e10(old, position.realised)
     orders = []
     for client_id, order in sorted(replay.orders.items()):
         grid = grids.get(symbols[order.instrument])
@@ -357,7 +371,7 @@ def carry(replay: Replay, run: int, symbols: Sequence[str],
             lost.append(f"{symbols[order.instrument]} is not traded in this run: its order "
                         f"{client_id} may still be open at the venue")
         else:
-            orders.append(replace(order, instrument=grid.index))
+            orders.append(_order_on(grid, before[order.instrument] or grid, order))
     ended = tuple(client_id for client_id, ended_us in replay.ended.items()
                   if replay.last_us - ended_us <= LATE_US)
     return Carried(run, replay.clean, replay.records, replay.last_us, tuple(held), tuple(orders),
@@ -365,6 +379,42 @@ def carry(replay: Replay, run: int, symbols: Sequence[str],
                    tuple((at_us, grids[symbols[index]].index, kind)
                          for at_us, index, kind in replay.spent
                          if index < len(symbols) and symbols[index] in grids))
+
+
+def grid_of(text: str, grid: Instrument) -> Instrument:
+    """The instrument with the grid of a journal's header; as it is if the header has none."""
+    parts = text.split(":")
+    if len(parts) != 4 or not all(part.isdecimal() for part in parts):
+        return grid
+    price_precision, qty_precision, tick_units, lot_units = map(int, parts)
+    return replace(grid, price_precision=price_precision, qty_precision=qty_precision,
+                   tick_units=tick_units, lot_units=lot_units)
+
+
+def _held_on(grid: Instrument, old: Instrument, held: Held) -> Held | None:
+    """A position in the lots of another grid; None if it is no whole number of them."""
+    lots, rest = divmod(held.lots * old.lot_units * 10**grid.qty_precision,
+                        grid.lot_units * 10**old.qty_precision)
+    if rest:
+        return None
+    each = grid.tick_units * grid.lot_units * 10**old.value_exponent
+    cost = held.cost * old.tick_units * old.lot_units * 10**grid.value_exponent
+    return Held(lots, (2 * cost + each) // (2 * each), held.opened_us)
+
+
+def _order_on(grid: Instrument, old: Instrument, order: ReplayedOrder) -> ReplayedOrder:
+    """An order in the ticks and lots of another grid: never fewer lots than it may still trade."""
+    def ticks(count: int) -> int:
+        return round(Fraction(count * old.tick_units * 10**grid.price_precision,
+                              grid.tick_units * 10**old.price_precision))
+
+    def lots(count: int) -> int:
+        return math.ceil(Fraction(count * old.lot_units * 10**grid.qty_precision,
+                                  grid.lot_units * 10**old.qty_precision))
+
+    return replace(order, instrument=grid.index, ticks=ticks(order.ticks), lots=lots(order.lots),
+                   filled=lots(order.filled), wish_ticks=ticks(order.wish_ticks),
+                   wish_lots=lots(order.wish_lots))
 
 
 def _worth_e10(grid: Instrument, tick_lots: int) -> int:

@@ -341,7 +341,7 @@ class KrakenFace:
     def saved(self) -> dict[str, Any]:
         """Everything that the next run must know, as plain data."""
         return {"version": 1, "runs": self.runs, "mode": self.settings.mode,
-                "gate": self.gate.saved(),
+                "source": self.settings.source, "gate": self.gate.saved(),
                 "balances": {asset: str(e10) for asset, e10 in self.account.balances.items()},
                 "fees_paid_e10": str(self.account.fees_paid_e10), "desk": self.desk.saved(),
                 "volumes_e10": {str(day): str(e10)

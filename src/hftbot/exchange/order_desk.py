@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -446,7 +447,12 @@ class OrderDesk:
     def restore(self, saved: Mapping[str, Any], now_us: int) -> None:
         """Bring open orders back onto the books; one that the market has passed trades at once."""
         self.ids.count = int(saved["ids"])
-        self.recent_trades.extend(saved["recent_trades"])
+        moved = {symbol for symbol, index in self.index.items()
+                 if saved["grids"].get(symbol, self.markets[index].listing.grid)
+                 != self.markets[index].listing.grid}
+        # On another grid their prices and sizes cannot be told any more.
+        self.recent_trades.extend(text for text in saved["recent_trades"] if not moved
+                                  or json.loads(text)["symbol"] not in moved)
         for symbol, count in saved["trade_ids"].items():
             if symbol in self.index:
                 self.trade_ids[self.index[symbol]] = int(count)

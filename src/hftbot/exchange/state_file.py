@@ -24,6 +24,18 @@ def history_name(number: int) -> str:
     return f"history-{number}.jsonl"
 
 
+def account_market(path: pathlib.Path) -> tuple[str, str] | None:
+    """Mode and source of the prices that the account in this folder traded at; None without one.
+
+    A state that cannot be read is for the exchange to refuse.
+    """
+    try:
+        document = json.loads((path / "state.json").read_text())
+        return str(document["mode"]), str(document["source"])
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return None
+
+
 class StateFolder:
     """The exchange's folder, locked while it runs. Files are private to the user."""
 

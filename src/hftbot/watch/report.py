@@ -119,7 +119,7 @@ def banner(settings: Settings, facts: BannerFacts) -> str:
             ("fees", "; ".join(filter(None, (_fees(settings, facts.mode), facts.fees)))),
             ("base fees", facts.base_fees), ("latency", facts.latency),
             ("strategy", f"{settings.strategy} on {', '.join(settings.symbols)}"),
-            ("limits", _limits(settings)), ("at the end", _ending(settings)),
+            ("limits", _limits(settings)), ("at exit", _ending(settings)),
             ("settings", f"{facts.origin} ({settings.digest()})"),
             ("state", facts.state_dir), ("journal", facts.journal),
             ("guardian", facts.guardian), ("core", facts.core)]
@@ -165,7 +165,7 @@ def progress_line(now_us: int, totals: Totals, tops: Sequence[tuple[str, str, st
     parts.append(f"orders {totals.orders_sent}, fills {totals.fills}")
     if totals.rejects or totals.doubts:
         parts.append(f"rejects {totals.rejects}, doubts {totals.doubts}")
-    held = ", ".join(f"{line.size:+.8g} {line.symbol.split('/')[0]}" for line in totals.positions)
+    held = ", ".join(f"{_size(line.size)} {line.symbol.split('/')[0]}" for line in totals.positions)
     parts.append(f"position {held or 'flat'}")
     parts.append(f"pnl {_money(totals.pnl_usd)}{' synthetic' if totals.synthetic else ''}")
     row = (latency or {}).get("loop_iteration")
@@ -232,7 +232,7 @@ def _fills(count: int) -> str:
 def _positions(totals: Totals) -> list[str]:
     if not totals.positions:
         return ["Positions  flat"]
-    lines = [f"{'Positions' if not index else '':<10} {line.size:+.8g} {line.symbol} at "
+    lines = [f"{'Positions' if not index else '':<10} {_size(line.size)} {line.symbol} at "
              f"{line.average_price:,.8g}, now {_marked(line)}"
              for index, line in enumerate(totals.positions)]
     worth = sum(abs(line.size) * (line.mark_price or line.average_price)
@@ -301,6 +301,11 @@ def _finite(value: Any) -> Any:
 def _money(amount: float) -> str:
     """Signed, with cents or, for small amounts, with as many digits as it needs to be seen."""
     return f"{amount:+,.2f}" if abs(amount) >= 100 else f"{amount:+.6f}"
+
+
+def _size(size: float) -> str:
+    """Signed, and however small it is without an exponent."""
+    return f"{size:+.10f}".rstrip("0").rstrip(".")
 
 
 def _plain(value: Any) -> str:

@@ -19,7 +19,8 @@ SIZE_UNIT = 10**10
 class TradedFill:
     """One fill as bot_hft.db has it. Size in base units, price and fee in quote units.
 
-    ``spot``: on its venue nothing can be sold that was not bought.
+    ``spot``: on its venue nothing can be sold that was not bought. ``account`` counts how many
+    accounts of the state directory were archived before it.
     """
 
     ts_us: int
@@ -33,6 +34,7 @@ class TradedFill:
     intent: str = ""
     maker: bool | None = None
     spot: bool = False
+    account: int = 0
 
 
 @dataclass(slots=True)
@@ -96,13 +98,21 @@ class Matcher:
         self.strange: dict[str, float] = {}
         self._open: dict[tuple[str, str], deque[_Lot]] = {}
         self._last: dict[tuple[str, str], RoundTrip] = {}
+        self._account = 0
 
     def feed(self, fills: Iterable[TradedFill]) -> None:
         """Match each fill against what its strategy holds of that symbol, oldest first."""
         for fill in fills:
+            self.begin(fill.account)
             units = round(fill.size * SIZE_UNIT)
             if units > 0:
                 self._match(fill, units)
+
+    def begin(self, account: int) -> None:
+        """Nothing of what an earlier account held can be sold any more."""
+        if account > self._account:
+            self._account = account
+            self._open.clear()
 
     def _match(self, fill: TradedFill, units: int) -> None:
         key = fill.strategy, fill.symbol

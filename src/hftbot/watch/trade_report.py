@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import textwrap
 from collections import Counter
@@ -20,13 +21,18 @@ ROWS_SHOWN = 24
 FEW = 10
 ENOUGH = 30
 EXIT = "exit "
-UNKNOWN = "unknown"
+UNKNOWN, OTHER = "unknown", "other"
 
 
-def figures(fills: Sequence[TradedFill], orders: Mapping[str, Any]) -> dict[str, Any]:
-    """All figures of a report; ``orders`` as ``order_figures`` gives them. Fills oldest first."""
+def figures(fills: Sequence[TradedFill], orders: Mapping[str, Any],
+            last_account: int = 0) -> dict[str, Any]:
+    """All figures of a report; ``orders`` as ``order_figures`` gives them. Fills oldest first.
+
+    What the accounts before ``last_account`` held was put away with them.
+    """
     matcher = Matcher()
     matcher.feed(fills)
+    matcher.begin(last_account)
     trips = matcher.trips
     told: dict[str, Any] = {
         "fills": _fill_figures(fills), "orders": dict(orders), "trips": _trip_figures(trips),
@@ -43,8 +49,13 @@ def figures(fills: Sequence[TradedFill], orders: Mapping[str, Any]) -> dict[str,
 
 
 def exit_reason(trip: RoundTrip) -> str:
-    """Why the strategy left, in its own words; it is lost with a database rebuilt from journals."""
-    return trip.intent.removeprefix(EXIT) or UNKNOWN
+    """Why the strategy left, in its own words up to the first figure, so that equals meet.
+
+    It is lost with a database rebuilt from journals.
+    """
+    words = itertools.takewhile(lambda word: not any(map(str.isdecimal, word)),
+                                trip.intent.removeprefix(EXIT).split())
+    return " ".join(words) or (trip.intent and OTHER) or UNKNOWN
 
 
 def order_figures(rows: Iterable[tuple[str, str, str, int]]) -> dict[str, Any]:
