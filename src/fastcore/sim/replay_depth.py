@@ -195,11 +195,11 @@ class Depth:
         return ticks + (x >= 0.5) - (x <= -0.5)
 
     def lots_of(self, quantity: float) -> int:
-        """A quantity in lots, halves up; 0 for what is none, 2**62 at most."""
+        """A quantity in lots, halves up; 0 for what is none, 2**52 at most: they are added up."""
         quantity /= self.lot_size
         if not quantity > 0.0:
             return 0
-        return int(quantity + 0.5) if quantity < 4e18 else 1 << 62
+        return int(quantity + 0.5) if quantity < 4e15 else 1 << 52
 
     # Levels.
 
