@@ -430,3 +430,13 @@ def test_an_answer_before_a_row_that_is_for_one_side_alone(room):
         return seen
 
     assert answered(2) == answered(1) == [(1, 1007), (2, 1008)]
+
+
+@pytest.mark.parametrize("room", rooms, ids=BOTH)
+def test_levels_of_endless_quantity_are_enough(room):
+    """The lots of all levels within a price are added up before an order is filled whole."""
+    replay = opened(*(row(DEPTH, SELL, 101 + i, 1e24, 100) for i in range(4)),
+                    row(DEPTH, BUY, 1, 1, 1 << 40), room=room, exchange=codes.PARTIAL_FILL)
+    replay.submit(0, 1, BUY, 104, 5, codes.FOK)
+    replay.elapse(1000)
+    assert [fill[3:5] for fill in replay.fills()] == [(101, 5)]

@@ -72,6 +72,7 @@ class Replay:
                                   code.AT_EXCHANGE, window)
         seen = replay_depth.Depth(words, reals, tick_size, lot_size, code.LOCAL_NS,
                                   code.AT_LOCAL, window)
+        seen.lie_beside(book)
         self.latencies.append(latency)
         requests = replay_bus.Bus(4 * orders)
         responses = replay_bus.Bus(4 * orders + 2 * code.TAKEN_LEVELS)

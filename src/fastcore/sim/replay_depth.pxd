@@ -19,7 +19,9 @@ cdef class Depth:
     cdef double ticks_each             # about 1 / tick_size
 
     cdef int64_t width, words_a_side
-    cdef double[::1] quantities        # by slot (key & (width - 1)); asks in the second half
+    # A slot is key & (width - 1); asks have the second half.
+    cdef double[::1] quantities        # two books' side by side: of a slot and `odd`
+    cdef int64_t odd                   # 0 for the first of two books, 1 for the second
     cdef uint32_t[::1] bits            # which slots are occupied
     cdef uint32_t[::1] marks           # which slots follow() must not touch
     cdef int64_t[::1] base             # lowest key of the window, a multiple of 32
@@ -42,10 +44,14 @@ cdef class Depth:
     cdef readonly OrderBook mirror     # a live book that is kept in step, or nothing
     cdef int64_t mirrored
 
+    cpdef object lie_beside(self, Depth other)
+    cdef int64_t cell(self, int64_t slot) noexcept nogil
+
     # rows
     @cython.locals(at=int64_t, ev=int64_t, kind=int64_t, side=int64_t, ticks=int64_t, key=int64_t,
                    slot=int64_t, x=double, quantity=double, alarms=int64_t, change=int64_t)
     cdef int64_t follow(self, int64_t i, int64_t limit_ns) noexcept nogil
+    cdef bint is_for_caller(self, int64_t kind) noexcept nogil
     cdef int64_t first_from(self, int64_t i) noexcept nogil
     cdef int64_t next_ns(self, int64_t i) noexcept nogil
     cdef bint fits(self, double price) noexcept nogil
@@ -83,7 +89,7 @@ cdef class Depth:
 
     # outside the window
     @cython.locals(base=int64_t, i=int64_t, block=int64_t, word=int64_t, slot=int64_t, one=int64_t,
-                   key=int64_t, at=int64_t, quantity=double)
+                   key=int64_t, at=int64_t, cell=int64_t, quantity=double)
     cdef void slide(self, int64_t side, int64_t key) noexcept nogil
     @cython.locals(at=int64_t)
     cdef int64_t far_find(self, int64_t side, int64_t key) noexcept nogil

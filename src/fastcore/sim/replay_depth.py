@@ -14,7 +14,7 @@ except ImportError:
 from array import array
 
 if cython.compiled:
-    from cython.cimports.fastcore._bits import bit_length
+    from cython.cimports.fastcore._bits import bit_length, prefetch
     from cython.cimports.fastcore.sim import _replay_codes as code
 else:
     from fastcore.sim import replay_codes as code
@@ -62,7 +62,8 @@ class Depth:
         self.width = window
         self.words_a_side = window >> 5
         # A bytearray's pages cost nothing until a level is there; an array's are all written.
-        self.quantities = memoryview(bytearray(16 * window)).cast("d")
+        self.quantities = memoryview(bytearray(32 * window)).cast("d")
+        self.odd = 0
         self.bits = array("I", bytes(window // 4))
         self.marks = array("I", bytes(window // 4))
         self.base = array("q", [0, 0])
@@ -80,6 +81,18 @@ class Depth:
         self.stopped = self.alarms = self.seen = self.mirrored = 0
         self.mirror = None
 
+    def lie_beside(self, other) -> None:
+        """Keep quantities among those of the other book of the same rows, as wide as this one.
+
+        A level is soon set in both: what the first brought into the cache the second finds there.
+        """
+        self.quantities = other.quantities
+        self.odd = 1
+
+    def cell(self, slot: int) -> int:
+        """Where a slot's quantity is."""
+        return 2 * slot + self.odd
+
     # Rows.
 
     def follow(self, i: int, limit_ns: int) -> int:
@@ -93,6 +106,8 @@ class Depth:
         while i < self.rows:
             at = i << 3
             ev = self.words[at]
+            if cython.compiled:
+                prefetch(cython.address(self.words[at]), 20 * 64)
             if ev & self.flag == 0:
                 i += 1
                 continue
@@ -124,8 +139,8 @@ class Depth:
                         # Whether a level comes, stays or goes is anyone's guess: no branch on it.
                         change = quantity >= self.least
                         quantity *= change
-                        change -= self.quantities[slot] != 0.0
-                        self.quantities[slot] = quantity
+                        change -= self.quantities[self.cell(slot)] != 0.0
+                        self.quantities[self.cell(slot)] = quantity
                         self.bits[slot >> 5] ^= (change & 1) << (slot & 31)
                         self.counts[side] += change
                         self.look_for_room(side)
@@ -145,13 +160,18 @@ class Depth:
                 if self.alarms != alarms:
                     self.stopped = 2
                     return i + 1
-            elif kind == 3 or (self.stops_at_orders and 10 <= kind <= 13) or (
-                    kind == 2 and (self.stops_at_trades or self.touch[0] != code.NO_KEY
-                                              or self.touch[1] != code.NO_KEY)):
+            elif self.is_for_caller(kind):
                 break
             i += 1
         self.stopped = i < self.rows
         return i
+
+    def is_for_caller(self, kind: int) -> bool:
+        """Whether follow() leaves such a row, which sets no level, to its caller."""
+        if kind == 2:
+            return (self.stops_at_trades or self.touch[0] != code.NO_KEY
+                    or self.touch[1] != code.NO_KEY)
+        return kind == 3 or (self.stops_at_orders and 10 <= kind <= 13)
 
     def first_from(self, i: int) -> int:
         """The first row from the i-th on that is for this book."""
@@ -175,11 +195,11 @@ class Depth:
         return ticks + (x >= 0.5) - (x <= -0.5)
 
     def lots_of(self, quantity: float) -> int:
-        """A quantity in lots, halves up; 0 for what is none, 2**62 at most."""
+        """A quantity in lots, halves up; 0 for what is none, 2**52 at most: they are added up."""
         quantity /= self.lot_size
         if not quantity > 0.0:
             return 0
-        return int(quantity + 0.5) if quantity < 4e18 else 1 << 62
+        return int(quantity + 0.5) if quantity < 4e15 else 1 << 52
 
     # Levels.
 
@@ -195,7 +215,7 @@ class Depth:
             self.set_far(side, key, quantity)
         else:
             slot = (key & (self.width - 1)) + side * self.width
-            before = self.quantities[slot]
+            before = self.quantities[self.cell(slot)]
             if quantity >= self.least:
                 self.store(side, key, slot, quantity)
             else:
@@ -207,11 +227,11 @@ class Depth:
     def store(self, side: int, key: int, slot: int, quantity: float) -> None:
         """A level in the window shows this quantity."""
         one = 1
-        if self.quantities[slot] == 0.0:
+        if self.quantities[self.cell(slot)] == 0.0:
             self.bits[slot >> 5] |= one << (slot & 31)
             self.counts[side] += 1
             self.look_for_room(side)
-        self.quantities[slot] = quantity
+        self.quantities[self.cell(slot)] = quantity
         if key < self.low[side]:
             self.low[side] = key
         if key > self.best[side]:
@@ -223,9 +243,9 @@ class Depth:
     def erase(self, side: int, key: int, slot: int) -> None:
         """A level in the window is gone, if it was there."""
         one = 1
-        if self.quantities[slot] != 0.0:
+        if self.quantities[self.cell(slot)] != 0.0:
             self.bits[slot >> 5] ^= one << (slot & 31)
-            self.quantities[slot] = 0.0
+            self.quantities[self.cell(slot)] = 0.0
             self.counts[side] -= 1
         if key == self.best[side]:
             self.settle(side, key)
@@ -243,7 +263,7 @@ class Depth:
         """What a level shows, 0.0 if it is not there."""
         offset = key - self.base[side]
         if 0 <= offset < self.width:
-            return self.quantities[(key & (self.width - 1)) + side * self.width]
+            return self.quantities[self.cell((key & (self.width - 1)) + side * self.width)]
         offset = self.far_find(side, key)
         return self.far_quantities[offset] if self.far_keys[offset] == key else 0.0
 
@@ -297,7 +317,7 @@ class Depth:
             if self.bits[i]:
                 self.bits[i] = 0
                 for key in range(32):
-                    self.quantities[i * 32 + key] = 0.0
+                    self.quantities[self.cell(i * 32 + key)] = 0.0
         for i in range(self.far_size):
             self.far_keys[i + side * self.far_size] = code.NO_KEY
             self.far_quantities[i + side * self.far_size] = 0.0
@@ -350,8 +370,9 @@ class Depth:
                 word ^= one << at
                 at += block * 32
                 if at < base or at >= base + self.width:
-                    quantity = self.quantities[(at & (self.width - 1)) + side * self.width]
-                    self.quantities[(at & (self.width - 1)) + side * self.width] = 0.0
+                    cell = self.cell((at & (self.width - 1)) + side * self.width)
+                    quantity = self.quantities[cell]
+                    self.quantities[cell] = 0.0
                     self.bits[slot] ^= one << (at & 31)
                     self.counts[side] -= 1
                     self.far_put(side, at, quantity)
@@ -363,7 +384,7 @@ class Depth:
                 self.far_quantities[i] = 0.0
                 self.far_live[side] -= 1
                 slot = (at & (self.width - 1)) + side * self.width
-                self.quantities[slot] = quantity
+                self.quantities[self.cell(slot)] = quantity
                 self.bits[slot >> 5] |= one << (slot & 31)
                 self.counts[side] += 1
         self.alarms += 1
