@@ -1,10 +1,8 @@
 """The replay against one written the obvious way, and what no replay may do, whatever happens."""
 
-import math
 import pathlib
 import random
 import re
-import struct
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,50 +12,10 @@ from fastcore.sim import fees, latency
 from fastcore.sim import replay_codes as codes
 from fuzz.counts import examples
 from twins import both
+from wild_rows import LOT, MIDDLE, TICK, packed, random_rows
 
-TICK, LOT = 0.1, 0.001
 rooms = both("fastcore.sim.replay")
 QUIET = settings(deadline=None, max_examples=examples(60), database=None)
-MIDDLE = 1000
-
-
-def random_rows(rng, count, wild):
-    """Rows as a venue sends them, and some that none should; both clocks never go back."""
-    rows = []
-    exch_ns, local_ns = 1_000, 1_500
-    for _ in range(count):
-        exch_ns += rng.choice([0, 0, 1, 40, 300])
-        local_ns = max(local_ns, exch_ns + rng.choice([0, 5, 200, 900]))
-        kind = rng.choices([codes.DEPTH_ROW, codes.TRADE_ROW, codes.SNAPSHOT_ROW,
-                            codes.CLEAR_ROW, 100], [12, 6, 2, 0.5 if wild else 0, 0.3])[0]
-        side = rng.choice([0, 1])
-        reach = rng.choice([3, 6, 6, 40] + ([400, 9000] if wild else []))
-        ticks = MIDDLE + rng.randint(0, reach) * (2 * side - 1) + rng.randint(-1, 1)
-        if kind == codes.TRADE_ROW:
-            ticks = MIDDLE + rng.randint(-5, 5)
-        price = ticks * TICK
-        if kind == codes.CLEAR_ROW:
-            price = rng.choice([price, math.nan, math.inf])
-        quantity = rng.choice([0, 0, 1, 2, 3, 5, 8, 0.4]) * LOT
-        if kind == codes.TRADE_ROW:
-            quantity = rng.choice([1, 2, 3, 7]) * LOT
-        rows.append({"kind": kind, "side": None if wild and rng.random() < 0.02 else side,
-                     "exch_ns": exch_ns, "local_ns": local_ns, "price": price,
-                     "quantity": quantity, "exchange": rng.random() < 0.93,
-                     "local": rng.random() < 0.93})
-    return rows
-
-
-def packed(rows):
-    """The rows as bytes, as a recording has them."""
-    out = bytearray()
-    for row in rows:
-        ev = row["kind"] | row["exchange"] << 31 | row["local"] << 30
-        if row["side"] is not None:
-            ev |= codes.SELLER if row["side"] else codes.BUYER
-        out += struct.pack("<qqqddqqd", ev, row["exch_ns"], row["local_ns"], row["price"],
-                           row["quantity"], 0, 0, 0.0)
-    return bytes(out)
 
 
 def random_latency(rng):

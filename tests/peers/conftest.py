@@ -38,6 +38,17 @@ def peers_python() -> str:
     return path
 
 
+@pytest.fixture(scope="session")
+def hftbacktest_python() -> str:
+    """The interpreter that HFTBOT_HFTBACKTEST names, which has hftbacktest; skipped without it."""
+    path = os.environ.get("HFTBOT_HFTBACKTEST", "")
+    if not path:
+        pytest.skip("HFTBOT_HFTBACKTEST names no interpreter with hftbacktest")
+    if not pathlib.Path(path).exists():
+        pytest.fail(f"HFTBOT_HFTBACKTEST: there is no {path}")
+    return path
+
+
 @pytest.fixture
 def exchange(tmp_path: pathlib.Path) -> Iterator[Callable[..., dict[str, Any]]]:
     """``exchange(*flags)`` starts ``hftbot exchange`` and returns its endpoint document.

@@ -40,17 +40,6 @@ LATENCY_NS = 3_000_000
 STEP_NS = 20_000_000
 
 
-@pytest.fixture(scope="module")
-def python() -> str:
-    """The interpreter that has hftbacktest."""
-    path = os.environ.get("HFTBOT_HFTBACKTEST", "")
-    if not path:
-        pytest.skip("HFTBOT_HFTBACKTEST names no interpreter with hftbacktest")
-    if not pathlib.Path(path).exists():
-        pytest.fail(f"HFTBOT_HFTBACKTEST: there is no {path}")
-    return path
-
-
 def trade(replay: Any, seed: int, begin_ns: int, step_ns: int) -> None:
     """Orders of every lifetime near the touch, cancels, amends of price or of fewer lots.
 
@@ -84,7 +73,7 @@ def trade(replay: Any, seed: int, begin_ns: int, step_ns: int) -> None:
                               rng.choice((GTC, GTC, GTX, GTX, IOC)))
 
 
-def both(python: str, rows: bytes, asset: SimAsset, queue: str, latency: Any,
+def both(hftbacktest_python: str, rows: bytes, asset: SimAsset, queue: str, latency: Any,
          begin_ns: int = 0, step_ns: int = STEP_NS) -> Comparison:
     """Our run, and hftbacktest's answer to its requests; ``latency`` makes one."""
     replay = Replay()
@@ -102,7 +91,7 @@ def both(python: str, rows: bytes, asset: SimAsset, queue: str, latency: Any,
                              exch_ns, seen_ns))
     setting = Setting(asset=asset, events=rows, queue=queue, power=3.0, partial=False, fees=fees,
                       latency=latency())
-    return compare(python, setting, tape.requests[0], fills)
+    return compare(hftbacktest_python, setting, tape.requests[0], fills)
 
 
 def constant() -> OrderLatency:
@@ -120,37 +109,38 @@ def recorded() -> OrderLatency:
 
 @pytest.mark.parametrize(("queue", "latency"), [
     ("risk-averse", constant), ("log-prob2", recorded), ("power-prob3", constant)])
-def test_levels(python: str, queue: str, latency: Any) -> None:
+def test_levels(hftbacktest_python: str, queue: str, latency: Any) -> None:
     """A recording of levels, three of the queue models, both kinds of latency."""
     asset = SimAsset(symbol="BTC/USDT", base="BTC", quote="USDT", tick_size=0.1, lot_size=0.001)
-    found = both(python, packed(random_market(4, 30.0)), asset, queue, latency)
+    found = both(hftbacktest_python, packed(random_market(4, 30.0)), asset, queue, latency)
     assert found.same, comparison_text(found)
     assert found.equal > 30
     assert found.requests > 500
 
 
-def test_single_orders(python: str) -> None:
+def test_single_orders(hftbacktest_python: str) -> None:
     """A seeded recording of single orders, whose queues are known."""
     asset = SimAsset(symbol="ES", base="ES", quote="USD", tick_size=0.25, lot_size=1.0,
                      contract_size=50.0)
-    found = both(python, seeded_orders(2), asset, "l3-fifo", constant)
+    found = both(hftbacktest_python, seeded_orders(2), asset, "l3-fifo", constant)
     assert found.same, comparison_text(found)
     assert found.equal > 30
 
 
-def test_the_es_future(python: str) -> None:
+def test_the_es_future(hftbacktest_python: str) -> None:
     """An hour of a real market by order."""
     rows = es_future(SHARED)
     asset = SimAsset(symbol="ES", base="ES", quote="USD", tick_size=0.25, lot_size=1.0,
                      contract_size=50.0)
     last_ns = ROW.unpack_from(rows, len(rows) - ROW.size)[1]
-    found = both(python, rows, asset, "l3-fifo", constant, last_ns - 3600 * 10**9, 10**9)
+    found = both(hftbacktest_python, rows, asset, "l3-fifo", constant, last_ns - 3600 * 10**9,
+                 10**9)
     assert found.same, comparison_text(found)
     assert found.equal > 100
 
 
-def test_the_command(python: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
-                     capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(hftbacktest_python: str, tmp_path: pathlib.Path,
+                     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """``hftbot backtest --engine hftbacktest`` with a strategy behind the live engine."""
     monkeypatch.chdir(tmp_path)
     fields = [("ev", "<u8"), ("exch_ts", "<i8"), ("local_ts", "<i8"), ("px", "<f8"),

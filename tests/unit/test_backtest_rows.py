@@ -186,6 +186,7 @@ def changed(row, **columns):
     (changed(1, ev=BOTH_FLAGS | 7), "row 1: kind 7 of ev is unknown"),
     (changed(1, ev=SELL_FLAG | DEPTH), r"row 1: ev 0x10000001 is valid neither"),
     (changed(1, px=100 / 3), r"row 1: price 33\.3+\d* is on no grid"),
+    (changed(3, px=1e15), r"row 3: price 1000000000000000\.0 is on no grid"),
     (changed(slice(None), ev=TOOK), "none of its rows is a depth row"),
     (rows_of([]), "it holds no rows"),
 ])

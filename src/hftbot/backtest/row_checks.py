@@ -65,6 +65,8 @@ class Step:
         for places in range(self._places, PLACES_MAX + 1):
             scaled = numbers * 10.0**places
             if scaled.max() > _UNITS_MAX:
+                # Too large to be counted in steps as fine as the others need.
+                wrong = int(numbers.argmax())
                 break
             off = self._off(scaled)
             if off.sum() * ODD_ONE_IN <= len(numbers) * self._odd:
