@@ -151,6 +151,12 @@ def test_a_damaged_run_number_is_refused(state: StateDir, content: bytes) -> Non
     assert (state.path / "run").read_bytes() == content
 
 
+def test_a_run_number_in_a_pipe_is_not_waited_for(state: StateDir) -> None:
+    os.mkfifo(state.path / "run")
+    with pytest.raises(StoreError, match="is damaged"):
+        state.next_run()
+
+
 def fill(state: StateDir) -> None:
     for folder in (state.journal, state.exchange):
         folder.mkdir()

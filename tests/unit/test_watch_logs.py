@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import pathlib
 import re
 from collections.abc import Iterator
@@ -139,6 +140,9 @@ def test_a_log_that_cannot_be_written_is_refused(tmp_path: pathlib.Path) -> None
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="cannot write the log"):
         logs.setup(tmp_path / "file" / "bot_hft.log")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StoreError, match="cannot write the log"):
+        logs.setup(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize(("ts_us", "text"), [

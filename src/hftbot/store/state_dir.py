@@ -124,7 +124,7 @@ class StateDir:
         """
         path = self.path / "run"
         try:
-            last = path.read_text(encoding="ascii").strip()
+            last = durable.read_small(path, 16).decode("ascii").strip()
         except FileNotFoundError:
             last = "0"
         except (OSError, UnicodeDecodeError) as reason:

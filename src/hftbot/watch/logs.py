@@ -140,9 +140,11 @@ class _LogFile(logging.handlers.RotatingFileHandler):
                          errors="backslashreplace")
 
     def _open(self) -> TextIOWrapper[Any]:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        stream = os.fdopen(os.open(self.baseFilename, flags, 0o600), "a", encoding=self.encoding,
-                           errors=self.errors)
+        # A pipe that nobody reads is refused instead of waited for.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK
+        handle = os.open(self.baseFilename, flags, 0o600)
+        os.set_blocking(handle, True)
+        stream = os.fdopen(handle, "a", encoding=self.encoding, errors=self.errors)
         return cast("TextIOWrapper[Any]", stream)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
