@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from decimal import Decimal
 
 import pytest
@@ -59,6 +60,16 @@ def test_a_part_of_the_equity_compounds():
     assert value == Decimal("99.94")
     assert how == "ORDER_SIZE_PCT: 10 % of the equity 999.45"
     assert rule.value(-usd("3000"), 0)[0] == 0
+
+
+@pytest.mark.parametrize("rounding", [decimal.ROUND_HALF_UP, decimal.ROUND_CEILING])
+def test_a_library_that_rounds_its_own_way_does_not_change_a_size(rounding):
+    """ccxt sets the context's rounding for the whole process."""
+    rule = SizeRule(order_pct_e6=100_000, capital_usd=Decimal(2_000))
+    with decimal.localcontext() as context:
+        context.rounding = rounding
+        assert rule.value(-usd("1000.55"), 0)[0] == Decimal("99.94")
+        assert rule.value(0, usd("1950.005"))[0] == Decimal("49.99")
 
 
 def test_it_compounds_over_the_trades_of_a_run():

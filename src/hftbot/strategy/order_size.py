@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from hftbot.errors import ConfigError
 from hftbot.words.instrument import Instrument
@@ -112,9 +112,9 @@ class SizeRule:
         """
         if self.order_pct_e6 and self.capital_usd is not None:
             equity = max(Decimal(0), self.capital_usd + Decimal(net_e10).scaleb(-10))
-            value = (equity * self.order_pct_e6 / _E6).quantize(_MORE)
+            value = (equity * self.order_pct_e6 / _E6).quantize(_MORE, ROUND_FLOOR)
             how = (f"ORDER_SIZE_PCT: {percent(self.order_pct_e6)} of the equity "
-                   f"{equity.quantize(_MORE)}")
+                   f"{equity.quantize(_MORE, ROUND_FLOOR)}")
         else:
             value, how = self.order_usd, "ORDER_SIZE_USD"
         if self.position_usd_max is not None and value > self.position_usd_max:
@@ -122,9 +122,9 @@ class SizeRule:
         if self.capital_usd is not None:
             left = self.capital_usd - Decimal(used_e10).scaleb(-10)
             if value > left:
-                value = max(Decimal(0), left).quantize(_MORE)
+                value = max(Decimal(0), left).quantize(_MORE, ROUND_FLOOR)
                 how = (f"{how}, capped by CAPITAL_USD: {self.capital_usd} - "
-                       f"{(self.capital_usd - left).quantize(_MORE)} in use")
+                       f"{(self.capital_usd - left).quantize(_MORE, ROUND_FLOOR)} in use")
         return value, how
 
 
