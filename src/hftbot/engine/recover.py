@@ -95,16 +95,17 @@ class OrderEnd(NamedTuple):
 
 def end_text(client_id: int, ended_us: int, reason: str, intent: str) -> bytes:
     """Payload of a KIND_END_TEXT record, never as long as a row; long texts are cut."""
-    texts = "\0".join(text[:END_CHARACTERS_MAX].replace("\0", " ") for text in (reason, intent))
-    payload = _END_TEXT.pack(client_id, ended_us) + texts.encode(errors="replace")
+    reason = reason[:END_CHARACTERS_MAX].replace("\0", " ")
+    intent = intent[:END_CHARACTERS_MAX].replace("\0", " ")
+    payload = _END_TEXT.pack(client_id, ended_us) + f"{reason}\0{intent}".encode(errors="replace")
     return payload + b"\0" if len(payload) == ROW_BYTES else payload
 
 
 def end_text_parse(payload: bytes) -> OrderEnd:
     """Such a record, read."""
     client_id, ended_us = _END_TEXT.unpack_from(payload)
-    texts = payload[_END_TEXT.size:].decode("utf-8", "replace").split("\0")
-    return OrderEnd(client_id, ended_us, texts[0], texts[1] if len(texts) > 1 else "")
+    reason, _, intent = payload[_END_TEXT.size:].decode("utf-8", "replace").partition("\0")
+    return OrderEnd(client_id, ended_us, reason, intent.rstrip("\0"))
 
 
 def key_rows(keys: Sequence[int]) -> Iterator[list[int]]:
