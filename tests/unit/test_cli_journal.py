@@ -17,6 +17,7 @@ from fastcore.money.journal import Journal
 from hftbot.app import compose, journal
 from hftbot.app.cli import main
 from hftbot.engine.guard import HALTED
+from hftbot.engine.recover import KIND_END_TEXT, end_text
 from hftbot.store import journal_file
 from hftbot.store.journal_file import JournalFile
 from hftbot.store.state_dir import StateDir, hot_folder
@@ -47,13 +48,14 @@ def make(path: pathlib.Path) -> None:
     log.append_words(2, *FILL)
     log.append_words(3, *DONE)
     log.append(77, b"\x01\xff")
+    log.append(KIND_END_TEXT, end_text(CLIENT_ID, CREATED_US + 31, "", "exit stop_loss"))
     log.close()
 
 
 def test_show_says_what_each_record_means(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["journal", "show"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert "run-00003.journal" in lines[0]
     for part in ("ORDER", "strategy 2 run 3 counter 7", "ETH/USD SELL", "ticks 5000", "lots 25",
                  "IOC post-only", "created 2025-10-09T08:53:20.123456Z",
@@ -64,6 +66,7 @@ def test_show_says_what_each_record_means(capsys: pytest.CaptureFixture[str]) ->
     assert "fee_e10 42" in lines[2]
     assert "state FILLED" in lines[3]
     assert lines[4].split() == ["4", "KIND_77", "payload", "01ff"]
+    assert lines[5].endswith("ended: no reason given; wanted: exit stop_loss")
 
 
 def test_show_json_and_run(capsys: pytest.CaptureFixture[str], folder: pathlib.Path) -> None:
@@ -76,6 +79,10 @@ def test_show_json_and_run(capsys: pytest.CaptureFixture[str], folder: pathlib.P
     assert order["client_id"] == CLIENT_ID
     assert (order["strategy"], order["run"], order["counter"]) == (2, 3, 7)
     assert order["created_us"] == CREATED_US
+    assert told["records"][-1] == {
+        "sequence": 5, "kind": "END_TEXT", "at_us": CREATED_US + 31, "reason": "",
+        "intent": "exit stop_loss", **{name: order[name] for name in
+                                       ("client_id", "cl_ord_id", "strategy", "run", "counter")}}
     assert main(["journal", "show", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["journal"] == "run-00009.journal"
     (folder.parent / "run").write_text("3\n")
@@ -98,7 +105,7 @@ def test_verify_has_a_line_and_an_exit_code(capsys: pytest.CaptureFixture[str],
     assert main(["journal", "verify"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:4] for line in lines] == [
-        ["ok", f"run-0000{run}.journal", "4", "records,"] for run in (3, 4)]
+        ["ok", f"run-0000{run}.journal", "5", "records,"] for run in (3, 4)]
     content = bytearray(path.read_bytes())
     content[content.index(ORDER[2].to_bytes(8, "little"))] ^= 1
     path.write_bytes(content)

@@ -325,3 +325,16 @@ def test_journal_replay_prints_the_state_and_refuses_a_lie(
     shown = capsys.readouterr().out
     assert "STATE" in shown
     assert "is " + "T" * 55 + ", maker" in shown
+
+
+@pytest.mark.parametrize(("reason", "intent", "told"), [
+    ("", "", ("", "")), ("User requested", "exit stop_loss", ("User requested", "exit stop_loss")),
+    ("a\0b", "c\0", ("a b", "c ")), ("r" * 301, "w" * 400, ("r" * 300, "w" * 300)),
+    ("\ud800 \u00fc", "", ("? \u00fc", "")), ("x" * 47, "", ("x" * 47, "")),
+    ("", "y" * 47, ("", "y" * 47)), ("z" * 40, "z" * 7, ("z" * 40, "z" * 7))])
+def test_recover_words_of_an_end_come_back_and_are_no_row(reason: str, intent: str,
+                                                          told: tuple[str, str]) -> None:
+    payload = recover.end_text(FIRST, US, reason, intent)
+    assert recover.end_text_parse(payload) == (FIRST, US, *told)
+    assert len(payload) != recover.ROW_BYTES
+    assert list(recover.row_records([(1, recover.KIND_END_TEXT, payload)])) == []

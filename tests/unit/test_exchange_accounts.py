@@ -8,7 +8,7 @@ from exchange_client import VirtualExchange, acks
 from hftbot.errors import ConfigError
 from hftbot.exchange.accounts import new_account
 from hftbot.exchange.api_keys import TOKEN_LIFE_US, api_sign
-from hftbot.exchange.settings import LISTINGS, ExchangeSettings
+from hftbot.exchange.settings import LISTINGS, ExchangeSettings, Switches
 
 BTC = LISTINGS["BTC/USD"]
 
@@ -32,6 +32,19 @@ def test_wrong_key_signature_and_nonce():
     assert venue.rest("Balance", nonce=6)["error"] == []
     assert venue.rest("Nothing")["error"] == ["EGeneral:Unknown method"]
     assert venue.rest("Balance", method="GET")["error"] == ["EGeneral:Unknown method"]
+
+
+def test_too_many_at_once_are_told_when_to_come_back():
+    venue = VirtualExchange(switches=Switches(rest_together=2))
+    rest, path = venue.face.rest, "/0/private/Balance"
+    with rest.under_way(path), rest.under_way("/0/public/Time"), rest.under_way(path):
+        assert venue.rest("Balance", nonce=5)["error"] == []
+        with rest.under_way(path):
+            assert venue.rest("Balance", nonce=6) == {
+                "error": [f"EService:Throttled: {venue.clock.us // 1_000_000 + 1}"]}
+            assert venue.rest("Time", area="public")["error"] == []
+        assert venue.rest("Balance", nonce=6)["error"] == []
+    assert rest.together == 0
 
 
 def test_a_json_body_is_read_too():

@@ -2,14 +2,20 @@
 
 import asyncio
 import json
+import time
 
 import aiohttp
 import pytest
 from test_exchange_server import endpoint, is_channel, private, settings, until
 
+from hftbot.errors import RateLimited
 from hftbot.exchange import server as serving
 from hftbot.exchange.server import running, text_frame
 from hftbot.exchange.settings import Switches
+from hftbot.live.rest_client import RestClient
+from hftbot.venue.kraken import rest
+from hftbot.wire.http import HttpClient
+from hftbot.words.secret import Secret
 
 
 def subscribe(name, *symbols, **params):
@@ -88,6 +94,21 @@ def test_an_idle_socket_and_a_flood_are_closed_with_their_codes(tmp_path):
                 await flood.send_json({"method": "ping"})
             assert await closed(flood) == 1008
             assert await closed(idle) == 1001
+    asyncio.run(play())
+
+
+def test_a_client_beside_another_one_is_throttled(tmp_path):
+    async def play():
+        narrow = settings(tmp_path, switches=Switches(rest_together=1))
+        async with running(narrow) as server:
+            facts, http = endpoint(tmp_path), HttpClient()
+            client = RestClient(http, facts["rest_url"], Secret(facts["api_key"]),
+                                Secret(facts["api_secret"]), time.time_ns)
+            with (server.face.rest.under_way("/0/private/AddOrder"),
+                  pytest.raises(RateLimited, match="EService:Throttled: ")):
+                await client.ask(rest.balance(), rest.balance_answer)
+            assert await client.ask(rest.balance(), rest.balance_answer)
+            await http.close()
     asyncio.run(play())
 
 

@@ -12,7 +12,14 @@ from fastcore.codec.text import client_id_text
 from fastcore.lane import desk
 from fastcore.money.journal import row_words
 from hftbot.app.recovery import replayed
-from hftbot.engine.recover import KIND_DRY, KIND_FILL_TEXT, Replay, fill_text_parse
+from hftbot.engine.recover import (
+    KIND_DRY,
+    KIND_END_TEXT,
+    KIND_FILL_TEXT,
+    Replay,
+    end_text_parse,
+    fill_text_parse,
+)
 from hftbot.errors import HftbotError, StoreError
 from hftbot.store.journal_reader import (
     JournalCopy,
@@ -175,6 +182,10 @@ def record(sequence: int, kind: int, payload: bytes, symbols: Sequence[str] = ()
     if kind == KIND_DRY:
         return {"sequence": sequence, "kind": "DRY",
                 "request": payload.decode("utf-8", "replace").rstrip()}
+    if kind == KIND_END_TEXT:
+        end = end_text_parse(payload)
+        return {"sequence": sequence, "kind": "END_TEXT", **_who(end.client_id),
+                "at_us": end.ended_us, "reason": end.reason, "intent": end.intent}
     name = KINDS.get(kind, "")
     if not name or len(payload) != ROW_BYTES:
         return {"sequence": sequence, "kind": name or f"KIND_{kind}", "payload": payload.hex()}
@@ -214,6 +225,9 @@ def line(told: dict[str, Any]) -> str:
     if told["kind"] == "DRY":
         return f"{told['sequence']:>7}  {'':<27}  DRY           not sent: {told['request']}"
     begin = f"{told['sequence']:>7}  {stamp(told['at_us'])}  {told['kind']:<14}"
+    if told["kind"] == "END_TEXT":
+        return (f"{begin}{told['cl_ord_id']} ended: {told['reason'] or 'no reason given'}; wanted: "
+                f"{told['intent'] or 'no reason given'}")
     if told["kind"] in ACCOUNT:
         return begin + "  ".join(f"{name} {value}" for name, value in told.items()
                                  if name not in ("sequence", "kind", "at_us"))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from fastcore.lane.desk import KIND_FILL
 from hftbot.engine.recover import (
+    KIND_END_TEXT,
     KIND_FILL_TEXT,
+    OrderEnd,
     Replay,
     ReplayedOrder,
+    end_text_parse,
     fill_text_parse,
     row_records,
 )
@@ -56,17 +59,18 @@ def command(folder: Path, json_wanted: bool) -> int:
 def rebuild(state: StateDir) -> tuple[int, int, list[str]]:
     """Write the database anew from all journals; (fills, orders, remarks). Raises StoreError.
 
-    What only the venue's words had stays empty: order_id, and the reason of an order's end.
-    Notes are not in the journals and are lost.
+    Notes are not in the journals and are lost; so are the reasons of orders whose run was killed
+    before it wrote them, or is older than the record that keeps them.
     """
     fresh = state.database.with_name(state.database.name + ".new")
     _remove(fresh)
     store = LedgerDb(fresh)
     fills = orders = 0
     remarks = []
+    ends: dict[int, OrderEnd] = {}
     try:
         for copy in _journals(state):
-            rows = _Rows(copy)
+            rows = _Rows(copy, ends)
             if not rows.known:
                 remarks.append(f"{copy.path} does not say on what grid its prices are: left out")
                 continue
@@ -76,6 +80,7 @@ def rebuild(state: StateDir) -> tuple[int, int, list[str]]:
                 orders += not is_fill
                 if (fills + orders) % FLUSH_ROWS == 0:
                     store.flush()
+            ends = rows.ends
     finally:
         store.close()
     if store.dropped:
@@ -106,10 +111,15 @@ def _journals(state: StateDir) -> Iterator[JournalCopy]:
 
 
 class _Rows:
-    """The database rows of one journal. ``known``: its header says enough for prices."""
+    """The database rows of one journal. ``known``: its header says enough for prices.
 
-    def __init__(self, copy: JournalCopy) -> None:
+    ``earlier`` are the ``ends`` of the file before: what ended there is told again at the head of
+    this one, but not in words.
+    """
+
+    def __init__(self, copy: JournalCopy, earlier: Mapping[int, OrderEnd]) -> None:
         self._copy = copy
+        self._earlier = earlier
         header = header_words(copy.header)
         symbols = header.get("symbols", "").split(",")
         self._strategies = dict(enumerate(header.get("strategies", "").split(","), 1))
@@ -117,6 +127,7 @@ class _Rows:
             zip(symbols, header.get("grids", "").split(","), strict=False)) if text]
         self.known = len(self._grids) == len(symbols) > 0
         self._texts: dict[int, tuple[bool, str]] = {}
+        self.ends: dict[int, OrderEnd] = {}
         self._over: list[dict[str, Any]] = []
 
     def all(self) -> Iterator[tuple[dict[str, Any], bool]]:
@@ -125,6 +136,9 @@ class _Rows:
             if kind == KIND_FILL_TEXT:
                 key, maker, fill_id = fill_text_parse(payload)
                 self._texts[key] = (maker, fill_id)
+            elif kind == KIND_END_TEXT:
+                end = end_text_parse(payload)
+                self.ends[end.client_id] = end
         replay = Replay(len(self._grids))
         replay.on_over = lambda order, state: self._over.append(
             self._order(order, state, replay.last_us))
@@ -148,7 +162,10 @@ class _Rows:
 
     def _order(self, order: ReplayedOrder, state: int, now_us: int) -> dict[str, Any]:
         grid = self._grids[order.instrument]
-        return {"ts": order.created_us, "done_ts": now_us, "client_id": str(order.client_id),
+        end = self.ends.get(order.client_id) or self._earlier.get(order.client_id)
+        return {"ts": order.created_us, "done_ts": end.ended_us if end else now_us,
+                "reason": end.reason if end else None,
+                "intent": end.intent or None if end else None, "client_id": str(order.client_id),
                 "symbol": grid.symbol, "side": _side(order.side), "size": grid.qty(order.lots),
                 "price": grid.price(order.ticks), "filled": grid.qty(order.filled),
                 "tif": Tif(order.tif).name.lower(), "state": OrderState(state).name.lower(),

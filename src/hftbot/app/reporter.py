@@ -13,6 +13,7 @@ from hftbot.app.fees import base_rates
 from hftbot.config.schema import Settings
 from hftbot.engine.guard import HALTED, STATE_NAMES
 from hftbot.engine.reconcile import Reconciliation
+from hftbot.engine.recover import KIND_END_TEXT, end_text, end_text_parse
 from hftbot.errors import StoreError
 from hftbot.live.flatten import Leaving
 from hftbot.live.session import Session
@@ -104,15 +105,22 @@ class Reporter:
         table = self.world.engine.table
         handle = table.find(client_id)
         grid = self.world.instruments[table.instrument(handle)]
+        intent = self.world.engine.rows.reasons.get(client_id, "")
+        text = end_text(client_id, self.world.clock.now_us(),
+                        self._redactor(reason) if reason else "",
+                        self._redactor(intent) if intent else "")
+        # What the rows of the journal have no room for. If it is full, the next row will say so.
+        self.world.journal.append(KIND_END_TEXT, text)
+        end = end_text_parse(text)
         self.store.order({
-            "ts": table.created_us(handle), "done_ts": self.world.clock.now_us(),
+            "ts": table.created_us(handle), "done_ts": end.ended_us,
             "client_id": str(client_id), "symbol": grid.symbol,
             "side": Side(table.side(handle)).name.lower(),
             "size": grid.qty(table.lots(handle)), "price": grid.price(table.ticks(handle)),
             "filled": grid.qty(table.filled_lots(handle)), "state": OrderState(state).name.lower(),
-            "reason": self._redactor(reason) if reason else reason, "venue": grid.venue,
+            "reason": end.reason, "venue": grid.venue,
             "tif": Tif(table.tif(handle)).name.lower(),
-            "intent": self._redactor(self.world.engine.rows.reasons.get(client_id, "")) or None,
+            "intent": end.intent or None,
             "strategy": self._strategies.get(table.strategy(handle), "")})
         if POST_ONLY in reason.lower() and state != OrderState.REJECTED:
             self.world.engine.refusals.add(client_id, reason, self.world.clock.mono_ns())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastcore.lane import desk as rows
 from fastcore.money.position import Position
@@ -25,7 +25,12 @@ _ROW = struct.Struct("<8q")
 # A fill in the venue's own words: fill key, maker (0 or 1), fill id.
 KIND_FILL_TEXT = 15
 KIND_DRY = 16
+# How an order ended, in words: ClientId, when (wall us), why it ended, why it was wanted.
+KIND_END_TEXT = 17
 _FILL_TEXT = struct.Struct("<qB")
+_END_TEXT = struct.Struct("<qq")
+# No text from outside fills the journal.
+END_CHARACTERS_MAX = 300
 ROW_BYTES = 64
 STATE_CHECK, STATE_FIRST, STATE_CLEAN = 0, 1, 2
 # Fills that a venue tells again after a reconnect are its last ones; so are those that come late.
@@ -77,6 +82,30 @@ def fill_text_parse(payload: bytes) -> tuple[int, bool, str]:
     """(fill key, maker, fill id) of such a record."""
     key, maker = _FILL_TEXT.unpack_from(payload)
     return key, bool(maker), payload[_FILL_TEXT.size:].decode("utf-8", "replace")
+
+
+class OrderEnd(NamedTuple):
+    """What a KIND_END_TEXT record says of an order."""
+
+    client_id: int
+    ended_us: int
+    reason: str
+    intent: str
+
+
+def end_text(client_id: int, ended_us: int, reason: str, intent: str) -> bytes:
+    """Payload of a KIND_END_TEXT record, never as long as a row; long texts are cut."""
+    reason = reason[:END_CHARACTERS_MAX].replace("\0", " ")
+    intent = intent[:END_CHARACTERS_MAX].replace("\0", " ")
+    payload = _END_TEXT.pack(client_id, ended_us) + f"{reason}\0{intent}".encode(errors="replace")
+    return payload + b"\0" if len(payload) == ROW_BYTES else payload
+
+
+def end_text_parse(payload: bytes) -> OrderEnd:
+    """Such a record, read."""
+    client_id, ended_us = _END_TEXT.unpack_from(payload)
+    reason, _, intent = payload[_END_TEXT.size:].decode("utf-8", "replace").partition("\0")
+    return OrderEnd(client_id, ended_us, reason, intent.rstrip("\0"))
 
 
 def key_rows(keys: Sequence[int]) -> Iterator[list[int]]:

@@ -125,7 +125,7 @@ class Gatekeeper:
             self.api_secret = base64.b64encode(secret).decode()
         self.keys = {name: self.made(name, rights, saved or {}, now_us)
                      for name, rights in RIGHTS.items()}
-        # Token to its expiry; 0 while a connection keeps it alive.
+        # Token to its expiry, and to how many connections keep it alive.
         self.tokens: dict[str, int] = {}
         self.kept: dict[str, int] = {}
 
@@ -247,4 +247,6 @@ class Gatekeeper:
 
     def let_go(self, token: str) -> None:
         """A connection that kept the token alive has closed."""
-        self.kept[token] = self.kept.get(token, 1) - 1
+        left = self.kept.pop(token, 1) - 1
+        if left > 0:
+            self.kept[token] = left

@@ -55,7 +55,7 @@ class DeadManSwitch:
             if call == self._calls:
                 self._fire(now_us)
         if due_us:
-            self.face.later(max(due_us, self.face.now_us), look)
+            self.face.later(max(due_us, self.face.now_us), look, lambda: call == self._calls)
 
     def _fire(self, now_us: int) -> None:
         self._overdue = self.face.system == "maintenance"

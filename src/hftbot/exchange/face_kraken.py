@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, Literal
 
@@ -35,6 +35,8 @@ Kind = Literal["public", "private", "level3"]
 START_AGAIN_US = 1_000_000
 SKIP_US = 5_000_000
 NEVER_US = 1 << 62
+# So many things to do are kept before those that are not needed any more are looked for.
+ACTIONS_MIN = 256
 
 
 class KrakenFace:
@@ -77,7 +79,8 @@ class KrakenFace:
         self.connections: list[Connection] = []
         self.rest = Rest(self)
         self.doorman = Doorman(settings.switches.connections_per_10_min)
-        self.actions: list[tuple[int, int, Callable[[int], None]]] = []
+        self.actions: list[tuple[int, int, Callable[[int], None], Callable[[], bool] | None]] = []
+        self.actions_max = ACTIONS_MIN
         # What next_market found, None if a market has moved since.
         self.market_ahead: tuple[int, int] | None = None
         self.order_of_actions = count()
@@ -125,7 +128,7 @@ class KrakenFace:
         self.desk.drain()
         for order in self.desk.orders.values():
             if order.expire_us:
-                self.expire_later(self.desk.index[order.symbol], order.expire_us)
+                self.expire_later(order)
 
     # Time.
 
@@ -139,30 +142,43 @@ class KrakenFace:
         """True while the engine's mode lets nobody trade: the crowd waits."""
         return self.system != "online" and self.settings.switches.modes_stop_trading
 
-    def later(self, due_us: int, action: Callable[[int], None]) -> None:
-        """Do something at a time."""
-        heappush(self.actions, (due_us, next(self.order_of_actions), action))
+    def later(self, due_us: int, action: Callable[[int], None],
+              needed: Callable[[], bool] | None = None) -> None:
+        """Do something at a time; it may be forgotten once ``needed`` says no, which is for ever.
 
-    def expire_later(self, index: int, due_us: int) -> None:
-        """Look for GTD orders when one is due."""
+        A client may ask for things a month ahead and take them back as often as it likes.
+        """
+        heappush(self.actions, (due_us, next(self.order_of_actions), action, needed))
+        if len(self.actions) > self.actions_max:
+            self.actions[:] = [row for row in self.actions if row[3] is None or row[3]()]
+            heapify(self.actions)
+            self.actions_max = max(ACTIONS_MIN, 2 * len(self.actions))
+
+    def is_open(self, order: Order) -> bool:
+        """Whether an order is open still."""
+        return order.order_id in self.desk.orders
+
+    def expire_later(self, order: Order) -> None:
+        """Look for GTD orders when this one is due."""
         def look(now_us: int) -> None:
+            index = self.desk.index[order.symbol]
             self.publish(index, self.desk.expire(index, now_us), now_us)
             self.tell(now_us)
-        self.later(due_us, look)
+        self.later(order.expire_us, look, partial(self.is_open, order))
 
     def start_later(self, order: Order) -> None:
         """Start a scheduled order when its time comes, unless it is gone by then."""
         def begin(now_us: int) -> None:
-            if order.order_id not in self.desk.orders:
+            if not self.is_open(order):
                 return
             if self.operations.mode_of(order.symbol) != "online":
                 # The engine is not taking orders: it looks again.
-                self.later(now_us + START_AGAIN_US, begin)
+                self.later(now_us + START_AGAIN_US, begin, partial(self.is_open, order))
             else:
                 index = self.desk.index[order.symbol]
                 self.publish(index, self.desk.start(index, order, now_us), now_us)
                 self.tell(now_us)
-        self.later(order.effective_us, begin)
+        self.later(order.effective_us, begin, partial(self.is_open, order))
 
     def next_due_us(self) -> int | None:
         """Time of the next thing to do or frame to send, or None."""

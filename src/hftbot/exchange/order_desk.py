@@ -30,13 +30,12 @@ from hftbot.exchange.market import Batch, Market, Row
 from hftbot.exchange.rate_counter import RateCounter
 from hftbot.exchange.reports import Order, Report
 from hftbot.exchange.requests import AddRequest, EditRequest, Refused, cost_check
+from hftbot.exchange.senders import OWNER, Senders
 from hftbot.exchange.settings import Switches
 from hftbot.exchange.triggers import Term
 from hftbot.exchange.waiting import Waiting
 from hftbot.words.ports import Rng
 
-# The matcher's owner of the account's orders; each sender_sub_id has a number of its own above.
-OWNER = 1
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 PAIRS = tuple(one + other for one in ALPHABET for other in ALPHABET)
 USER_REQUESTED = "User requested"
@@ -89,7 +88,7 @@ class OrderDesk:
         self.trade_ids = [1 for _ in markets]
         self.counts = {"orders": 0, "refused": 0, "fills": 0}
         self.waiting = Waiting(self)
-        self.owners = {"": OWNER}
+        self.senders = Senders(self.orders)
         # Told of an order that is to be started at its effective_us.
         self.on_scheduled: Callable[[Order], None] = lambda order: None
 
@@ -155,7 +154,7 @@ class OrderDesk:
                 order.side, order.ticks):
             raise Refused("EOrder:Post only order")
         if order.tif == FOK and self.switches.fok_reject == "ack" and matcher.fillable(
-                self.owner(order.sender), order.side, order.ticks, order.lots,
+                self.senders.number(order.sender), order.side, order.ticks, order.lots,
                 order.stp) < order.lots:
             raise Refused("EOrder:Invalid order")
 
@@ -199,7 +198,7 @@ class OrderDesk:
         batch = Batch()
         tif = IOC if order.ticks == 0 else order.tif
         order.matcher_id = matcher.place(
-            self.owner(order.sender), order.side, order.ticks, order.open_lots, tif,
+            self.senders.number(order.sender), order.side, order.ticks, order.open_lots, tif,
             int(order.post_only), order.stp, order.expire_us, order.display_lots)
         if order.matcher_id < 0:
             reason = ("Post only order" if order.matcher_id == WOULD_TAKE
@@ -348,10 +347,6 @@ class OrderDesk:
 
     # Bookkeeping.
 
-    def owner(self, sender: str) -> int:
-        """Whose orders must not trade with each other: those of one sender_sub_id."""
-        return self.owners.setdefault(sender, OWNER + len(self.owners))
-
     def say(self, order: Order, kind: str, text: str) -> None:
         """Put a row on the executions channel."""
         self.reports.append(Report(kind, order.symbol, text))
@@ -468,7 +463,7 @@ class OrderDesk:
                 continue
             matcher = self.markets[index].matcher
             order.matcher_id = matcher.place(
-                self.owner(order.sender), order.side, order.ticks, order.open_lots,
+                self.senders.number(order.sender), order.side, order.ticks, order.open_lots,
                 GTD if order.expire_us else GTC, 0, order.stp, order.expire_us,
                 order.display_lots)
             if order.matcher_id < 0:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 Answer = tuple[int, dict[str, str], bytes]
 UNKNOWN = "EGeneral:Unknown method"
+# How much later a throttled client is told to come back.
+THROTTLE_S = 1
 
 
 class Rest:
@@ -32,6 +35,17 @@ class Rest:
         self.account = RestAccount(self)
         self.trading = RestTrading(self)
         self.private = self.account.calls | self.trading.calls
+        self.together = 0
+
+    @contextmanager
+    def under_way(self, path: str) -> Iterator[None]:
+        """From the moment a request leaves its client until the answer is there."""
+        counts = path.startswith("/0/private/")
+        self.together += counts
+        try:
+            yield
+        finally:
+            self.together -= counts
 
     def answer(self, method: str, target: str, headers: Mapping[str, str],
                body: bytes) -> Answer:
@@ -60,10 +74,17 @@ class Rest:
         if area == "public" and name in self.markets.calls and method in ("GET", "POST"):
             return self.markets.calls[name](form(query.encode(errors="replace")) | form(body))
         if area == "private" and name in self.private and method == "POST":
+            self.check_throttle()
             key, fields = self.face.gate.admit(path, headers, body, self.face.now_us)
             self.account.key = key
             return self.private[name](fields)
         raise Refused(UNKNOWN)
+
+    def check_throttle(self) -> None:
+        """Refuse a private request beside too many others; no nonce is used up by it."""
+        most = self.face.settings.switches.rest_together
+        if most and self.together > most:
+            raise Refused(f"EService:Throttled: {self.face.now_us // 1_000_000 + THROTTLE_S}")
 
     def administer(self, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """What an administrator of the exchange wishes: modes, maintenance. JSON both ways.

@@ -391,11 +391,12 @@ class ExchangeServer:
         # The same way there and back for every request, so that none overtakes another.
         way_s = 0.0 if request.path.startswith("/sim/") else (
             self.settings.latency.network_us / 1_000_000)
-        await asyncio.sleep(way_s)
-        status, headers, answer = self.face.http(request.method, request.path_qs,
-                                                 request.headers, body)
-        self.turn()
-        await asyncio.sleep(way_s)
+        with self.face.rest.under_way(request.path):
+            await asyncio.sleep(way_s)
+            status, headers, answer = self.face.http(request.method, request.path_qs,
+                                                     request.headers, body)
+            self.turn()
+            await asyncio.sleep(way_s)
         return web.Response(status=status, headers=headers, body=answer)
 
 

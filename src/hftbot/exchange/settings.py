@@ -48,6 +48,8 @@ class Switches:
     asset_pairs_fees: Literal["empty", "schedule"] = "empty"
     # What a REST call for past trades or ledger rows costs: 4 (2026) or 2 (older).
     rest_history_cost: Literal["4", "2"] = "4"
+    # Private REST requests under way at once, 0 for no limit (the venue publishes none).
+    rest_together: int = 0
     # Wrong keys or signatures in a row that lock REST for 15 minutes, 0 for never.
     lockout_after: int = 0
     # By how much a nonce may be lower than the last one of its key (the keys' "nonce window").

@@ -137,7 +137,7 @@ def published(face: KrakenFace, order: Order, batch: Batch, now_us: int) -> None
         face.publish(index, batch, now_us)
     face.tell(now_us + face.engine_us() // 4)
     if order.expire_us and order.order_id in face.desk.orders:
-        face.expire_later(index, order.expire_us)
+        face.expire_later(order)
 
 
 def batch_add(connection: Connection, method: str, req_id: int | None, params: Params,
