@@ -347,3 +347,14 @@ def test_coins_that_somebody_sells_by_hand_are_not_taken_for_ours() -> None:
 def test_what_is_said_of_a_market_where_nothing_was_held() -> None:
     assert sentence(Closing("BTC/USD", 0, proved=True), str) == "BTC/USD: nothing was held"
     assert "the venue could not be asked" in sentence(Closing("BTC/USD", 5, left_lots=5), str)
+
+
+@pytest.mark.parametrize(("left", "orders", "words"), [
+    (0, 1, "5 closed by 1 IOC order, the venue's balance agrees"),
+    (2, 3, "5 closed by 3 IOC orders, the venue's balance agrees; 2 is left, less than"),
+    (0, 0, "5 closed by an order that was already out, the venue's balance agrees"),
+    (2, 0, "5 closed by an order that was already out, the venue's balance agrees; 2 is left"),
+    (5, 0, "5 is held, less than the venue's minimum")])
+def test_flatten_says_what_closed_the_position(left: int, orders: int, words: str) -> None:
+    closing = Closing("BTC/USD", 5, left, orders, dust=left > 0, proved=True)
+    assert sentence(closing, str).startswith(f"BTC/USD: {words}")

@@ -158,9 +158,12 @@ def sentence(closing: Closing, qty_text: Callable[[int], str]) -> str:
     if closing.flat and not closing.held_lots:
         return f"{closing.symbol}: nothing was held"
     if closing.flat:
+        if closing.left_lots == closing.held_lots:
+            return f"{closing.symbol}: {held} is held, less than the venue's minimum"
         rest = (f"; {qty_text(closing.left_lots)} is left, less than the venue's minimum"
                 if closing.left_lots else "")
-        return f"{closing.symbol}: {held} closed by {orders}, the venue's balance agrees{rest}"
+        how = orders if closing.orders else "an order that was already out"
+        return f"{closing.symbol}: {held} closed by {how}, the venue's balance agrees{rest}"
     why = closing.reason or "the venue could not be asked"
     return f"{closing.symbol}: NOT closed, {qty_text(closing.left_lots)} of {held} is left: {why}"
 
