@@ -41,6 +41,8 @@ def test_it_is_filled_on_both_sides_as_a_maker_within_its_inventory() -> None:
     assert figures["takers_seen"] > 100
     assert figures["volatility_bps"] > 0.5
     assert told["denied"] < told["placed"]
+    # What was bought is offered once its balance was told, and no sooner.
+    assert "DENY_NO_FUNDS" not in ring.world.engine.rows.denials
 
 
 @pytest.mark.parametrize("bot", [{"maker_model": "avellaneda"},

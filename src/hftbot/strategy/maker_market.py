@@ -211,6 +211,12 @@ class MakerMarket:
         return Wanted(wish.ticks, lots) if lots >= self.least_lots(wish.ticks) \
             else NOTHING
 
+    def hold_sales(self, until_us: int) -> None:
+        """Offer nothing more before this moment; what is offered already stays."""
+        for quote in self.quotes[Side.SELL]:
+            if quote.free:
+                quote.retry_us = max(quote.retry_us, until_us)
+
     def _lots(self, ticks: int, room: int, *, whole: bool) -> int:
         """The size of a quote that finds so much room; 0 if the venue takes no order so small.
 

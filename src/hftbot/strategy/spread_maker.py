@@ -39,6 +39,9 @@ _E6_PER_BPS = 100.0
 _PAUSE_US = 250_000
 _RATE_PAUSE_US = 1_000_000
 _CHECK_US = 5_000_000
+# The venue tells a fill first and what it did to the balance a moment later: an order that sells
+# what was just bought is denied until then.
+_SETTLE_US = 10_000
 # Nothing is asked on a book that stood still for longer: what comes first after a pause may be
 # a fill, and the price of before the pause is no guide then.
 _STILL_US = 2_000_000
@@ -190,6 +193,8 @@ class SpreadMaker(Strategy):
         away = market.fair - fill.ticks if bought else fill.ticks - market.fair
         self._edge += away * market.instrument.worth(fill.lots)
         market.held = self.desk.position_lots(fill.instrument)
+        if bought and not self.short:
+            market.hold_sales(self.desk.now_us() + _SETTLE_US)
         found = self._quotes.get(fill.client_id)
         if found is not None:
             quote = found[1]
