@@ -57,13 +57,18 @@ class Ledger:
 
     def seen(self, fill_id: str) -> bool:
         """True if this fill was applied before; remembers it otherwise."""
-        if fill_id in self._seen or (self._carried and fill_key(fill_id) in self._carried):
+        if self.knows(fill_id):
             self.duplicates += 1
             return True
         self._seen[fill_id] = None
         if len(self._seen) > SEEN_MAX:
             del self._seen[next(iter(self._seen))]
         return False
+
+    def knows(self, fill_id: str) -> bool:
+        """True if this fill was applied before."""
+        return fill_id in self._seen or (bool(self._carried)
+                                         and fill_key(fill_id) in self._carried)
 
     def keys(self, most: int) -> list[int]:
         """The ``fill_key`` of the fills that were applied last, the youngest last."""

@@ -82,6 +82,7 @@ class World:
         self.gateway = Gateway(self.instruments, clock)
         self.gateway.on_answer = self.limits.trading.answered
         self.gateway.reports.on_count = self._count_told
+        self.gateway.reports.booked = self.ledger.knows
         self.feed = Feed(self.instruments, self.lanes, int(settings.book_depth),
                          settings.book_quiet_us * 1000, _summaries(settings, self.instruments))
         self.level3 = _level3(settings, self.instruments)
