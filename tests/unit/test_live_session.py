@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from engine_rig import ASK, BID, LOTS, Rig, Voice
 
+from hftbot.app import children, compose
+from hftbot.app.reporter import Reporter
 from hftbot.errors import Disconnected, Timeout
 from hftbot.live import session as live
 from hftbot.live.session import Session
 from hftbot.venue.kraken import codec
+from hftbot.watch.redaction import Redactor
 from hftbot.words.market import Side
 from hftbot.words.order import OrderState as S
 from hftbot.words.order import Tif, client_id_pack
@@ -113,6 +116,33 @@ def test_session_stop_before_ready_ends_at_once(play) -> None:
     assert not scene.rig.engine.trading
     assert scene.session.open_at_exit is None
     assert scene.session.verified, "without a link nothing of ours can be open"
+
+
+@pytest.mark.parametrize(("ready", "ended"), [
+    (True, "end of data; the venue could not be asked whether orders are open"),
+    (False, "the data ended before trading began, missing: market data snapshot, private stream, "
+            "reconciliation of open orders; the account was never seen, no order was sent")])
+def test_replay_whose_data_ended_before_trading_began_has_failed(
+        play, ready: bool, ended: str, tmp_path: pathlib.Path,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(_url: str) -> dict[str, bool]:
+        return {"finished": True}
+    monkeypatch.setattr(children, "status", answer)
+
+    async def act(scene: Scene) -> None:
+        if ready:
+            scene.market()
+            scene.up()
+        endpoint = children.Endpoint("", "", "", TOKEN, TOKEN, {})
+        watching = asyncio.ensure_future(compose._watch_data(endpoint, scene.session))
+        await scene.session.run(None)
+        await watching
+    scene = play(act)
+    reporter = Reporter(scene.world.settings, "replay", scene.session, None, tmp_path,
+                        lambda text: None, Redactor([]))
+    assert reporter.totals().ended == ended
+    assert scene.session.begun is ready
+    assert compose._exit_code(scene.session) == (4 if ready else 1)
 
 
 def test_session_leftovers_of_an_earlier_run_have_to_be_gone(play) -> None:

@@ -63,6 +63,7 @@ from hftbot.words.instrument import Instrument
 
 JOURNAL_BYTES = 64 << 20
 REPLAY_POLL_S = 0.25
+DATA_TOO_SHORT = "the data ended before trading began"
 KILLED = "by signal SIGQUIT"
 
 
@@ -362,13 +363,14 @@ async def _watch_child(child: ExchangeChild, session: Session) -> None:
 
 
 async def _watch_data(endpoint: Endpoint, session: Session) -> None:
-    """A replay ends the run when its data ends."""
+    """A replay ends the run when its data ends; one that never traded has failed."""
     from hftbot.app.children import status
     while True:
         await asyncio.sleep(REPLAY_POLL_S)
         with contextlib.suppress(TransportError):
             if (await status(endpoint.rest_url)).get("finished"):
-                session.stop("end of data")
+                session.stop("end of data" if session.begun else
+                             f"{DATA_TOO_SHORT}, missing: {session.missing()}")
                 return
 
 
@@ -377,7 +379,8 @@ def _exit_code(session: Session) -> int:
         return EXIT_HALTED
     if not session.verified:
         return EXIT_NOT_VERIFIED
-    return EXIT_FAILED if session.engine.mute else 0
+    too_short = session.stop_reason.startswith(DATA_TOO_SHORT)
+    return EXIT_FAILED if session.engine.mute or too_short else 0
 
 
 def _follow_journal(journal: JournalFile, world: World,

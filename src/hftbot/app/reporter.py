@@ -265,7 +265,8 @@ class Reporter:
         if open_orders is None:
             open_orders = len(engine.rows.open_handles())
             if session.drained:
-                ended += "; the venue could not be asked whether orders are open"
+                ended += ("; the account was never seen, no order was sent" if session.verified else
+                          "; the venue could not be asked whether orders are open")
         guard, sent = self.world.guard, engine.router.orders_sent
         dry = self.mode == report.MODE_DRY
         return report.Totals(

@@ -59,7 +59,7 @@ class Session:
         self.stop_reason = ""
         self.venue_gone = False
         self.open_at_exit: int | None = None
-        self.drained = False
+        self.begun = self.drained = False
         self._fetch_token = fetch_token
         self.level3 = None if world.level3 is None else Level3Stream(world.level3, fetch_token,
                                                                      world.notes)
@@ -262,6 +262,7 @@ class Session:
                 self.on_reconciled(self.reconciler.report)
                 self.world.refresh_limits()
                 self.engine.start()
+                self.begun = True
                 self._admit()
                 await self._until_stopped(duration_s)
         finally:
