@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from hftbot.app.live_venue import owner_name
+from hftbot.store.halt_file import Halt, HaltFile
 from journeys.bot import clean_up, finish, start, status, wait_condition
 from journeys.tls_venue import TlsVenue
 
@@ -223,6 +225,23 @@ def test_coins_that_the_bot_did_not_buy_are_never_sold(venue) -> None:
     done = venue.run("flatten", "--live", *REAL, "--state", "owner", "--json")
     assert done.returncode == 0, done.stderr
     assert venue.status()["fills"] > fills
+
+
+@pytest.mark.law(7)
+def test_halt_under_another_key_of_the_account_refuses_the_start(venue) -> None:
+    owner = owner_name(venue.iban())
+    state = venue.folder / "rotated"
+    state.mkdir()
+    HaltFile(state).add(Halt(reason="daily loss", ts_us=1, account="live:the-old-key", own=False,
+                             owner=owner))
+    done = venue.run("run", "--live", "--state", "rotated", "--duration", "1")
+    assert done.returncode == 5, done.stderr
+    assert "UTC under another key of the account: daily loss; look into it" in done.stderr
+    checked = venue.run("doctor", "--live", "--state", "rotated", "--json")
+    assert [row["name"] for row in json.loads(checked.stdout)["checks"] if not row["ok"]] == [
+        "halt"]
+    assert venue.run("resume", "--yes", "--state", "rotated").returncode == 0
+    assert HaltFile(state).read() == ()
 
 
 def test_livetest_reports_each_latency(venue) -> None:

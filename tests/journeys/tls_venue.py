@@ -11,6 +11,7 @@ import subprocess
 import urllib.request
 from typing import Any
 
+from hftbot.exchange.api_keys import Gatekeeper
 from journeys.bot import command, environment, start
 
 
@@ -61,6 +62,11 @@ class TlsVenue:
         secret = base64.b64encode(hashlib.sha512(seed).digest()).decode()
         public = base64.b64encode(hashlib.sha512(b"public " + seed).digest()[:42]).decode()
         return {"KRAKEN_API_KEY": public, "KRAKEN_API_SECRET": secret}
+
+    def iban(self) -> str:
+        """The account's name, which all its keys share, as the exchange tells it."""
+        saved = {"api_key": "", "api_secret": self.endpoint["api_secret"]}
+        return Gatekeeper(None, saved).iban
 
     def status(self) -> dict[str, Any]:
         """What the exchange says of itself: orders it saw, fills, open ones, its switch."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import pathlib
 import signal
 
 import pytest
 
-from hftbot.app import compose, halting
+from hftbot.app import compose, halting, live_venue
 from hftbot.app.cli import main
 from hftbot.app.venue import archive
 from hftbot.errors import Halted, StoreError
@@ -54,6 +55,26 @@ def test_kept_halt_refuses_its_account_only(folder: pathlib.Path) -> None:
     halting.refuse(folder, "sim:other")
     halting.refuse_kill(folder)
     assert KEY.reveal() not in HaltFile(folder).path.read_text()
+
+
+@pytest.mark.law(7)
+def test_another_key_of_the_account_sidesteps_no_halt(
+        folder: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    owner = live_venue.owner_name("AA01 KEEP")
+    halting.HaltKeeper(folder, "live:first", False, str, owner).keep("daily loss", 1)
+    for names, words in (
+            (("live:first", owner), "UTC: daily loss"), (("live:first",), "UTC: daily loss"),
+            (("live:second", owner), "UTC under another key of the account: daily loss")):
+        with pytest.raises(Halted, match=words):
+            halting.refuse(folder, *names)
+    halting.refuse(folder, "live:second", live_venue.owner_name("AA02"))
+    halting.refuse(folder, "live:second", live_venue.owner_name(""))
+    assert main(["resume", "--json"]) == 0
+    kept, = json.loads(capsys.readouterr().out)["halts"]
+    assert (kept["account"], kept["owner"]) == ("live:first", owner)
+    assert main(["resume", "--yes"]) == 0
+    assert f"(account live:first, with any key {owner})" in capsys.readouterr().out
+    halting.refuse(folder, "live:first", "live:second", owner)
 
 
 def test_keeper_takes_the_kill_away_once_the_halt_is_on_disk(folder: pathlib.Path) -> None:

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import base64
 import pathlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -14,13 +15,16 @@ from hftbot.app import compose, live_venue
 from hftbot.app.access import Access, serving_context, tls_context
 from hftbot.app.cli import build_parser, load_settings
 from hftbot.app.closing import refuse_other_world
+from hftbot.app.halting import HaltKeeper
 from hftbot.app.load import load
 from hftbot.app.options import FLATTEN, LIVETEST, RunOptions, check_run
+from hftbot.app.venue import OpenVenue
 from hftbot.config.kinds import Flag
 from hftbot.config.schema import Settings, keys
-from hftbot.errors import ConfigError
+from hftbot.errors import ConfigError, Halted
 from hftbot.live.dry_run import DryHttp, DryRun
 from hftbot.live.preconditions import Found
+from hftbot.store.halt_file import HaltFile
 from hftbot.watch import status
 from hftbot.wire import ws
 from hftbot.wire.http import HttpClient
@@ -138,20 +142,52 @@ def test_live_addresses_are_encrypted_and_of_one_venue() -> None:
             live_venue.check_settings(settings(**{name: Secret("")}))
 
 
-def test_two_keys_of_one_account_share_a_lock(here: pathlib.Path,
-                                              monkeypatch: pytest.MonkeyPatch) -> None:
-    def lock_names(key: str, iban: str) -> tuple[str, ...]:
+@pytest.fixture
+def opened(here: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., OpenVenue]:
+    """A live venue that was opened with a key of the account with that name."""
+    def opened(key: str, iban: str, **other: object) -> OpenVenue:
         async def look(*_given: object) -> Found:
             return Found((), {}, iban)
         monkeypatch.setattr(live_venue, "look", look)
-        opened = live_venue.open_live(settings(kraken_api_key=Secret(key)), here)
-        return asyncio.run(opened).lock_names
+        return asyncio.run(live_venue.open_live(
+            settings(kraken_api_key=Secret(key), **other), here))
+    return opened
+
+
+def test_two_keys_of_one_account_share_a_lock(opened: Callable[..., OpenVenue]) -> None:
+    def lock_names(key: str, iban: str) -> tuple[str, ...]:
+        return opened(key, iban).lock_names
 
     first, second = lock_names("one", "AA01 KEEP"), lock_names("two", "AA01 KEEP")
     assert first[0] != second[0]
     assert first[1] == second[1] != lock_names("one", "AA02")[1]
     assert lock_names("one", "") == first[:1]
     assert "KEEP" not in first[1]
+
+
+@pytest.mark.law(7)
+def test_halt_of_a_live_run_bars_every_key_and_one_of_a_dry_run_bars_dry_runs(
+        here: pathlib.Path, opened: Callable[..., OpenVenue]) -> None:
+    def keep(venue: OpenVenue) -> None:
+        HaltKeeper(here, venue.journal_account, venue.own, str, venue.halt_owner).keep("loss", 1)
+
+    def barred(venue: OpenVenue) -> bool:
+        return HaltFile(here).of(*venue.halt_names) is not None
+
+    dry = opened("one", "AA01", dry_run=True)
+    keep(dry)
+    assert barred(dry)
+    with pytest.raises(Halted):
+        opened("one", "AA01", dry_run=True)
+    assert not barred(opened("one", "AA01"))
+    keep(opened("one", "AA01"))
+    other = opened("two", "AA01", dry_run=True), opened("two", "AA01"), opened("two", "AA02")
+    assert [barred(venue) for venue in other] == [True, True, False]
+    # Nothing is asked of the venue for a key that is barred by itself; closing is not barred.
+    with pytest.raises(Halted):
+        opened("one", "AA01")
+    assert asyncio.run(live_venue.open_live(settings(kraken_api_key=Secret("one")), here,
+                                            halts=False)).owner
 
 
 def test_dry_run_has_no_guardian_and_fences_every_door() -> None:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pathlib
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,34 @@ def test_halt_belongs_to_its_account_and_the_first_stays(tmp_path: pathlib.Path)
     assert file.of("sim:c") == halt("all", ANY_ACCOUNT)
 
 
+@pytest.mark.law(7)
+def test_halt_is_found_under_each_name_of_its_account(tmp_path: pathlib.Path) -> None:
+    """The second name is what all keys of the account share: another key changes the first."""
+    file = HaltFile(tmp_path)
+    kept = replace(halt("daily loss", "live:a", own=False), owner="live-owner:o")
+    file.add(kept)
+    assert file.of("live:a") == file.of("live:b", "live-owner:o") == kept
+    for names in (("live:b",), ("live:b", ""), ("",), (), ("live:b", "live-owner:p")):
+        assert file.of(*names) is None
+    file.archive("then")
+    assert file.of("live:a", "live-owner:o") is None
+
+
+def test_halt_learns_the_owner_that_was_not_known_and_keeps_it(tmp_path: pathlib.Path) -> None:
+    file = HaltFile(tmp_path)
+    first = halt("first", "live:a", own=False)
+    # As a version wrote it that knew of no owners.
+    file.path.write_text(json.dumps({"schema": 1, "halts": [
+        {"reason": "first", "ts_us": first.ts_us, "account": "live:a", "own": False}]}))
+    assert file.read() == (first,)
+    assert file.of("") is None
+    known = replace(first, owner="live-owner:o")
+    assert file.add(replace(known, reason="later")) == known
+    assert file.add(halt("last", "live:a", own=False)) == known
+    assert file.read() == (known,)
+    assert file.of("live-owner:o") == known
+
+
 def test_halt_of_the_archived_account_goes_and_others_stay(tmp_path: pathlib.Path) -> None:
     file = HaltFile(tmp_path)
     file.add(halt())
@@ -56,7 +85,10 @@ def test_halt_of_the_archived_account_goes_and_others_stay(tmp_path: pathlib.Pat
     '{"schema": 1, "halts": [{"reason": "r", "ts_us": "1", "account": "a", "own": true}]}',
     '{"schema": 1, "halts": [{"reason": "r", "ts_us": true, "account": "a", "own": true}]}',
     '{"schema": 1, "halts": [{"reason": "r", "ts_us": 1, "account": "", "own": true}]}',
-    '{"schema": 1, "halts": [{"reason": "r", "ts_us": 1, "account": "a"}]}', "[" * 100_000,
+    '{"schema": 1, "halts": [{"reason": "r", "ts_us": 1, "account": "a"}]}',
+    '{"schema": 1, "halts": [{"reason": "r", "ts_us": 1, "account": "a", "own": true, '
+    '"owner": 7}]}',
+    "[" * 100_000,
     "\xff\xfe"])
 def test_damaged_halt_is_refused_with_a_sentence(tmp_path: pathlib.Path, content: str) -> None:
     (tmp_path / "halt.json").write_text(content, encoding="latin-1")

@@ -121,7 +121,7 @@ async def _run(settings: Settings, options: RunOptions, state: StateDir, logs: L
             for secret in exchange.endpoint.secrets():
                 logs.redactor.add(secret)
             if options.job != FLATTEN:
-                halting.refuse(state.path, exchange.account)
+                halting.refuse(state.path, *exchange.halt_names)
             with locked(exchange.lock_names):
                 return await _trade(settings, options, state, logs, exchange, stop, guarding)
         finally:
@@ -216,7 +216,8 @@ def _keeper(session: Session, exchange: venues.OpenVenue, state: StateDir,
         screen.chat(text)
         session.notes.info(text)
 
-    keeper = halting.HaltKeeper(state.path, exchange.journal_account, exchange.own, logs.redactor)
+    keeper = halting.HaltKeeper(state.path, exchange.journal_account, exchange.own, logs.redactor,
+                                exchange.halt_owner)
     keeper.make_room()
     session.on_halt, session.kill_asked = keeper.keep, keeper.kill_asked
     if exchange.access.dry is not None:

@@ -25,20 +25,23 @@ def findings(settings: Settings) -> list[Row]:
     except ConfigError as error:
         return [("live settings", False, str(error), "`hftbot config show` prints them")]
     rows: list[Row] = [("live settings", True, "keys are there, all addresses are encrypted", "")]
-    rows += asyncio.run(_ask(settings, access))
-    rows += _halts(settings)
+    asked, owner = asyncio.run(_ask(settings, access))
+    rows += asked
+    rows += _halts(settings, owner)
     rows.append(("DRY_RUN", True, "1: `run --live` sends no order" if settings.dry_run else
                  "0: `run --live` TRADES WITH REAL MONEY", ""))
     return rows
 
 
-async def _ask(settings: Settings, access: Access) -> list[Row]:
+async def _ask(settings: Settings, access: Access) -> tuple[list[Row], str]:
+    """What the venue says, and the account by the name that all its keys share."""
     folder = Path(settings.state_dir).expanduser().absolute()
     found = await live_venue.look(settings, folder if folder.is_dir() else None, access)
     rows: list[Row] = [("venue's clock" if each.name == "clock" else each.name, each.ok,
                         each.found, each.remedy) for each in found.findings]
     urls = live_venue.addresses(settings)
-    return rows + [await _socket(name, urls[name], access) for name in SOCKETS]
+    rows += [await _socket(name, urls[name], access) for name in SOCKETS]
+    return rows, live_venue.owner_name(found.iban)
 
 
 async def _socket(name: str, url: str, access: Access) -> Row:
@@ -58,10 +61,10 @@ async def _socket(name: str, url: str, access: Access) -> Row:
     return name, True, f"{url} opens", ""
 
 
-def _halts(settings: Settings) -> Iterator[Row]:
+def _halts(settings: Settings, owner: str) -> Iterator[Row]:
     folder = Path(settings.state_dir).expanduser().absolute()
     try:
-        halting.refuse(folder, halting.account_name("live", settings.kraken_api_key))
+        halting.refuse(folder, *live_venue.account_names(settings), owner)
     except HftbotError as error:
         yield "halt", False, str(error), halting.remedy(folder)
     else:

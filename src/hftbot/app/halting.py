@@ -26,11 +26,14 @@ def account_name(mode: str, key: Secret) -> str:
 
 
 class HaltKeeper:
-    """What a session tells of its sticky halt, and asks about a kill."""
+    """What a session tells of its sticky halt, and asks about a kill.
+
+    ``owner`` names the account whatever key it is traded with, empty if that is not known.
+    """
 
     def __init__(self, folder: Path, account: str, own: bool,
-                 redact: Callable[[str], str]) -> None:
-        self.account = account
+                 redact: Callable[[str], str], owner: str = "") -> None:
+        self.account, self._owner = account, owner
         self._own = own
         self._redact = redact
         self._file = HaltFile(folder)
@@ -45,7 +48,7 @@ class HaltKeeper:
     def keep(self, reason: str, now_us: int) -> None:
         """Put the halt on disk; a kill that asked for it is done. Raises StoreError."""
         self._file.add(Halt(reason=one_line(self._redact(reason)), ts_us=now_us,
-                            account=self.account, own=self._own))
+                            account=self.account, own=self._own, owner=self._owner))
         self.kept = True
         self._kill.remove()
 
@@ -87,11 +90,15 @@ def refuse_kill(folder: Path) -> None:
     HaltFile(folder).read()
 
 
-def refuse(folder: Path, account: str) -> None:
-    """Refuse to trade on an account whose halt is in force. Raises Halted or StoreError."""
-    halt = HaltFile(folder).of(account)
+def refuse(folder: Path, *names: str) -> None:
+    """Refuse to trade on an account whose halt is in force, under whichever of its names.
+
+    Raises Halted or StoreError.
+    """
+    halt = HaltFile(folder).of(*names)
     if halt is not None:
-        raise Halted(_refusal(folder, halt))
+        known = halt.account in (ANY_ACCOUNT, *names)
+        raise Halted(_refusal(folder, halt, "" if known else " under another key of the account"))
 
 
 def told_text(kept: bool, folder: Path) -> str:
@@ -106,8 +113,8 @@ def remedy(folder: Path) -> str:
     return "`hftbot resume --yes" + ("`" if usual else f" --state {folder}`")
 
 
-def _refusal(folder: Path, halt: Halt) -> str:
-    return (f"halted since {stamp(halt.ts_us)} UTC: {halt.reason}; look into it, then "
+def _refusal(folder: Path, halt: Halt, how: str = "") -> str:
+    return (f"halted since {stamp(halt.ts_us)} UTC{how}: {halt.reason}; look into it, then "
             f"{remedy(folder)}")
 
 
@@ -144,8 +151,9 @@ def content(path: str) -> dict[str, Any]:
         waiting = KillFile(folder).asked()
     except OSError as error:
         raise HftbotError(f"cannot look for a kill file: {error.strerror or error}") from None
-    return {"halts": [{"reason": halt.reason, "ts_us": halt.ts_us, "account": halt.account}
-                      for halt in HaltFile(folder).read()], "kill_waiting": waiting}
+    return {"halts": [{"reason": halt.reason, "ts_us": halt.ts_us, "account": halt.account,
+                       "owner": halt.owner} for halt in HaltFile(folder).read()],
+            "kill_waiting": waiting}
 
 
 def moment(now_us: int) -> str:
@@ -156,7 +164,8 @@ def moment(now_us: int) -> str:
 def _shown(folder: Path) -> str:
     lines = []
     try:
-        lines += [f"halted since {stamp(halt.ts_us)} UTC: {halt.reason} (account {halt.account})"
+        lines += [f"halted since {stamp(halt.ts_us)} UTC: {halt.reason} (account {halt.account}"
+                  + (f", with any key {halt.owner})" if halt.owner else ")")
                   for halt in HaltFile(folder).read()]
     except HftbotError as error:
         lines.append(str(error))

@@ -75,6 +75,18 @@ def endpoint_of(settings: Settings) -> Endpoint:
                     settings.kraken_guardian_api_key, settings.kraken_guardian_api_secret)
 
 
+def account_names(settings: Settings) -> tuple[str, str]:
+    """The account by the key that trades on it, and as the journal names it: a dry run's apart."""
+    account = halting.account_name("live", settings.kraken_api_key)
+    return account, (halting.account_name("dry", settings.kraken_api_key) if settings.dry_run
+                     else account)
+
+
+def owner_name(iban: str) -> str:
+    """The account by its name at the venue, which all its keys share; empty if it has none."""
+    return halting.account_name("live-owner", Secret(iban)) if iban else ""
+
+
 async def look(settings: Settings, folder: Path | None, access: Access,
                warn: Say = lambda text: None) -> Found:
     """Ask the venue about everything that has to hold. Changes nothing there.
@@ -113,9 +125,9 @@ async def open_live(settings: Settings, folder: Path, halts: bool = True) -> Ope
     ConfigError, Halted, or PreconditionError naming what is missing.
     """
     check_settings(settings)
-    account = halting.account_name("live", settings.kraken_api_key)
+    account, ledger = account_names(settings)
     if halts:
-        halting.refuse(folder, account)
+        halting.refuse(folder, account, ledger)
     dry = DryRun() if settings.dry_run else None
     access = Access(tls_context(settings.kraken_ca_file), dry)
     found = await look(settings, folder, access)
@@ -127,8 +139,7 @@ async def open_live(settings: Settings, folder: Path, halts: bool = True) -> Ope
         "as it is, measured", PRODUCTION, access=access, fees_e6=found.fees_e6,
         fees_from=f"the venue tells {rates_text(found.fees_e6)}")
     venue.lock = account
-    venue.owner = halting.account_name("live-owner", Secret(found.iban)) if found.iban else ""
-    venue.ledger = account if dry is None else halting.account_name("dry", settings.kraken_api_key)
+    venue.owner, venue.ledger = owner_name(found.iban), ledger
     venue.notes += notes(settings, found.findings)
     return venue
 

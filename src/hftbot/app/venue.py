@@ -82,6 +82,16 @@ class OpenVenue:
         return (self.account, self.owner) if self.owner else (self.account,)
 
     @property
+    def halt_names(self) -> tuple[str, ...]:
+        """What a halt that forbids this run may be kept under."""
+        return (*self.lock_names, self.journal_account)
+
+    @property
+    def halt_owner(self) -> str:
+        """Whose every key a halt of this run forbids: a dry run's forbids dry runs only."""
+        return "" if self.access.dry else self.owner
+
+    @property
     def journal_account(self) -> str:
         """The account whose positions the journal keeps: a dry run has one of its own."""
         return self.ledger or self.account

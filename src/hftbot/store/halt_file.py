@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from hftbot.errors import StoreError
@@ -27,13 +27,15 @@ REASON_CHARACTERS_MAX = 300
 class Halt:
     """Why, since when (wall us), and which venue account may not trade.
 
-    ``own``: the account lives in this state directory, and is archived with it.
+    ``own``: the account lives in this state directory, and is archived with it. ``owner`` names
+    the account by what all its keys have in common, empty if that is not known.
     """
 
     reason: str
     ts_us: int
     account: str
     own: bool
+    owner: str = ""
 
 
 class HaltFile:
@@ -67,9 +69,10 @@ class HaltFile:
                              "cannot be read; look into the log, then `hftbot resume --yes` moves "
                              "the file to the archive") from None
 
-    def of(self, account: str) -> Halt | None:
-        """The halt that forbids an account to trade, or None. Raises StoreError."""
-        return next((halt for halt in self.read() if halt.account in (account, ANY_ACCOUNT)), None)
+    def of(self, *names: str) -> Halt | None:
+        """The halt that forbids the account of these names to trade, or None. Raises StoreError."""
+        barred = {ANY_ACCOUNT, *names} - {""}
+        return next((halt for halt in self.read() if barred & {halt.account, halt.owner}), None)
 
     def add(self, halt: Halt) -> Halt:
         """Keep a halt; on disk before this returns. The first of an account stays.
@@ -77,9 +80,13 @@ class HaltFile:
         Returns the one in force. Raises StoreError.
         """
         halts = self.read()
-        for earlier in halts:
+        for at, earlier in enumerate(halts):
             if earlier.account == halt.account:
-                return earlier
+                if earlier.owner or not halt.owner:
+                    return earlier
+                known = replace(earlier, owner=halt.owner)
+                self._write((*halts[:at], known, *halts[at + 1:]))
+                return known
         self._write((*halts, halt))
         return halt
 
@@ -135,11 +142,14 @@ def _halts(content: object) -> tuple[Halt, ...]:
 def _halt(row: object) -> Halt:
     if not isinstance(row, dict):
         raise ValueError("a halt is an object")
-    reason, ts_us, account, own = (row.get(name) for name in Halt.__dataclass_fields__)
+    # One that an earlier version wrote has no owner.
+    reason, ts_us, account, own, owner = (
+        row.get(name) for name in Halt.__dataclass_fields__)
+    owner = "" if owner is None else owner
     if not (isinstance(reason, str) and type(ts_us) is int and isinstance(account, str)
-            and account and isinstance(own, bool)):
+            and account and isinstance(own, bool) and isinstance(owner, str)):
         raise ValueError("a halt lacks a part")
-    return Halt(reason=one_line(reason), ts_us=ts_us, account=account, own=own)
+    return Halt(reason=one_line(reason), ts_us=ts_us, account=account, own=own, owner=owner)
 
 
 class KillFile:
