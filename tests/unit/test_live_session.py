@@ -270,6 +270,8 @@ def test_session_lost_link_then_snapshot_with_the_missed_fill(play) -> None:
     assert scene.rig.lots() == LOTS
     assert scene.rig.ledger.fills == 1
     assert scene.rig.held() == (0, 0, 0)
+    assert scene.world.gateway.reports.booked("T1")
+    assert not scene.world.gateway.reports.booked("T2")
 
 
 def test_session_order_that_never_rests_is_asked_about(play) -> None:

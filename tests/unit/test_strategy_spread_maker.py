@@ -131,12 +131,10 @@ def test_without_inventory_a_spot_account_only_bids() -> None:
 def test_what_was_bought_is_offered_and_with_leave_more() -> None:
     desk = begin(levels=1, order_usd=Decimal(60))
     desk.trade(desk.quotes(Side.BUY)[0])
-    desk.run(desk.delay_us)
-    assert desk.quotes(Side.SELL) == [], "the venue has not told the balance yet"
-    desk.run(10 * desk.delay_us)
+    assert not desk.quotes(Side.SELL), "the venue has not told the balance yet"
+    desk.run(11 * desk.delay_us)
     (ask,) = desk.quotes(Side.SELL)
-    assert ask.lots == desk.held[0]
-    assert ask.ticks == int(FAIR + BPS * 2.0) + 1
+    assert (ask.lots, ask.ticks) == (desk.held[0], int(FAIR + BPS * 2.0) + 1)
     short = begin(levels=1, allow_short=True)
     assert [len(short.quotes(side)) for side in Side] == [1, 1]
 

@@ -349,51 +349,6 @@ def test_a_fill_of_an_earlier_runs_order_is_told_if_it_is_expected():
     assert types(found) == ["OrderFilled", "OrdersSeen"]
 
 
-FINE = codec.client_id_text(OURS + 1)
-
-
-@pytest.mark.parametrize(("row", "booked"), [
-    (trade(FINE, "T1", "1e-9", "1e-9", order_id="OF"), ("T1",)),
-    (trade(FINE, "T1", "0.1", "0.1", price="0.05", order_id="OF"), ("T1",)),
-    (trade("by-hand", "T1", "1e-9", "1e-9", order_id="OX"), ()),
-    (trade("by-hand", "T1", "0.1", "0.1", price="0.05", order_id="OX"), ())])
-def test_an_old_fill_finer_than_the_grid_of_now_is_left_out_of_a_snapshot(row, booked):
-    """The venue made its lots coarser, and lists what was traded before."""
-    bench = Bench(connect=False)
-    bench.gateway.reports.booked = booked.__contains__
-    bench.gateway.expect(OURS + 1)
-    bench.gateway.connected(TOKEN)
-    bench.feed(executions(working("by-hand", "OX", exec_type="new"), sequence=1, kind="snapshot"))
-    bench.feed(BALANCES)
-    snapshot = executions(row, working(NAME, exec_type="new"), sequence=1, kind="snapshot")
-    found = bench.feed(snapshot)
-    assert types(found) == ["VenueError", "OrdersSeen"]
-    assert "an old fill that cannot be read is left out: " in found[0].code
-    assert "has more than" in found[0].code
-    assert [order.client_id for order in found[1].orders] == [OURS]
-    assert (bench.gateway.ready, bench.gateway.bad_frames) == (True, 0)
-    # Every later list names it again; that is said once.
-    assert types(bench.feed(snapshot)) == ["OrdersSeen"]
-    assert bench.gateway.statistics()["fills_left_out"] == 1
-
-
-def test_a_fill_of_ours_that_was_never_booked_is_never_left_out():
-    bench = Bench(connect=False)
-    bench.gateway.reports.booked = {"T0"}.__contains__
-    bench.gateway.expect(OURS)
-    bench.gateway.connected(TOKEN)
-    found = bench.feed(executions(trade(NAME, "T1", "1e-9", "1e-9"), sequence=1, kind="snapshot"))
-    assert types(found) == ["VenueError"]
-    assert bench.gateway.bad_frames == 1
-
-
-def test_an_order_placed_by_hand_may_have_sizes_of_a_finer_grid(bench):
-    odd = working("x", "OX", exec_type="new", qty="0.0000000012", cum_qty=Raw("1e-10"))
-    found = bench.feed(executions(odd, sequence=1, kind="snapshot"))
-    assert types(found) == ["OrdersSeen"]
-    assert (found[0].orders[0].lots, found[0].orders[0].filled_lots) == (0, 0)
-
-
 @pytest.mark.fault("F1")
 def test_a_repeated_frame_is_dropped(bench):
     frame = executions(trade(NAME, "T1", "0.002", "0.002"), sequence=2)

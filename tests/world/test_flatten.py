@@ -151,7 +151,7 @@ def test_flatten_names_dust_and_does_not_try_to_sell_it() -> None:
     assert closing.flat
     assert closing.left_lots == ring.world.ledger.position_lots(0) == 3 * LOTS
     assert operator_orders(tamper) == []
-    assert "is left, less than the venue's minimum" in leaving.lines()[0]
+    assert "is held, less than the venue's minimum" in leaving.lines()[0]
 
 
 def test_flatten_touches_nothing_where_the_venues_balance_differs() -> None:
