@@ -27,7 +27,9 @@ class Looker(Strategy):
     def on_timer(self, now_us):
         book = self.desk.book(0)
         if self.order <= 0 and self.desk.ticker(0) is not None and book.trust == 2:
-            self.order = self.desk.place(0, 0, book.best_bid(), 50_000, Tif.GTC, post_only=True)
+            # Behind the touch, so that nobody trades it away before the market shows it.
+            ticks, _ = book.levels(0, 10)[-1]
+            self.order = self.desk.place(0, 0, ticks, 50_000, Tif.GTC, post_only=True)
         if self.order > 0:
             self.ahead.append(self.desk.ahead_lots(self.order))
 
