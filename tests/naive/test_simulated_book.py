@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,6 +96,17 @@ def test_nothing_is_made_of_nothing(model: str, steps: list[tuple[Any, ...]]) ->
     checked = Checked(model)
     for step in steps:
         checked.step(*step)
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_an_order_that_a_trade_reached_stays_next(model: str) -> None:
+    """The trade went to another order of ours: whatever the level shows then, this one is next."""
+    checked = Checked(model)
+    for step in (("place", 1, 99, 2, Tif.GTC), ("place", 1, 99, 1, Tif.GTC), ("trade", 0, 99, 2),
+                 ("depth", 1, 99, 1), ("depth", 1, 99, 1)):
+        checked.step(*step)
+    (order,) = checked.book.resting
+    assert order.front <= 0.0
 
 
 @given(STEPS)

@@ -73,8 +73,9 @@ class SimulatedBook:
             uncross(levels, side, ticks)
         for order in self.resting:
             if order.ticks == ticks and order.side == side:
-                order.front = model.after_depth(order.front, order.traded, self.grid.qty(before),
-                                                self.grid.qty(lots))
+                # Below zero it is next: a trade reached it, and others of ours took the quantity.
+                order.front = model.after_depth(max(order.front, 0.0), order.traded,
+                                                self.grid.qty(before), self.grid.qty(lots))
                 order.traded = 0.0
         return self._passed_by(side) if self.resting and self._best_key(side) > best else []
 
